@@ -1,0 +1,142 @@
+/**
+ * The conversation between controller and agent: JSON lines over one byte stream, one message a line.
+ *
+ * The first line each way is a hello; a peer of another protocol or layout version is refused by name. After it the
+ * controller sends requests, the agent answers each once, and sends numbered events. Events are kept by the agent (the last
+ * `eventBacklog`), so that a controller that attaches again misses none.
+ */
+
+/** Raised with every change of a message. */
+export const protocolVersion = 1;
+
+/** Longest line either side accepts, in bytes; a longer one ends the channel. */
+export const lineLimitBytes = 8 * 1024 * 1024;
+
+/** How many events an agent keeps for a controller that attaches again. */
+export const eventBacklog = 4096;
+
+export interface AgentHello {
+  readonly hello: 'cxlpod-agent';
+  readonly protocol: number;
+  /** Hash of the declared layout (generated from the core): both sides must mean the same bytes. */
+  readonly layout: string;
+  readonly machine: string;
+  readonly pid: number;
+  /** Random per start of the daemon, so that a controller notices a new one. */
+  readonly instance: string;
+}
+
+export interface ControllerHello {
+  readonly hello: 'cxlpod-controller';
+  readonly protocol: number;
+  readonly layout: string;
+  /** The number of the last event this controller has seen from `instance`; 0 for none. */
+  readonly lastEvent: number;
+}
+
+export interface Requests {
+  /** Maps pool and history. Once per daemon; the same again is a no-op. */
+  configure: {
+    parameters: {
+      readonly machine: string;
+      /** From 1. */
+      readonly machineNumber: number;
+      readonly pool: { readonly path: string; readonly sizeBytes: number };
+      readonly history: { readonly path: string; readonly sizeBytes: number };
+    };
+    result: { readonly client: ClientIdentity | null };
+  };
+  /** Formats the pool exactly once; a pool that is formatted already is checked instead. */
+  format: { parameters: Record<string, never>; result: { readonly formatted: boolean } };
+  /** Starts a worker process in a cgroup of its own; answers when its pool thread has joined the pool. */
+  startWorker: {
+    parameters: {
+      readonly worker: string;
+      /** Dies at the `hit`-th passage (from 1) of this crash point, by SIGKILL, after writing its last words. */
+      readonly crash?: { readonly point: string; readonly hit: number };
+    };
+    result: { readonly pid: number; readonly client: ClientIdentity };
+  };
+  /** Runs one task in a worker's pool thread; the answer is the task's result. */
+  runTask: {
+    parameters: { readonly worker: string; readonly task: string; readonly parameters: unknown; readonly deadlineMs: number };
+    result: unknown;
+  };
+  /** `graceful`: leave the pool, exit 0. `kill`: SIGKILL the whole cgroup, wait until it is empty, grant the fence. */
+  stopWorker: { parameters: { readonly worker: string; readonly how: 'graceful' | 'kill' }; result: WorkerExit };
+  /** Runs a program of the machine to its end, e.g. the C floor. `{agent}` in an argument is the folder of the agent. */
+  exec: {
+    parameters: {
+      readonly argv: readonly string[];
+      readonly timeoutMs: number;
+      readonly environment?: Readonly<Record<string, string>>;
+    };
+    result: {
+      readonly exitCode: number | null;
+      readonly signal: string | null;
+      readonly stdout: string;
+      readonly stderr: string;
+    };
+  };
+  status: { parameters: Record<string, never>; result: AgentStatus };
+  /** Kills all workers and ends the daemon. */
+  shutdown: { parameters: Record<string, never>; result: Record<string, never> };
+}
+
+export type RequestName = keyof Requests;
+
+/** Who a pool thread is in the client table: the slot and which occupation of that slot. */
+export interface ClientIdentity {
+  readonly id: number;
+  readonly incarnation: number;
+}
+
+export interface WorkerExit {
+  readonly worker: string;
+  readonly pid: number;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** The end was seen (cgroup empty) and a fence grant for this incarnation stands in the pool. */
+  readonly fenced: ClientIdentity | null;
+  /** The worker's machine clock, ns, when its end was seen. */
+  readonly atNs: number;
+}
+
+export interface AgentStatus {
+  readonly machine: string;
+  readonly pid: number;
+  readonly uptimeMs: number;
+  readonly residentBytes: number;
+  readonly pool: { readonly path: string; readonly sizeBytes: number; readonly formatted: boolean } | null;
+  readonly workers: readonly {
+    readonly worker: string;
+    readonly pid: number;
+    readonly client: ClientIdentity;
+    readonly task: string | null;
+  }[];
+}
+
+export type AgentEvent =
+  | ({ readonly event: 'worker-exited' } & WorkerExit)
+  /** Free-form progress of a task, e.g. `{ calls: 1000 }` or one latency sample batch. */
+  | { readonly event: 'task-progress'; readonly worker: string; readonly task: string; readonly progress: unknown }
+  | { readonly event: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly message: string };
+
+export interface RequestLine {
+  readonly id: number;
+  readonly request: RequestName;
+  readonly parameters: unknown;
+}
+
+export type AnswerLine =
+  | { readonly id: number; readonly result: unknown }
+  | {
+      readonly id: number;
+      readonly error: { readonly code: string; readonly message: string; readonly cause?: string; readonly hint?: string };
+    };
+
+export interface EventLine {
+  /** From 1, without gaps, per daemon instance. */
+  readonly event: number;
+  readonly body: AgentEvent;
+}

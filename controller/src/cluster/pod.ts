@@ -1,0 +1,20 @@
+/** A running pod as the rest of the controller sees it: machines, each with a connected agent. */
+import type { AgentConnection } from '../deploy/agent-connection.ts';
+import type { Topology } from '../config/topology.ts';
+import type { Environment, Machine, PodPaths } from '../provider/provider.ts';
+
+export interface PodMachine {
+  readonly machine: Machine;
+  readonly agent: AgentConnection;
+}
+
+export interface Pod extends AsyncDisposable {
+  readonly name: string;
+  readonly topology: Topology;
+  readonly environment: Environment;
+  readonly paths: PodPaths;
+  /** In number order. */
+  readonly machines: readonly PodMachine[];
+  /** The machine called `name`; a usage error that lists the names otherwise. */
+  machine(name: string): PodMachine;
+}

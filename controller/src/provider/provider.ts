@@ -1,0 +1,81 @@
+/**
+ * A provider makes, reaches, fences and removes machines (design D4). Everything above it is the same code, whether a
+ * machine is a QEMU guest in a container (`qemu`) or a group of processes on this host (`local`).
+ */
+import type { Duplex } from 'node:stream';
+import type { Topology } from '../config/topology.ts';
+
+export type ProviderName = 'qemu' | 'local';
+
+/** What a run was made of; printed, and kept in run.json. */
+export interface Environment {
+  readonly provider: ProviderName;
+  /** `none` for provider local: no emulation at all. */
+  readonly accelerator: 'kvm' | 'tcg' | 'none';
+  /** Why this accelerator, in a sentence. */
+  readonly acceleratorReason: string;
+  readonly hostCores: number;
+  readonly hostCpu: string;
+  readonly guestCpus: number;
+  readonly versions: Readonly<Record<'controller' | 'node' | 'qemu' | 'kernel' | 'guestNode' | 'image', string | null>>;
+}
+
+/** The folder of one pod on the host: state.json, keys, sockets; and its two shared files on a tmpfs. */
+export interface PodPaths {
+  readonly podFolder: string;
+  readonly poolFile: string;
+  readonly historyFile: string;
+}
+
+export interface MachinePlan {
+  readonly pod: string;
+  readonly name: string;
+  /** From 1. */
+  readonly number: number;
+  readonly topology: Topology;
+  readonly paths: PodPaths;
+  /** Where this machine's console.log, qemu.log, qemu.cmd, agent.log go. */
+  readonly logFolder: string;
+}
+
+export interface Provider {
+  readonly name: ProviderName;
+  /** Refuses what cannot work before anything is created (no engine, no image, QEMU too old); chooses the accelerator. */
+  prepare(topology: Topology, signal: AbortSignal): Promise<Environment>;
+  /** Creates what machines share: network, pool and history files. */
+  createShared(pod: string, topology: Topology, paths: PodPaths, signal: AbortSignal): Promise<void>;
+  createMachine(plan: MachinePlan, environment: Environment, signal: AbortSignal): Promise<Machine>;
+  /** A machine that an earlier controller created, e.g. for `status`, `exec`, `run` on a running pod. */
+  openMachine(plan: MachinePlan): Promise<Machine>;
+  /** Removes everything that carries the pod's name, whatever state it is in; a no-op when there is nothing. */
+  removeAll(pod: string): Promise<readonly string[]>;
+}
+
+export interface Machine {
+  readonly name: string;
+  readonly number: number;
+  /** Waits until commands can run on it; names the state it waits for in `onState`. */
+  ready(signal: AbortSignal, onState: (state: string) => void): Promise<void>;
+  /** The folder of the agent bundle on the machine. */
+  readonly agentFolder: string;
+  readonly poolPath: string;
+  readonly historyPath: string;
+  /** This machine's address on the pod network, for workloads that use sockets. */
+  readonly podAddress: string;
+  upload(files: readonly { readonly from: string; readonly to: string; readonly executable: boolean }[]): Promise<void>;
+  exec(
+    argv: readonly string[],
+    options?: { readonly timeoutMs?: number; readonly stdin?: string },
+  ): Promise<{ readonly exitCode: number | null; readonly stdout: string; readonly stderr: string }>;
+  /** Starts the agent daemon, detached from this controller. */
+  startAgent(): Promise<void>;
+  /** A byte stream to the agent's unix socket; can be opened again after it is lost. */
+  connectAgent(signal: AbortSignal): Promise<Duplex>;
+  /** An interactive shell, for `cxlpod shell`; resolves with its exit code. */
+  shell(): Promise<number>;
+  /** Powers the machine off and resolves when its end has been *seen* (design D7). */
+  powerOff(): Promise<void>;
+  isAlive(): Promise<boolean>;
+  /** Closes this controller's own connections; the machine lives on. */
+  close(): Promise<void>;
+}
