@@ -1,0 +1,49 @@
+/** Whether this host can carry a topology: asked before anything is created, since running out later looks like something else. */
+import { readFileSync, statfsSync } from 'node:fs';
+import { usageError } from '../errors/cxlpod-error.ts';
+import { printSize } from './quantities.ts';
+import type { Topology } from './topology.ts';
+
+export interface HostMemory {
+  readonly availableBytes: number;
+  /** Free space of the tmpfs that holds pool and history. */
+  readonly tmpfsFreeBytes: number;
+}
+
+const mebibyte = 1024 ** 2;
+/** QEMU itself, its container and its translation buffer, beside the guest's memory. */
+const overheadPerMachineBytes = { qemu: 160 * mebibyte, local: 80 * mebibyte } as const;
+
+export const tmpfsFolder = '/dev/shm';
+
+export function readHostMemory(): HostMemory {
+  const kibibytes = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1];
+  const { bavail, bsize } = statfsSync(tmpfsFolder);
+  return { availableBytes: Number(kibibytes) * 1024, tmpfsFreeBytes: bavail * bsize };
+}
+
+/** Throws a usage error with the arithmetic when the topology needs more than there is. */
+export function requireFits(topology: Topology, host: HostMemory): void {
+  const shared = topology.pool.sizeBytes + topology.history.sizeBytes;
+  if (shared > host.tmpfsFreeBytes) {
+    throw usageError('TMPFS_TOO_SMALL', `pool and history of ${topology.name} do not fit in ${tmpfsFolder}`, {
+      cause: new Error(`they need ${inMebibytes(shared)}, and ${inMebibytes(host.tmpfsFreeBytes)} are free`),
+      hint: `mount -o remount,size=${Math.ceil((shared / mebibyte) * 1.25)}m ${tmpfsFolder}, or a smaller pool.size`,
+    });
+  }
+  const each = overheadPerMachineBytes[topology.provider] + (topology.provider === 'qemu' ? topology.machine.memoryBytes : 0);
+  const needed = topology.machines.length * each + shared;
+  if (needed > host.availableBytes) {
+    throw usageError('MEMORY_TOO_SMALL', `${topology.name} needs more memory than this host has`, {
+      cause: new Error(
+        `${topology.machines.length} x ${inMebibytes(each)} + pool and history ${inMebibytes(shared)} = ${inMebibytes(needed)}, ` +
+          `and ${inMebibytes(host.availableBytes)} are available`,
+      ),
+      hint: `fewer machines, or less than machine.memory: ${printSize(topology.machine.memoryBytes)}`,
+    });
+  }
+}
+
+function inMebibytes(bytes: number): string {
+  return `${Math.ceil(bytes / mebibyte)} MiB`;
+}

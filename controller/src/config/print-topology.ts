@@ -1,0 +1,26 @@
+import { stringify } from 'yaml';
+import { printDuration, printSize } from './quantities.ts';
+import type { Topology } from './topology.ts';
+
+/** The topology as a file that says every value aloud; reading it back gives the same topology. */
+export function printTopology(topology: Topology): string {
+  const { machine, timeouts } = topology;
+  return stringify({
+    name: topology.name,
+    provider: topology.provider,
+    machines: topology.machines,
+    pool: { size: printSize(topology.pool.sizeBytes) },
+    history: { size: printSize(topology.history.sizeBytes) },
+    machine: { memory: printSize(machine.memoryBytes), cpus: machine.cpus, maxCpus: machine.maxCpus },
+    accelerator: topology.accelerator,
+    kernel: topology.kernel,
+    qemuArguments: topology.qemuArguments,
+    guestPackages: topology.guestPackages,
+    timeouts: {
+      boot: printDuration(timeouts.bootMs),
+      consoleSilence: printDuration(timeouts.consoleSilenceMs),
+      agent: printDuration(timeouts.agentMs),
+      gate: printDuration(timeouts.gateMs),
+    },
+  });
+}

@@ -1,0 +1,115 @@
+/** A topology: what a pod is made of. Written as YAML, with every key but `name` optional. */
+import { z } from 'zod';
+import { name } from './names.ts';
+import { duration, size } from './quantities.ts';
+
+const mebibyte = 1024 ** 2;
+
+/** QEMU's CXL decoders and the guest driver both work in multiples of it; other sizes bind nothing (design D1). */
+export const poolGranuleBytes = 256 * mebibyte;
+
+/**
+ * A worker maps the pool into one WebAssembly memory of 4 GiB; the last granule of that address space is left for what a worker
+ * keeps beside the pool.
+ */
+export const poolLimitBytes = 4096 * mebibyte - poolGranuleBytes;
+
+/** One header word of the heap has 10 bits for clients; far more machines than any host carries. */
+const machineLimit = 32;
+
+const machineNames = z.union([z.number().int().min(1).max(machineLimit), z.array(name).min(1).max(machineLimit)]);
+
+export const topologySchema = z
+  .strictObject({
+    name,
+    provider: z.enum(['qemu', 'local']).default('qemu'),
+    /** How many (they are called vm1, vm2, ...), or their names. */
+    machines: machineNames.default(2),
+    pool: z.strictObject({ size: size.default(poolGranuleBytes) }).prefault({}),
+    history: z.strictObject({ size: size.default(16 * mebibyte) }).prefault({}),
+    machine: z
+      .strictObject({
+        memory: size.default(320 * mebibyte),
+        cpus: z.number().int().min(1).max(64).default(1),
+        /** With 1 under TCG, QEMU emits code whose atomics are atomic inside the machine only. */
+        maxCpus: z.number().int().min(1).max(64).default(2),
+      })
+      .prefault({}),
+    accelerator: z.enum(['auto', 'kvm', 'tcg']).default('auto'),
+    /** An uncompressed x86-64 Linux with CXL on this host, instead of the image's own; relative to the topology file. */
+    kernel: z.string().min(1).nullable().default(null),
+    /** Appended to QEMU's command line as they are. */
+    qemuArguments: z.array(z.string().min(1)).default([]),
+    /** Debian packages added to the guest's root image. */
+    guestPackages: z.array(z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/, 'must be the name of a Debian package')).default([]),
+    timeouts: z
+      .strictObject({
+        boot: duration.default(90_000),
+        /** A console that says nothing for so long during boot is taken for dead, and its machine started once more. */
+        consoleSilence: duration.default(20_000),
+        agent: duration.default(30_000),
+        gate: duration.default(60_000),
+      })
+      .prefault({}),
+  })
+  .superRefine((topology, context) => {
+    const refuse = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message });
+    if (topology.pool.size % poolGranuleBytes !== 0) refuse(['pool', 'size'], 'must be a multiple of 256MiB');
+    if (topology.pool.size > poolLimitBytes)
+      refuse(['pool', 'size'], 'must be at most 3840MiB (a worker maps it in 32-bit Wasm)');
+    if (!isPowerOfTwo(topology.history.size)) refuse(['history', 'size'], 'must be a power of two (it is a PCI memory bar)');
+    if (topology.history.size < mebibyte) refuse(['history', 'size'], 'must be at least 1MiB');
+    if (topology.history.size > 1024 * mebibyte) refuse(['history', 'size'], 'must be at most 1GiB');
+    if (topology.machine.memory < 192 * mebibyte) refuse(['machine', 'memory'], 'must be at least 192MiB to boot');
+    if (topology.machine.maxCpus < topology.machine.cpus) refuse(['machine', 'maxCpus'], 'must not be less than machine.cpus');
+    const { machines } = topology;
+    if (Array.isArray(machines) && new Set(machines).size !== machines.length) refuse(['machines'], 'must be different names');
+  })
+  .transform(resolve);
+
+/** A topology with every default filled in and every quantity in its base unit. */
+export type Topology = ReturnType<typeof resolve>;
+
+function resolve(source: TopologySource) {
+  const { machines, pool, history, machine, timeouts } = source;
+  return {
+    name: source.name,
+    provider: source.provider,
+    machines: (Array.isArray(machines) ? machines : numbered(machines)) as readonly string[],
+    pool: { sizeBytes: pool.size },
+    history: { sizeBytes: history.size },
+    machine: { memoryBytes: machine.memory, cpus: machine.cpus, maxCpus: machine.maxCpus },
+    accelerator: source.accelerator,
+    kernel: source.kernel,
+    qemuArguments: source.qemuArguments as readonly string[],
+    guestPackages: source.guestPackages as readonly string[],
+    timeouts: {
+      bootMs: timeouts.boot,
+      consoleSilenceMs: timeouts.consoleSilence,
+      agentMs: timeouts.agent,
+      gateMs: timeouts.gate,
+    },
+  } as const;
+}
+
+interface TopologySource {
+  readonly name: string;
+  readonly provider: 'qemu' | 'local';
+  readonly machines: number | string[];
+  readonly pool: { readonly size: number };
+  readonly history: { readonly size: number };
+  readonly machine: { readonly memory: number; readonly cpus: number; readonly maxCpus: number };
+  readonly accelerator: 'auto' | 'kvm' | 'tcg';
+  readonly kernel: string | null;
+  readonly qemuArguments: string[];
+  readonly guestPackages: string[];
+  readonly timeouts: { readonly boot: number; readonly consoleSilence: number; readonly agent: number; readonly gate: number };
+}
+
+function numbered(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `vm${index + 1}`);
+}
+
+function isPowerOfTwo(value: number): boolean {
+  return Number.isInteger(Math.log2(value));
+}

@@ -1,0 +1,122 @@
+import { describe, expect, test } from 'vitest';
+import { requireFits } from '../../src/config/fits-host.ts';
+import { builtInTopologies, loadTopology } from '../../src/config/load-topology.ts';
+import { parseYaml } from '../../src/config/parse-yaml.ts';
+import { printTopology } from '../../src/config/print-topology.ts';
+import { topologySchema } from '../../src/config/topology.ts';
+import { CxlpodError, formatError } from '../../src/errors/cxlpod-error.ts';
+
+const mebibyte = 1024 ** 2;
+const read = (text: string) => parseYaml(topologySchema, { text, fileName: 'mine.yaml', kind: 'topology' });
+
+function refusal(act: () => unknown): { code: string; exitCode: number; text: string } {
+  try {
+    act();
+  } catch (error) {
+    if (!(error instanceof CxlpodError)) throw error;
+    return { code: error.code, exitCode: error.exitCode, text: formatError(error) };
+  }
+  throw new Error('nothing was refused');
+}
+
+describe('a topology', () => {
+  test('needs only its name', () => {
+    const topology = read('name: two\n');
+
+    expect(topology).toMatchObject({
+      provider: 'qemu',
+      machines: ['vm1', 'vm2'],
+      pool: { sizeBytes: 256 * mebibyte },
+      machine: { cpus: 1, maxCpus: 2 },
+      accelerator: 'auto',
+    });
+  });
+
+  test('takes names of machines, and sizes and durations with units', () => {
+    const topology = read('name: a\nmachines: [left, right]\npool: { size: 0.5GiB }\ntimeouts: { boot: 2m, agent: 1500ms }\n');
+
+    expect(topology.machines).toEqual(['left', 'right']);
+    expect(topology.pool.sizeBytes).toBe(512 * mebibyte);
+    expect(topology.timeouts).toMatchObject({ bootMs: 120_000, agentMs: 1500 });
+  });
+
+  test.each(builtInTopologies())('%s is valid, named after its file, and survives being printed', (name) => {
+    const topology = loadTopology(name);
+
+    expect(topology.name).toBe(name);
+    expect(read(printTopology(topology))).toEqual(topology);
+  });
+
+  test.each([
+    ['pool: { size: 300MiB }', 'line 2: pool.size: must be a multiple of 256MiB'],
+    ['pool: { size: 4GiB }', 'line 2: pool.size: must be at most 3840MiB'],
+    ['pool: { size: 268435456 }', 'line 2: pool.size: must be a size such as 256MiB'],
+    ['pool: { size: 256MB }', 'line 2: pool.size: must be a size such as 256MiB or 1GiB, not "256MB"'],
+    ['pool:\n  sise: 256MiB', 'line 3: pool.sise is not a known key (did you mean size?)'],
+    ['history: { size: 3MiB }', 'line 2: history.size: must be a power of two'],
+    ['machine: { memory: 64MiB }', 'line 2: machine.memory: must be at least 192MiB'],
+    ['machine: { cpus: 4 }', 'line 2: machine.maxCpus: must not be less than machine.cpus'],
+    ['machine: { maxcpus: 2 }', 'line 2: machine.maxcpus is not a known key (did you mean maxCpus?)'],
+    ['machines: 0', 'line 2: machines'],
+    ['machines: [vm1, vm1]', 'line 2: machines: must be different names'],
+    ['machines:\n  - vm1\n  - ../etc', 'line 4: machines[1]: "../etc" must be a lower-case letter'],
+    ['machines: [VM1]', 'machines[0]: "VM1" must be a lower-case letter'],
+    ['provider: xen', 'line 2: provider'],
+    ['accelerater: tcg', 'line 2: accelerater is not a known key (did you mean accelerator?)'],
+    ['zzz: 1', 'line 2: zzz is not a known key (known are name, provider'],
+    ['guestPackages: ["a; rm -rf /"]', 'line 2: guestPackages[0]: must be the name of a Debian package'],
+    ['timeouts: { boot: 5 }', 'line 2: timeouts.boot: must be a duration such as 500ms, 30s or 2m'],
+    ['name: again', 'line 2: Map keys must be unique'],
+    ['pool: {', 'line 3:'],
+  ])('with %j is refused, saying where and why', (line, expected) => {
+    const { code, exitCode, text } = refusal(() => read(`name: a\n${line}\n`));
+
+    expect(code).toBe('CONFIG_INVALID');
+    expect(exitCode).toBe(2);
+    expect(text).toContain('error: mine.yaml is not a valid topology');
+    expect(text).toContain(expected);
+  });
+
+  test('tells all its problems at once', () => {
+    const { text } = refusal(() => read('name: a/b\nsise: 1\nmachines: 99\n'));
+
+    expect(text).toContain('line 1: name');
+    expect(text).toContain('line 2: sise');
+    expect(text).toContain('line 3: machines');
+  });
+
+  test.each(['twoo', '../../etc/passwd', './none.yaml', ''])('called %j is not found, and the known ones are told', (name) => {
+    const { code, text } = refusal(() => loadTopology(name));
+
+    expect(code).toBe('TOPOLOGY_NOT_FOUND');
+    expect(text).toContain('known are local, one-cpu, three, two');
+  });
+
+  test('keeps a name given on the command line to the same rule', () => {
+    expect(loadTopology('two', { name: 'other' }).name).toBe('other');
+    expect(refusal(() => loadTopology('two', { name: '../x' })).code).toBe('NAME_INVALID');
+  });
+});
+
+describe('a host', () => {
+  const topology = loadTopology('three');
+
+  test('with room for everything carries the topology', () => {
+    requireFits(topology, { availableBytes: 4096 * mebibyte, tmpfsFreeBytes: 512 * mebibyte });
+  });
+
+  test('without memory for the machines refuses it with the arithmetic', () => {
+    const host = { availableBytes: 1024 * mebibyte, tmpfsFreeBytes: 512 * mebibyte };
+
+    const { code, text } = refusal(() => requireFits(topology, host));
+
+    expect(code).toBe('MEMORY_TOO_SMALL');
+    expect(text).toContain('3 x 480 MiB + pool and history 272 MiB = 1712 MiB, and 1024 MiB are available');
+  });
+
+  test('whose tmpfs is too small for the pool refuses it', () => {
+    const host = { availableBytes: 8192 * mebibyte, tmpfsFreeBytes: 64 * mebibyte };
+
+    expect(refusal(() => requireFits(topology, host)).code).toBe('TMPFS_TOO_SMALL');
+  });
+});
