@@ -31,7 +31,7 @@ export async function greetController(
 /** The controller's half. `lastEventOf` answers how far the events of an instance have been seen; 0 for one never met. */
 export async function greetAgent(
   channel: LineChannel,
-  ours: { readonly layout: string; readonly lastEventOf: (instance: string) => number },
+  ours: { readonly layout: string; readonly session: string; readonly lastEventOf: (instance: string) => number },
   timeoutMs: number = defaultTimeoutMs,
 ): Promise<AgentHello> {
   try {
@@ -43,6 +43,7 @@ export async function greetAgent(
       hello: 'cxlpod-controller',
       protocol: protocolVersion,
       layout: ours.layout,
+      session: ours.session,
       lastEvent: ours.lastEventOf(hello.instance),
     };
     refuseMismatch({ agent: hello, controller: answer });
@@ -106,5 +107,6 @@ const controllerHello: Reader<ControllerHello> = object<ControllerHello>({
   hello: oneOf('cxlpod-controller'),
   protocol: integer(1),
   layout: text(),
+  session: name,
   lastEvent: integer(0),
 });

@@ -4,7 +4,11 @@
  * The first line each way is a hello; a peer of another protocol or layout version is refused by name. After it the
  * controller sends requests, the agent answers each once, and sends numbered events. Events are kept by the agent (the last
  * `eventBacklog`), so that a controller that attaches again misses none.
+ *
+ * The agent says its hello first. A controller that attaches again in the same session sends its unanswered requests again,
+ * with their ids: the agent does none of them twice, and answers each on the newest channel.
  */
+import type { WireError } from './agent-error.ts';
 
 /** Raised with every change of a message. */
 export const protocolVersion = 1;
@@ -14,6 +18,9 @@ export const lineLimitBytes = 8 * 1024 * 1024;
 
 /** How many events an agent keeps for a controller that attaches again. */
 export const eventBacklog = 4096;
+
+/** How many answers an agent keeps for a session that sends a request again after it lost its channel. */
+export const answerBacklog = 64;
 
 export interface AgentHello {
   readonly hello: 'cxlpod-agent';
@@ -30,6 +37,8 @@ export interface ControllerHello {
   readonly hello: 'cxlpod-controller';
   readonly protocol: number;
   readonly layout: string;
+  /** Random per controller; ids of requests are its own and grow. Kept when it attaches again. */
+  readonly session: string;
   /** The number of the last event this controller has seen from `instance`; 0 for none. */
   readonly lastEvent: number;
 }
@@ -107,6 +116,8 @@ export interface AgentStatus {
   readonly pid: number;
   readonly uptimeMs: number;
   readonly residentBytes: number;
+  /** How the end of a worker is enforced and seen; `process-group` where no cgroup v2 can be made. */
+  readonly fence: 'cgroup' | 'process-group';
   readonly pool: { readonly path: string; readonly sizeBytes: number; readonly formatted: boolean } | null;
   readonly workers: readonly {
     readonly worker: string;
@@ -123,6 +134,7 @@ export type AgentEvent =
   | { readonly event: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly message: string };
 
 export interface RequestLine {
+  /** Grows within a session. */
   readonly id: number;
   readonly request: RequestName;
   readonly parameters: unknown;
@@ -132,8 +144,13 @@ export type AnswerLine =
   | { readonly id: number; readonly result: unknown }
   | {
       readonly id: number;
-      readonly error: { readonly code: string; readonly message: string; readonly cause?: string; readonly hint?: string };
+      readonly error: WireError;
     };
+
+/** The last line of a side that cannot go on: a mismatch of versions, a line that is not JSON, a newer controller. */
+export interface RefusalLine {
+  readonly refused: WireError;
+}
 
 export interface EventLine {
   /** From 1, without gaps, per daemon instance. */

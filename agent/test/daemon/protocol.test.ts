@@ -128,7 +128,7 @@ describe('the handshake', () => {
     const [near, far] = pair();
     const [theirs, ours] = await Promise.all([
       greetController(lineChannel(near), hello),
-      greetAgent(lineChannel(far), { layout: 'aaaa', lastEventOf: (instance) => (instance === 'i1' ? 17 : 0) }),
+      greetAgent(lineChannel(far), { layout: 'aaaa', session: 's1', lastEventOf: (instance) => (instance === 'i1' ? 17 : 0) }),
     ]);
     expect(theirs.lastEvent).toBe(17);
     expect(ours).toEqual(hello);
@@ -142,7 +142,7 @@ describe('the handshake', () => {
     const controller = lineChannel(far);
     const agentSide = greetController(lineChannel(near), hello);
     await controller.next('hello', 5_000);
-    controller.send({ hello: 'cxlpod-controller', lastEvent: 0, ...differs });
+    controller.send({ hello: 'cxlpod-controller', session: 's1', lastEvent: 0, ...differs });
 
     await expect(agentSide).rejects.toMatchObject({ code });
     expect(await controller.next('the refusal', 5_000)).toMatchObject({
@@ -158,7 +158,9 @@ describe('the handshake', () => {
   ])('is refused by the controller with %s', async (code, differs) => {
     const [near, far] = pair();
     near.write(`${JSON.stringify({ ...hello, ...differs })}\n`);
-    await expect(greetAgent(lineChannel(far), { layout: 'aaaa', lastEventOf: () => 0 })).rejects.toMatchObject({ code });
+    await expect(greetAgent(lineChannel(far), { layout: 'aaaa', session: 's1', lastEventOf: () => 0 })).rejects.toMatchObject({
+      code,
+    });
   });
 });
 
