@@ -1,0 +1,2 @@
+export { type History, type HistoryRecord, readHistory, readHistoryFile } from './read.ts';
+export { type Operation, type Outcome, operations, outcomes, recordEnd, recordInvoke } from './record.ts';

@@ -1,0 +1,1 @@
+export { inspectPool, inspectPoolFile, type PoolInspection } from './inspect.ts';
