@@ -1,0 +1,91 @@
+/** Progress as a live tree, for a terminal. listr2 only draws: the plan runs by itself and each task waits for its step. */
+import { Listr, ListrLogger, type ListrTask, ProcessOutput } from 'listr2';
+import type { Lane, Plan, Step, StepObserver } from './step.ts';
+
+interface Watch {
+  readonly ended: Promise<void>;
+  end(error?: unknown): void;
+  note(text: string): void;
+  onNote(listener: (text: string) => void): void;
+}
+
+export function showTree(plan: Plan, stream: NodeJS.WriteStream): StepObserver {
+  const watches = new Map<Step, Watch>();
+  const tasks = plan.map((part) => ('together' in part ? laneTasks(part.together, part.name, watches) : stepTask(part, watches)));
+  const logger = new ListrLogger({ useIcons: true, processOutput: new ProcessOutput(stream, stream) });
+  const tree = new Listr(tasks, {
+    renderer: 'default',
+    registerSignalListeners: false,
+    rendererOptions: { logger, collapseSubtasks: false, showErrorMessage: false, suffixSkips: true },
+  });
+  const drawn = tree.run().then(
+    () => {},
+    () => {},
+  );
+  const undone: string[] = [];
+  return {
+    started() {},
+    noted: (step, _, text) => watches.get(step)?.note(text),
+    finished: (step) => watches.get(step)?.end(),
+    failed: (step, _, error) => watches.get(step)?.end(error),
+    undoing: (step, lane) => undone.push(`taken back: ${lane === null ? '' : `${lane.name}: `}${step.name}`),
+    undoFailed: (step, _, error) => undone.push(`not taken back: ${step.name}: ${String(error)}`),
+    async ended() {
+      for (const watch of watches.values()) watch.end(new Error('not reached'));
+      await drawn;
+      for (const line of undone) stream.write(`${line}\n`);
+    },
+  };
+}
+
+function laneTasks(lanes: readonly Lane[], title: string, watches: Map<Step, Watch>): ListrTask {
+  return {
+    title,
+    task: (_, task) =>
+      task.newListr(
+        lanes.map((lane) => ({
+          title: lane.name,
+          task: (_, inner) => inner.newListr(lane.steps.map((step) => stepTask(step, watches))),
+        })),
+        { concurrent: true, exitOnError: false },
+      ),
+  };
+}
+
+function stepTask(step: Step, watches: Map<Step, Watch>): ListrTask {
+  const watch = newWatch();
+  watches.set(step, watch);
+  return {
+    title: step.name,
+    task: (_, task) => {
+      watch.onNote((text) => {
+        task.output = text;
+      });
+      return watch.ended;
+    },
+    rendererOptions: { persistentOutput: true },
+  };
+}
+
+function newWatch(): Watch {
+  let listener: (text: string) => void = () => {};
+  let last: string | null = null;
+  let settle: { resolve(): void; reject(error: unknown): void } | undefined;
+  const ended = new Promise<void>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  // A step that fails before its task is drawn must not look like an unhandled rejection.
+  ended.catch(() => {});
+  return {
+    ended,
+    end: (error) => (error === undefined ? settle!.resolve() : settle!.reject(error)),
+    note: (text) => {
+      last = text;
+      listener(text);
+    },
+    onNote: (next) => {
+      listener = next;
+      if (last !== null) next(last);
+    },
+  };
+}
