@@ -1,0 +1,64 @@
+/**
+ * What happened during a run, as the run sees it: spans and instants on lanes, each stamped on the clock of whoever saw it. Clocks
+ * are only made comparable at the end (`align-clocks.ts`), when everything that is known about them has been collected.
+ */
+import type { ClockObservation, ClockOffset, Stamp } from './align-clocks.ts';
+import { controllerClock } from './align-clocks.ts';
+
+/** A row of the time line: something on a machine that does one thing at a time. */
+export interface Lane {
+  /** The machine's name; `controller` for the controller. */
+  readonly machine: string;
+  readonly name: string;
+}
+
+export const spanKinds = ['phase', 'step', 'process', 'task', 'calls', 'stall'] as const;
+export type SpanKind = (typeof spanKinds)[number];
+
+export const markKinds = ['fault', 'event'] as const;
+export type MarkKind = (typeof markKinds)[number];
+
+export type Detail = Readonly<Record<string, string | number | boolean | null>>;
+
+export interface TimelineSpan {
+  readonly lane: Lane;
+  readonly kind: SpanKind;
+  readonly name: string;
+  readonly start: Stamp;
+  readonly end: Stamp;
+  readonly detail?: Detail;
+}
+
+export interface TimelineMark {
+  readonly lane: Lane;
+  readonly kind: MarkKind;
+  readonly name: string;
+  readonly at: Stamp;
+  readonly detail?: Detail;
+}
+
+export class Timeline {
+  readonly spans: TimelineSpan[] = [];
+  readonly marks: TimelineMark[] = [];
+  readonly offsets: ClockOffset[] = [];
+  readonly observations: ClockObservation[] = [];
+
+  /** This controller's monotonic clock, now. */
+  now(): Stamp {
+    return { clock: controllerClock, ns: Number(process.hrtime.bigint()) };
+  }
+
+  /** Runs `act` and draws it on `lane` from its start to its end, also when it throws. */
+  async during<T>(lane: Lane, kind: SpanKind, name: string, act: () => Promise<T>): Promise<T> {
+    const start = this.now();
+    try {
+      return await act();
+    } finally {
+      this.spans.push({ lane, kind, name, start, end: this.now() });
+    }
+  }
+
+  mark(mark: Omit<TimelineMark, 'at'> & { readonly at?: Stamp }): void {
+    this.marks.push({ ...mark, at: mark.at ?? this.now() });
+  }
+}
