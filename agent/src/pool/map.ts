@@ -1,3 +1,4 @@
+/// <reference path="./web-assembly.d.ts" />
 /** Maps pool and history over one shared WebAssembly memory: from then on the linear memory *is* the device (design D2). */
 
 export interface MapOptions {
