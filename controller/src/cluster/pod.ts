@@ -1,6 +1,7 @@
 /** A running pod as the rest of the controller sees it: machines, each with a connected agent. */
-import type { AgentConnection } from '../deploy/agent-connection.ts';
+
 import type { Topology } from '../config/topology.ts';
+import type { AgentConnection } from '../deploy/agent-connection.ts';
 import type { Environment, Machine, PodPaths } from '../provider/provider.ts';
 
 export interface PodMachine {

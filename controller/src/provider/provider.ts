@@ -4,6 +4,7 @@
  */
 import type { Duplex } from 'node:stream';
 import type { Topology } from '../config/topology.ts';
+import type { CxlpodError } from '../errors/cxlpod-error.ts';
 
 export type ProviderName = 'qemu' | 'local';
 
@@ -76,6 +77,15 @@ export interface Machine {
   /** Powers the machine off and resolves when its end has been *seen* (design D7). */
   powerOff(): Promise<void>;
   isAlive(): Promise<boolean>;
+  /** Why the agent will not answer any more; null while it may only be slow. */
+  whyUnreachable(): Promise<CxlpodError | null>;
+  /** Stops every CPU of the machine; it keeps its memory and its mappings. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** Pulls or plugs the cable of one network of the machine; a usage error where machines have none (provider local). */
+  setLink(network: 'control' | 'pod', up: boolean): Promise<void>;
+  /** How often it had to be started once more because its console fell silent during boot. */
+  readonly bootRestarts: number;
   /** Closes this controller's own connections; the machine lives on. */
   close(): Promise<void>;
 }

@@ -1,0 +1,257 @@
+/**
+ * Speaks with one agent over channels that may be lost. A request that was under way when a channel ended is sent again over the
+ * next one; the agent knows it by session and id, and never runs it twice.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  type AgentEvent,
+  type AgentHello,
+  type AnswerLine,
+  type EventLine,
+  fromWireError,
+  greetAgent,
+  type LineChannel,
+  lineChannel,
+  type RequestLine,
+  type RequestName,
+  type Requests,
+  readAgentLine,
+} from '@cxlpod/agent/protocol';
+import { type CxlpodError, environmentError } from '../errors/cxlpod-error.ts';
+import { interruptedError } from '../errors/interrupted.ts';
+import type { AgentConnection } from './agent-connection.ts';
+import { fromAgentError, isFinal } from './agent-error.ts';
+
+export interface AttachOptions {
+  readonly machine: string;
+  /** Opens a new byte stream to the agent's socket. A CxlpodError that it throws is final: no use in trying again. */
+  connect(signal: AbortSignal): Promise<Duplex>;
+  readonly layout: string;
+  /** How long to try before the first channel stands. */
+  readonly attachWithinMs: number;
+  /** How long a lost channel may stay lost. */
+  readonly reattachWithinMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+const defaultReattachWithinMs = 60_000;
+const defaultRequestTimeoutMs = 30_000;
+/** What an answer may take beyond the work it reports. */
+const answerMarginMs = 10_000;
+const greetTimeoutMs = 10_000;
+const retryAfterMs = 100;
+
+export async function attachAgent(options: AttachOptions): Promise<AgentConnection> {
+  const connection = new AttachedAgent(options);
+  await connection.attachFirst();
+  return connection;
+}
+
+interface Pending {
+  readonly line: RequestLine;
+  resolve(result: unknown): void;
+  reject(error: CxlpodError): void;
+}
+
+class AttachedAgent implements AgentConnection {
+  readonly #options: AttachOptions;
+  readonly #session = randomBytes(8).toString('hex');
+  readonly #pending = new Map<number, Pending>();
+  readonly #listeners = new Set<(event: AgentEvent) => void>();
+  readonly #ending = new AbortController();
+  #hello: AgentHello | null = null;
+  #channel: LineChannel | null = null;
+  #lastEvent = 0;
+  #nextId = 1;
+  #reattachCount = 0;
+  /** Why there will never be a channel again. */
+  #lostBecause: CxlpodError | null = null;
+
+  constructor(options: AttachOptions) {
+    this.#options = options;
+  }
+
+  get machine(): string {
+    return this.#options.machine;
+  }
+
+  get hello(): AgentHello {
+    return this.#hello!;
+  }
+
+  get reattachCount(): number {
+    return this.#reattachCount;
+  }
+
+  async attachFirst(): Promise<void> {
+    const { signal, attachWithinMs } = this.#options;
+    const stop = signal === undefined ? this.#ending.signal : AbortSignal.any([signal, this.#ending.signal]);
+    await this.#attachWithin(attachWithinMs, stop);
+    // The agent first repeats the events that earlier controllers saw; its answer comes after them all, and nobody listens yet.
+    await this.request('status', {}, { signal: stop });
+  }
+
+  request<Name extends RequestName>(
+    name: Name,
+    parameters: Requests[Name]['parameters'],
+    options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<Requests[Name]['result']> {
+    const { timeoutMs = defaultTimeoutOf(parameters), signal } = options;
+    if (this.#lostBecause !== null) return Promise.reject(this.#lostBecause);
+    if (signal?.aborted === true) return Promise.reject(interruptedError(`${name} on ${this.machine}`));
+    const line: RequestLine = { id: this.#nextId++, request: name, parameters };
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => settle(() => reject(this.#late(name, timeoutMs))), timeoutMs);
+      const onAbort = (): void => settle(() => reject(interruptedError(`${name} on ${this.machine}`)));
+      const settle = (how: () => void): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+        this.#pending.delete(line.id);
+        how();
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#pending.set(line.id, {
+        line,
+        resolve: (result) => settle(() => resolve(result as Requests[Name]['result'])),
+        reject: (error) => settle(() => reject(error)),
+      });
+      this.#channel?.send(line);
+    });
+  }
+
+  onEvent(listener: (event: AgentEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#end(environmentError('CHANNEL_CLOSED', `the connection to the agent of ${this.machine} was closed`));
+    const channel = this.#channel;
+    this.#channel = null;
+    channel?.close();
+    await channel?.closed;
+  }
+
+  async #attachWithin(limitMs: number, signal: AbortSignal): Promise<void> {
+    const endMs = performance.now() + limitMs;
+    for (;;) {
+      if (signal.aborted) throw interruptedError(`attaching to the agent of ${this.machine}`);
+      try {
+        return await this.#attachOnce(signal);
+      } catch (error) {
+        if (signal.aborted) throw interruptedError(`attaching to the agent of ${this.machine}`);
+        if (isFinal(error)) throw fromAgentError(this.machine, error);
+        if (performance.now() >= endMs) throw this.#unreachable(limitMs, error);
+      }
+      await delay(retryAfterMs, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  async #attachOnce(signal: AbortSignal): Promise<void> {
+    const channel = lineChannel(await this.#options.connect(signal));
+    const hello = await greetAgent(
+      channel,
+      { layout: this.#options.layout, session: this.#session, lastEventOf: () => this.#lastEvent },
+      greetTimeoutMs,
+    );
+    if (this.#hello !== null && hello.instance !== this.#hello.instance) {
+      channel.close();
+      throw this.#end(this.#replaced());
+    }
+    this.#hello = hello;
+    this.#channel = channel;
+    channel.onMessage((message) => this.#onMessage(message));
+    for (const { line } of this.#pending.values()) channel.send(line);
+    void channel.closed.then((reason) => this.#onLost(reason));
+  }
+
+  #onMessage(message: unknown): void {
+    try {
+      const read = readAgentLine(message);
+      if (read.kind === 'event') this.#onEventLine(read.line);
+      else if (read.kind === 'answer') this.#onAnswer(read.line);
+      else throw fromWireError(read.error);
+    } catch (error) {
+      // The agent refuses this channel or speaks nonsense on it; a new channel is the way on, within its limit.
+      this.#tell({ event: 'log', level: 'error', message: fromAgentError(this.machine, error).message });
+      this.#channel?.close();
+    }
+  }
+
+  #onAnswer(line: AnswerLine): void {
+    const pending = this.#pending.get(line.id);
+    if (pending === undefined) return;
+    if ('error' in line) pending.reject(fromAgentError(this.machine, fromWireError(line.error)));
+    else pending.resolve(line.result);
+  }
+
+  #onEventLine({ event, body }: EventLine): void {
+    if (event <= this.#lastEvent) return;
+    const missed = event - this.#lastEvent - 1;
+    this.#lastEvent = event;
+    if (missed > 0) this.#tell({ event: 'log', level: 'error', message: `${missed} events of ${this.machine} were lost` });
+    this.#tell(body);
+  }
+
+  #tell(event: AgentEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  #onLost(reason: Error | null): void {
+    this.#channel = null;
+    if (this.#ending.signal.aborted) return;
+    const limitMs = this.#options.reattachWithinMs ?? defaultReattachWithinMs;
+    this.#attachWithin(limitMs, this.#ending.signal).then(
+      () => {
+        this.#reattachCount++;
+      },
+      (error: CxlpodError) => {
+        if (!this.#ending.signal.aborted) this.#end(reason === null ? error : withFirstCause(error, reason));
+      },
+    );
+  }
+
+  #end(reason: CxlpodError): CxlpodError {
+    this.#lostBecause ??= reason;
+    this.#ending.abort();
+    for (const pending of [...this.#pending.values()]) pending.reject(this.#lostBecause);
+    return this.#lostBecause;
+  }
+
+  #late(name: RequestName, timeoutMs: number): CxlpodError {
+    const where = this.#channel === null ? ' (the channel is lost at the moment)' : '';
+    return environmentError(
+      'AGENT_SILENT',
+      `the agent of ${this.machine} did not answer ${name} within ${timeoutMs / 1000} s${where}`,
+      {
+        hint: `cxlpod logs ${this.machine}`,
+      },
+    );
+  }
+
+  #unreachable(limitMs: number, cause: unknown): CxlpodError {
+    const what = this.#hello === null ? 'could not be reached' : 'was lost and could not be attached again';
+    return environmentError('CHANNEL_LOST', `the agent of ${this.machine} ${what} within ${limitMs / 1000} s`, {
+      cause,
+      hint: `cxlpod logs ${this.machine}`,
+    });
+  }
+
+  #replaced(): CxlpodError {
+    return environmentError('AGENT_REPLACED', `the agent of ${this.machine} has ended, and another one answers in its place`, {
+      hint: `cxlpod logs ${this.machine}`,
+    });
+  }
+}
+
+function defaultTimeoutOf(parameters: object): number {
+  const { deadlineMs, timeoutMs } = parameters as { deadlineMs?: number; timeoutMs?: number };
+  const work = deadlineMs ?? timeoutMs;
+  return work === undefined ? defaultRequestTimeoutMs : work + answerMarginMs;
+}
+
+function withFirstCause(error: CxlpodError, cause: Error): CxlpodError {
+  return environmentError(error.code, error.message, { cause, ...(error.hint === undefined ? {} : { hint: error.hint }) });
+}

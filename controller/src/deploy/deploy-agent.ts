@@ -1,0 +1,33 @@
+import type { Machine } from '../provider/provider.ts';
+import { agentBundle } from './agent-bundle.ts';
+import type { AgentConnection } from './agent-connection.ts';
+import { attachAgent } from './attach-agent.ts';
+import { ourLayout } from './our-layout.ts';
+
+export interface AttachLimits {
+  readonly attachWithinMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Brings the agent of this build onto a machine that can run commands. */
+export async function uploadAgent(machine: Machine): Promise<void> {
+  await machine.upload(agentBundle());
+}
+
+/** Attaches to the agent of a machine, and stays attached until it is known that there is no agent any more. */
+export function attachToMachine(machine: Machine, limits: AttachLimits): Promise<AgentConnection> {
+  return attachAgent({
+    machine: machine.name,
+    layout: ourLayout(),
+    connect: (signal) => connectOrSayWhy(machine, signal),
+    ...limits,
+  });
+}
+
+async function connectOrSayWhy(machine: Machine, signal: AbortSignal) {
+  try {
+    return await machine.connectAgent(signal);
+  } catch (error) {
+    throw (await machine.whyUnreachable()) ?? error;
+  }
+}

@@ -1,0 +1,137 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { chmod, copyFile, mkdir, readFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { dirname, join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { type CxlpodError, environmentError, usageError } from '../../errors/cxlpod-error.ts';
+import { findProcesses, killProcesses, markedEnvironment, sendSignal } from '../processes.ts';
+import type { Machine, MachinePlan } from '../provider.ts';
+import { runProgram } from './run-program.ts';
+
+const logTailLines = 20;
+
+export class LocalMachine implements Machine {
+  readonly name: string;
+  readonly number: number;
+  readonly agentFolder: string;
+  readonly poolPath: string;
+  readonly historyPath: string;
+  readonly podAddress = '127.0.0.1';
+  readonly bootRestarts = 0;
+  readonly #podFolder: string;
+  readonly #folder: string;
+  readonly #logFile: string;
+
+  constructor(plan: MachinePlan, folder: string) {
+    this.name = plan.name;
+    this.number = plan.number;
+    this.agentFolder = join(folder, 'agent');
+    this.poolPath = plan.paths.poolFile;
+    this.historyPath = plan.paths.historyFile;
+    this.#podFolder = plan.paths.podFolder;
+    this.#folder = folder;
+    this.#logFile = join(plan.logFolder, 'agent.log');
+  }
+
+  async ready(): Promise<void> {}
+
+  async upload(files: readonly { readonly from: string; readonly to: string; readonly executable: boolean }[]): Promise<void> {
+    // A copy, so that building again does not change a pod that is up.
+    for (const { from, to, executable } of files) {
+      const target = join(this.agentFolder, to);
+      await mkdir(dirname(target), { recursive: true });
+      await copyFile(from, target);
+      await chmod(target, executable ? 0o755 : 0o644);
+    }
+  }
+
+  exec(argv: readonly string[], options: { readonly timeoutMs?: number; readonly stdin?: string } = {}) {
+    return runProgram(argv, { ...options, environment: this.#environment(), folder: this.#folder });
+  }
+
+  async startAgent(): Promise<void> {
+    await mkdir(dirname(this.#logFile), { recursive: true });
+    const log = openSync(this.#logFile, 'a');
+    try {
+      const agent = join(this.agentFolder, 'agent.mjs');
+      const argv = ['--socket', this.#socket, '--folder', this.agentFolder, '--log', this.#logFile, '--machine', this.name];
+      // Detached: a session of its own, so that a Ctrl-C in the controller's terminal is not sent to it.
+      const child = spawn(process.execPath, [agent, ...argv], {
+        cwd: this.#folder,
+        env: this.#environment(),
+        detached: true,
+        stdio: ['ignore', log, log],
+      });
+      await once(child, 'spawn');
+      child.unref();
+    } catch (error) {
+      throw environmentError('AGENT_NOT_STARTED', `the agent of ${this.name} could not be started`, { cause: error });
+    } finally {
+      closeSync(log);
+    }
+  }
+
+  async connectAgent(signal: AbortSignal): Promise<Duplex> {
+    const socket = connect({ path: this.#socket, signal });
+    await once(socket, 'connect');
+    return socket;
+  }
+
+  async shell(): Promise<number> {
+    const child = spawn(process.env.SHELL ?? '/bin/sh', [], { cwd: this.#folder, env: this.#environment(), stdio: 'inherit' });
+    const [code] = (await once(child, 'exit')) as [number | null];
+    return code ?? 1;
+  }
+
+  async powerOff(): Promise<void> {
+    await killProcesses(this.#podFolder, this.name);
+  }
+
+  async isAlive(): Promise<boolean> {
+    return this.#processes().length > 0;
+  }
+
+  async whyUnreachable(): Promise<CxlpodError | null> {
+    if (await this.isAlive()) return null;
+    return environmentError('AGENT_DIED', `the agent of ${this.name} has ended`, {
+      cause: new Error(await this.#logTail()),
+      hint: `read ${this.#logFile}`,
+    });
+  }
+
+  async pause(): Promise<void> {
+    for (const { pid } of this.#processes()) sendSignal(pid, 'SIGSTOP');
+  }
+
+  async resume(): Promise<void> {
+    for (const { pid } of this.#processes()) sendSignal(pid, 'SIGCONT');
+  }
+
+  async setLink(network: 'control' | 'pod'): Promise<void> {
+    throw usageError('NO_LINK', `${this.name} has no ${network} network to cut`, {
+      cause: new Error('machines of provider local are processes of one host'),
+      hint: 'use a topology with provider: qemu',
+    });
+  }
+
+  async close(): Promise<void> {}
+
+  get #socket(): string {
+    return join(this.#folder, 'agent.sock');
+  }
+
+  #environment(): NodeJS.ProcessEnv {
+    return markedEnvironment(this.#podFolder, this.name);
+  }
+
+  #processes() {
+    return findProcesses(this.#podFolder, this.name);
+  }
+
+  async #logTail(): Promise<string> {
+    const text = await readFile(this.#logFile, 'utf8').catch(() => '');
+    return text === '' ? 'it wrote nothing' : text.trimEnd().split('\n').slice(-logTailLines).join('\n');
+  }
+}

@@ -1,0 +1,57 @@
+/** Pool and history: sparse files on the host's tmpfs, mapped shared by every machine (design D6). */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, open, rm, rmdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+import type { Topology } from '../config/topology.ts';
+import { environmentError } from '../errors/cxlpod-error.ts';
+import type { PodPaths } from './provider.ts';
+
+export async function createSharedFiles(topology: Topology, paths: PodPaths): Promise<void> {
+  const folder = dirname(paths.poolFile);
+  try {
+    await mkdir(dirname(folder), { recursive: true });
+    // Like /tmp: every user of this host may have pods. Only its owner can say so, and has.
+    await chmod(dirname(folder), 0o1777).catch(() => {});
+    await mkdir(folder);
+    await createSparse(paths.poolFile, topology.pool.sizeBytes);
+    await createSparse(paths.historyFile, topology.history.sizeBytes);
+  } catch (error) {
+    throw environmentError('SHARED_FILES', `could not make the shared memory files in ${folder}`, {
+      cause: error,
+      hint: 'df /dev/shm; and cxlpod down removes what an earlier pod of this name left',
+    });
+  }
+}
+
+/** Resolves to whether there was anything. */
+export async function removeSharedFiles(paths: PodPaths): Promise<boolean> {
+  const folder = dirname(paths.poolFile);
+  if (!existsSync(folder)) return false;
+  await rm(folder, { recursive: true, force: true });
+  // Left behind by the last pod: an empty folder of ours. Another pod's files keep it, and that is fine.
+  await rmdir(dirname(folder)).catch(() => {});
+  return true;
+}
+
+/**
+ * Gives every page back, so that the bytes read as zero and cost nothing. By a hole and not by truncation: whoever still maps the
+ * file would die of SIGBUS in between.
+ */
+export async function zeroSharedFile(path: string, sizeBytes: number): Promise<void> {
+  try {
+    await promisify(execFile)('fallocate', ['--punch-hole', '--offset', '0', '--length', String(sizeBytes), path]);
+  } catch (error) {
+    throw environmentError('RESET_FAILED', `could not zero ${path}`, { cause: error, hint: 'cxlpod down, then cxlpod up' });
+  }
+}
+
+async function createSparse(path: string, sizeBytes: number): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.truncate(sizeBytes);
+  } finally {
+    await file.close();
+  }
+}
