@@ -1,0 +1,35 @@
+/** Compiles the C floor to agent/dist/floor: static, so that it runs in any guest. `node agent/floor/build.mjs`. */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+export function build(output = join(here, '..', 'dist', 'floor')) {
+  mkdirSync(dirname(output), { recursive: true });
+  const compiler = process.env.CC ?? 'gcc';
+  const flags = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror', '-o', output, join(here, 'floor.c')];
+  const linked = run(compiler, ['-static', ...flags]);
+  if (linked.status === 0) return output;
+  const dynamic = run(compiler, flags);
+  if (dynamic.status !== 0) {
+    rmSync(output, { force: true });
+    throw new Error(`agent/floor does not compile\n${dynamic.stderr}`);
+  }
+  process.stderr.write(
+    `warning: no static C library here, so the floor is linked dynamically and runs only in guests with this host's libc\n` +
+      `  because: ${linked.stderr.trim().split('\n').at(-1)}\n  try: apt-get install libc6-dev\n`,
+  );
+  return output;
+}
+
+function run(compiler, argv) {
+  const result = spawnSync(compiler, argv, { encoding: 'utf8' });
+  if (result.error === undefined) return result;
+  throw new Error(`agent/floor needs a C compiler, and ${compiler} cannot be started: ${result.error.message}`, {
+    cause: result.error,
+  });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) build();
