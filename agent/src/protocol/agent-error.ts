@@ -18,10 +18,13 @@ export class AgentError extends Error {
   }
 }
 
-/** Any thrown value as an answer can carry it; what is not an `AgentError` is `INTERNAL`: a bug of ours, stack included. */
+/**
+ * Any thrown value as an answer can carry it. An error that tells a code and a hint is an expected refusal, of whatever part;
+ * any other is `INTERNAL`: a bug of ours, stack included.
+ */
 export function toWireError(thrown: unknown): WireError {
   const cause = thrown instanceof Error ? describeCauses(thrown.cause) : undefined;
-  if (thrown instanceof AgentError) {
+  if (isRefusal(thrown)) {
     return {
       code: thrown.code,
       message: thrown.message,
@@ -32,6 +35,10 @@ export function toWireError(thrown: unknown): WireError {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   const stack = thrown instanceof Error ? thrown.stack : undefined;
   return { code: 'INTERNAL', message, ...(stack === undefined ? {} : { cause: stack }) };
+}
+
+function isRefusal(thrown: unknown): thrown is Error & { readonly code: string; readonly hint: string | undefined } {
+  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' && 'hint' in thrown;
 }
 
 export function fromWireError(wire: WireError): AgentError {

@@ -1,0 +1,127 @@
+/**
+ * What holds a worker and everything it may start, so that its end can be enforced and *seen* (design D7). A cgroup v2 holds
+ * all descendants; where none can be made, a process group holds those that do not leave it, and a worker starts none.
+ */
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
+
+export interface Fence {
+  /** Must be done before the process maps anything. */
+  admit(pid: number): void;
+  /** Asks the kernel to kill all that is inside. */
+  kill(): void;
+  /** Nothing is inside any more. */
+  isEmpty(): boolean;
+  remove(): void;
+}
+
+export interface FenceMaker {
+  readonly kind: 'cgroup' | 'process-group';
+  /** Why not a cgroup; null if it is one. */
+  readonly reason: string | null;
+  make(name: string): Fence;
+  /** Removes what `make` needed. */
+  close(): void;
+}
+
+const pollMs = 5;
+
+/** Waits until the fence is empty; false when it is not within the limit. */
+export async function seenEmpty(fence: Fence, timeoutMs: number): Promise<boolean> {
+  const deadline = performance.now() + timeoutMs;
+  while (!fence.isEmpty()) {
+    if (performance.now() > deadline) return false;
+    await after(pollMs);
+  }
+  return true;
+}
+
+export function fenceMaker(cgroupFolder: string | null): FenceMaker {
+  if (cgroupFolder === null) return processGroups('no --cgroup was given');
+  const made = !existsSync(cgroupFolder);
+  try {
+    mkdirSync(cgroupFolder, { recursive: true });
+    const probe = new CgroupFence(join(cgroupFolder, `probe-${process.pid}`));
+    const usable = existsSync(join(probe.folder, 'cgroup.kill'));
+    probe.remove();
+    if (!usable) return processGroups(`${cgroupFolder} is not a cgroup v2 folder with cgroup.kill`);
+  } catch (error) {
+    return processGroups(`no cgroup can be made in ${cgroupFolder}: ${(error as Error).message}`);
+  }
+  return {
+    kind: 'cgroup',
+    reason: null,
+    make: (name) => new CgroupFence(join(cgroupFolder, name)),
+    close: () => {
+      if (made) removeFolder(cgroupFolder);
+    },
+  };
+}
+
+function processGroups(reason: string): FenceMaker {
+  return { kind: 'process-group', reason, make: () => new ProcessGroupFence(), close: () => {} };
+}
+
+class CgroupFence implements Fence {
+  readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = folder;
+    mkdirSync(folder);
+  }
+
+  admit(pid: number): void {
+    writeFileSync(join(this.folder, 'cgroup.procs'), String(pid));
+  }
+
+  kill(): void {
+    writeFileSync(join(this.folder, 'cgroup.kill'), '1');
+  }
+
+  isEmpty(): boolean {
+    return /^populated 0$/m.test(readFileSync(join(this.folder, 'cgroup.events'), 'utf8'));
+  }
+
+  remove(): void {
+    removeFolder(this.folder);
+  }
+}
+
+class ProcessGroupFence implements Fence {
+  /** The worker leads a group of its own, so its pid names the group. */
+  #group: number | null = null;
+
+  admit(pid: number): void {
+    this.#group = pid;
+  }
+
+  kill(): void {
+    this.#signal('SIGKILL');
+  }
+
+  isEmpty(): boolean {
+    return !this.#signal(0);
+  }
+
+  remove(): void {}
+
+  /** False when there is no such group. */
+  #signal(signal: 'SIGKILL' | 0): boolean {
+    if (this.#group === null) return false;
+    try {
+      return process.kill(-this.#group, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+      throw error;
+    }
+  }
+}
+
+function removeFolder(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Busy for a moment after its last process died, or gone: an empty cgroup does no harm, and the next agent may remove it.
+  }
+}

@@ -1,0 +1,224 @@
+import { AgentError, describeError } from '../protocol/agent-error.ts';
+import type { AgentEvent, AgentStatus, ClientIdentity, Requests, WorkerExit } from '../protocol/messages.ts';
+import type { FenceMaker } from './fence.ts';
+import type { LogFile } from './log-file.ts';
+import type { SharedMemory } from './shared-memory.ts';
+import { type ProcessEnd, WorkerProcess } from './worker-process.ts';
+
+const startLimitMs = 60_000;
+const leaveLimitMs = 10_000;
+
+interface Worker {
+  readonly name: string;
+  readonly process: WorkerProcess;
+  /** Null while it starts. */
+  client: ClientIdentity | null;
+  task: string | null;
+  readonly exit: Promise<WorkerExit>;
+}
+
+export interface WorkersOptions {
+  readonly folder: string;
+  readonly fences: FenceMaker;
+  readonly log: LogFile;
+  readonly memory: () => SharedMemory | null;
+  readonly emit: (event: AgentEvent) => void;
+}
+
+/** The workers of this machine: started, watched, and fenced when their end was seen. */
+export class Workers {
+  readonly #options: WorkersOptions;
+  readonly #byName = new Map<string, Worker>();
+  /** A process that is loaded and has joined nothing: the next worker is there at once. */
+  #spare: WorkerProcess | null = null;
+  #spareIsLoaded = false;
+  /** What runs and must not be disturbed: tasks and programs. */
+  #running = 0;
+  #count = 0;
+  #closed = false;
+
+  constructor(options: WorkersOptions) {
+    this.#options = options;
+  }
+
+  /** Starts a spare process, unless there is one or something runs: starting would disturb what it measures. */
+  prepareSpare(): void {
+    if (this.#closed || this.#spare !== null || this.#running > 0) return;
+    try {
+      const spare = this.#startProcess();
+      this.#spare = spare;
+      this.#spareIsLoaded = false;
+      spare.ready.then(
+        () => {
+          if (this.#spare === spare) this.#spareIsLoaded = true;
+        },
+        () => {
+          if (this.#spare === spare) this.#spare = null;
+        },
+      );
+    } catch (error) {
+      this.#options.log.write('warn', `no spare worker: ${describeError(error)}`);
+    }
+  }
+
+  async start(request: Requests['startWorker']['parameters'], memory: SharedMemory): Promise<Requests['startWorker']['result']> {
+    if (this.#closed) throw new AgentError('SHUTTING_DOWN', 'the agent is ending');
+    if (this.#byName.has(request.worker)) {
+      throw new AgentError('WORKER_EXISTS', `there is a worker ${request.worker} already`, { hint: 'stop it first' });
+    }
+    const process = this.#takeSpare() ?? this.#startProcess();
+    const worker: Worker = {
+      name: request.worker,
+      process,
+      client: null,
+      task: null,
+      exit: process.ended.then((end) => this.#seeEnd(worker, end)),
+    };
+    this.#byName.set(worker.name, worker);
+    process.onProgress = (task, progress) => {
+      this.#options.emit({ event: 'task-progress', worker: worker.name, task, progress });
+    };
+    const { pool, history, machineNumber } = memory.configuration;
+    try {
+      const joined = await within(
+        startLimitMs,
+        `worker ${worker.name} did not join the pool`,
+        process.ready.then(() => process.join({ machineNumber, pool, history, ...request })),
+      );
+      worker.client = joined.client;
+      return { pid: process.pid, client: joined.client };
+    } catch (error) {
+      await this.#end(worker);
+      throw error;
+    }
+  }
+
+  async run(request: Requests['runTask']['parameters']): Promise<unknown> {
+    const worker = this.#joined(request.worker);
+    if (worker.task !== null) throw new AgentError('WORKER_BUSY', `worker ${worker.name} is running ${worker.task}`);
+    worker.task = request.task;
+    try {
+      const { task, parameters, deadlineMs } = request;
+      return await this.undisturbed(() => worker.process.run({ task, parameters, deadlineMs }));
+    } finally {
+      worker.task = null;
+    }
+  }
+
+  async stop(request: Requests['stopWorker']['parameters']): Promise<WorkerExit> {
+    const worker = this.#byName.get(request.worker);
+    if (worker === undefined) throw unknownWorker(request.worker, this.#byName);
+    if (request.how === 'graceful') {
+      worker.process.leave();
+      const timer = setTimeout(() => void this.#end(worker), leaveLimitMs);
+      try {
+        return await worker.exit;
+      } finally {
+        clearTimeout(timer);
+      }
+    }
+    await worker.process.kill();
+    return worker.exit;
+  }
+
+  /** Runs something that may be a measurement: a spare that is still loading waits until it is over. */
+  async undisturbed<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#running++ === 0 && !this.#spareIsLoaded) this.#spare?.pause();
+    try {
+      return await work();
+    } finally {
+      if (--this.#running === 0 && !this.#spareIsLoaded) this.#spare?.resume();
+    }
+  }
+
+  status(): AgentStatus['workers'] {
+    return [...this.#byName.values()].flatMap(({ name, process, client, task }) =>
+      client === null ? [] : [{ worker: name, pid: process.pid, client, task }],
+    );
+  }
+
+  /** Kills all, and waits until their ends were seen and fenced. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const spare = this.#spare;
+    await Promise.all([
+      ...[...this.#byName.values()].map((worker) => this.#end(worker)),
+      spare?.kill().catch((error: unknown) => this.#options.log.write('error', describeError(error))),
+    ]);
+  }
+
+  #startProcess(): WorkerProcess {
+    const { folder, fences, log } = this.#options;
+    return WorkerProcess.start(folder, fences.make(`worker-${++this.#count}`), log.descriptor);
+  }
+
+  #takeSpare(): WorkerProcess | null {
+    const spare = this.#spare;
+    this.#spare = null;
+    spare?.resume();
+    return spare;
+  }
+
+  async #seeEnd(worker: Worker, end: ProcessEnd): Promise<WorkerExit> {
+    const exit: WorkerExit = {
+      worker: worker.name,
+      pid: worker.process.pid,
+      exitCode: end.exitCode,
+      signal: end.signal,
+      fenced: end.seen ? this.#bury(worker) : null,
+      atNs: Number(process.hrtime.bigint()),
+    };
+    this.#byName.delete(worker.name);
+    this.#options.log.write(end.exitCode === 0 ? 'info' : 'warn', `worker exited: ${JSON.stringify(exit)}`);
+    this.#options.emit({ event: 'worker-exited', ...exit });
+    return exit;
+  }
+
+  /** The client table knows who has not left, also one that died before it could say who it is. */
+  #bury(worker: Worker): ClientIdentity | null {
+    const memory = this.#options.memory();
+    if (memory === null) return null;
+    try {
+      const clients = memory.clientsOf(worker.process.pid);
+      for (const client of clients) memory.bury(client);
+      return clients[0] ?? null;
+    } catch (error) {
+      this.#options.log.write('error', `worker ${worker.name} cannot be fenced\n${describeError(error)}`);
+      return null;
+    }
+  }
+
+  async #end(worker: Worker): Promise<void> {
+    try {
+      await worker.process.kill();
+      await worker.exit;
+    } catch (error) {
+      this.#options.log.write('error', describeError(error));
+    }
+  }
+
+  #joined(name: string): Worker {
+    const worker = this.#byName.get(name);
+    if (worker === undefined || worker.client === null) throw unknownWorker(name, this.#byName);
+    return worker;
+  }
+}
+
+function unknownWorker(name: string, known: ReadonlyMap<string, unknown>): AgentError {
+  return new AgentError('WORKER_UNKNOWN', `there is no worker ${name}`, {
+    cause: known.size === 0 ? 'no worker runs' : `there are ${[...known.keys()].join(', ')}`,
+    hint: 'start it; if it died, see the agent log and the worker-exited event',
+  });
+}
+
+async function within<T>(limitMs: number, failure: string, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new AgentError('DEADLINE', `${failure} within ${limitMs} ms`)), limitMs);
+  });
+  try {
+    return await Promise.race([work, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

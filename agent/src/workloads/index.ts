@@ -1,0 +1,35 @@
+/** Every task by its name. */
+import type { TaskName } from '../protocol/tasks.ts';
+import { clock } from './clock.ts';
+import { gate } from './gate.ts';
+import { rpcCall } from './rpc-call.ts';
+import { rpcCallThroughCrash } from './rpc-call-through-crash.ts';
+import { rpcForge } from './rpc-forge.ts';
+import { rpcServe } from './rpc-serve.ts';
+import { tcpCall } from './tcp-call.ts';
+import { tcpServe } from './tcp-serve.ts';
+import { wordPingPong } from './word-ping-pong.ts';
+import type { TaskContext, Workload } from './workload.ts';
+
+const byName: { readonly [Name in TaskName]: Workload<Name> } = {
+  gate,
+  'rpc-serve': rpcServe,
+  'rpc-call': rpcCall,
+  'rpc-call-through-crash': rpcCallThroughCrash,
+  'rpc-forge': rpcForge,
+  'word-ping-pong': wordPingPong,
+  clock,
+  'tcp-serve': tcpServe,
+  'tcp-call': tcpCall,
+};
+
+/** As the worker sees them: a name from the wire, parameters that only the task's own reader can type. */
+export interface AnyWorkload {
+  parameters(value: unknown, place: string): unknown;
+  run(context: TaskContext, parameters: unknown): unknown;
+}
+
+export const workloads: Readonly<Record<string, AnyWorkload | undefined>> = Object.assign(
+  Object.create(null) as Record<string, AnyWorkload>,
+  byName,
+);
