@@ -1,4 +1,4 @@
-/** Compiles the C floor to agent/dist/floor: static, so that it runs in any guest. `node agent/floor/build.mjs`. */
+/** Compiles the C floor to agent/dist/floor: static, so that it runs in any guest. `node agent/floor/build.mjs [OUTPUT]`. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -32,4 +32,4 @@ function run(compiler, argv) {
   });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) build();
+if (process.argv[1] === fileURLToPath(import.meta.url)) build(process.argv[2]);

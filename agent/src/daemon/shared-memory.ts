@@ -3,7 +3,7 @@
  * agent is no client: it joins nothing and owns nothing in the pool.
  */
 import { inspectPool } from '../inspect/index.ts';
-import { controlBytes } from '../layout/index.ts';
+import { constants } from '../layout/index.ts';
 import { checkPool, formatPool, grantFence, instantiateCore, mapPool, PoolError, recoverClient } from '../pool/pool.ts';
 import { AgentError } from '../protocol/agent-error.ts';
 import type { ClientIdentity, Requests } from '../protocol/messages.ts';
@@ -44,7 +44,7 @@ export function openSharedMemory(configuration: Configuration): SharedMemory {
     },
     clientsOf: (pid) => {
       // A copy: the inspector takes the bytes of one moment.
-      const bytes = core.bytes.slice(mapped.poolBase, mapped.poolBase + controlBytes);
+      const bytes = core.bytes.slice(mapped.poolBase, mapped.poolBase + constants.CONTROL_BYTES);
       return inspectPool(bytes, pool.sizeBytes)
         .clients.filter((client) => client.machine === machineNumber && client.pid === pid && client.state !== 'free')
         .map(({ id, incarnation }) => ({ id, incarnation }));

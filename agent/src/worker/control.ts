@@ -5,6 +5,7 @@
 import { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { abort, clearAbort, type MappedPool } from '../pool/map.ts';
+import { native } from '../pool/native.ts';
 import { AgentError, toWireError } from '../protocol/agent-error.ts';
 import { type LineChannel, lineChannel } from '../protocol/line-channel.ts';
 import { abortGraceMs, type Order, type Report } from './orders.ts';
@@ -17,6 +18,8 @@ export type FromPoolThread = Report | { readonly mapped: MappedPool };
 export type ToPoolThread = Order | { readonly abort: true };
 
 export function control(): void {
+  // The kernel ends a worker whose agent is gone, also one that is stopped.
+  if (!native().setParentDeathSignal(process.ppid)) die('the agent is gone already');
   const agent = lineChannel(new Socket({ fd: agentDescriptor, readable: true, writable: true }));
   // The agent is gone: nobody could tell anybody of this worker's end, so it must not go on.
   void agent.closed.then(() => die('the agent closed its end'));
