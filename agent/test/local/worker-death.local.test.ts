@@ -1,5 +1,5 @@
 /** Workers that die, by SIGKILL, for real: seen, fenced, told; and everybody else goes on. */
-import { existsSync, readFileSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { TestController } from './local-agent.ts';
@@ -17,108 +17,117 @@ afterAll(() => bundle?.remove());
 
 /** Where this host lets us make cgroups; null where it does not. */
 const cgroup = (() => {
-  const mounted = readFileSync('/proc/self/mounts', 'utf8')
+  const mounts = readFileSync('/proc/self/mounts', 'utf8')
     .split('\n')
-    .map((line) => line.split(' '))
-    .find(([, , type]) => type === 'cgroup2')?.[1];
-  return mounted !== undefined && process.getuid?.() === 0 ? join(mounted, `cxlpod-test-${process.pid}`) : null;
+    .map((line) => line.split(' '));
+  const mounted = mounts.find(([, , type]) => type === 'cgroup2')?.[1];
+  if (mounted === undefined) return null;
+  const folder = join(mounted, `cxlpod-test-${process.pid}`);
+  try {
+    mkdirSync(folder);
+    return folder;
+  } catch {
+    return null;
+  }
 })();
+afterAll(() => {
+  if (cgroup !== null) rmdirSync(cgroup);
+});
 
-describe.each([['process-group', undefined], ...(cgroup === null ? [] : ([['cgroup', cgroup]] as const))])(
-  'with a %s as fence, a worker',
-  (kind, folder) => {
-    afterEach(() => {
-      if (folder !== undefined && existsSync(folder)) rmdirSync(folder);
-    });
-    const start = async (machines: number) => {
-      pod = await LocalPod.start(bundle.folder, { machines, ...(folder === undefined ? {} : { cgroup: folder }) });
-      expect((await pod.on(1).request('status', {})).fence).toBe(kind);
-    };
+const fences: readonly { readonly kind: string; readonly folder?: string }[] = [
+  { kind: 'process-group' },
+  ...(cgroup === null ? [] : [{ kind: 'cgroup', folder: cgroup }]),
+];
 
-    test('that is killed is fenced when its end was seen', async () => {
-      await start(1);
-      const { pid, client } = await pod.on(1).request('startWorker', { worker: 'w' });
-      expect(pod.inspect().clients[client.id]).toMatchObject({
-        state: 'joined',
-        machine: 1,
-        pid,
-        incarnation: client.incarnation,
-      });
+describe.each(fences)('with a $kind as fence, a worker', ({ kind, folder }) => {
+  const start = async (machines: number) => {
+    pod = await LocalPod.start(bundle.folder, { machines, ...(folder === undefined ? {} : { cgroup: folder }) });
+    expect((await pod.on(1).request('status', {})).fence).toBe(kind);
+  };
 
-      const exit = await pod.on(1).request('stopWorker', { worker: 'w', how: 'kill' });
-
-      expect(exit).toMatchObject({ worker: 'w', pid, exitCode: null, signal: 'SIGKILL', fenced: client });
-      expect(isGone(pid)).toBe(true);
-      expect(pod.inspect().clients[client.id]).toMatchObject({ state: 'free', fencedIncarnation: client.incarnation });
-      expect(await pod.on(1).event('worker-exited')).toEqual({ event: 'worker-exited', ...exit });
+  test('that is killed is fenced when its end was seen', async () => {
+    await start(1);
+    const { pid, client } = await pod.on(1).request('startWorker', { worker: 'w' });
+    expect(pod.inspect().clients[client.id]).toMatchObject({
+      state: 'joined',
+      machine: 1,
+      pid,
+      incarnation: client.incarnation,
     });
 
-    test('that leaves is not fenced', async () => {
-      await start(1);
-      const { client } = await pod.on(1).request('startWorker', { worker: 'w' });
-      const exit = await pod.on(1).request('stopWorker', { worker: 'w', how: 'graceful' });
-      expect(exit).toMatchObject({ exitCode: 0, signal: null, fenced: null });
-      expect(pod.inspect().clients[client.id]).toMatchObject({ state: 'free', fencedIncarnation: 0 });
+    const exit = await pod.on(1).request('stopWorker', { worker: 'w', how: 'kill' });
+
+    expect(exit).toMatchObject({ worker: 'w', pid, exitCode: null, signal: 'SIGKILL', fenced: client });
+    expect(isGone(pid)).toBe(true);
+    expect(pod.inspect().clients[client.id]).toMatchObject({ state: 'free', fencedIncarnation: client.incarnation });
+    expect(await pod.on(1).event('worker-exited')).toEqual({ event: 'worker-exited', ...exit });
+  });
+
+  test('that leaves is not fenced', async () => {
+    await start(1);
+    const { client } = await pod.on(1).request('startWorker', { worker: 'w' });
+    const exit = await pod.on(1).request('stopWorker', { worker: 'w', how: 'graceful' });
+    expect(exit).toMatchObject({ exitCode: 0, signal: null, fenced: null });
+    expect(pod.inspect().clients[client.id]).toMatchObject({ state: 'free', fencedIncarnation: 0 });
+  });
+
+  test('that dies at a crash point leaves its last words; the call in flight is told, the next ones are served', async () => {
+    await start(2);
+    const calls = 300;
+    const hit = 100;
+    const crash = { point: 'rpc/serve/after-execute', hit };
+    const first = await pod.on(1).request('startWorker', { worker: 'server', crash });
+    await pod.on(2).request('startWorker', { worker: 'caller' });
+    const serving = pod.task(1, 'server', 'rpc-serve', { service: 'echo', handler: 'core' });
+    const calling = pod.task(2, 'caller', 'rpc-call-through-crash', {
+      ...{ service: 'echo', calls, payloadBytes: 64 },
+      ...{ callDeadlineMs: 50_000, reconnectWithinMs: 50_000 },
     });
 
-    test('that dies at a crash point leaves its last words; the call in flight is told, the next ones are served', async () => {
-      await start(2);
-      const calls = 300;
-      const hit = 100;
-      const crash = { point: 'rpc/serve/after-execute', hit };
-      const first = await pod.on(1).request('startWorker', { worker: 'server', crash });
-      await pod.on(2).request('startWorker', { worker: 'caller' });
-      const serving = pod.task(1, 'server', 'rpc-serve', { service: 'echo', handler: 'core' });
-      const calling = pod.task(2, 'caller', 'rpc-call-through-crash', {
-        ...{ service: 'echo', calls, payloadBytes: 64 },
-        ...{ callDeadlineMs: 50_000, reconnectWithinMs: 50_000 },
-      });
+    await expect(serving).rejects.toMatchObject({ code: 'WORKER_DIED', cause: 'SIGKILL' });
+    const exit = await pod.on(1).event('worker-exited');
+    expect(exit).toMatchObject({ worker: 'server', pid: first.pid, signal: 'SIGKILL', fenced: first.client });
+    await pod.on(1).request('startWorker', { worker: 'server' });
+    const servedAgain = pod.task(1, 'server', 'rpc-serve', { service: 'echo', handler: 'core' });
+    const called = await calling;
 
-      await expect(serving).rejects.toMatchObject({ code: 'WORKER_DIED', cause: 'SIGKILL' });
-      const exit = await pod.on(1).event('worker-exited');
-      expect(exit).toMatchObject({ worker: 'server', pid: first.pid, signal: 'SIGKILL', fenced: first.client });
-      await pod.on(1).request('startWorker', { worker: 'server' });
-      const servedAgain = pod.task(1, 'server', 'rpc-serve', { service: 'echo', handler: 'core' });
-      const called = await calling;
+    expect(called).toMatchObject({ answered: calls, calls: calls + 1 });
+    expect(called.failures).toEqual([expect.objectContaining({ call: hit, code: 'OUTCOME_UNKNOWN' })]);
+    expect(called.longestStallNs).toBeGreaterThan(0);
+    expect(await servedAgain).toEqual({ served: calls - hit + 1, refused: 0 });
+    const { records, problems } = pod.history();
+    expect(problems).toEqual([]);
+    expect(records.filter(({ kind }) => kind === 'last-words')).toEqual([
+      expect.objectContaining({ machine: 1, pid: first.pid, client: first.client.id, point: crash.point, hit }),
+    ]);
+    const ends = records.filter((record) => record.kind === 'end' && record.operation === 'rpc-call');
+    expect(ends.map((record) => record.kind === 'end' && record.outcome).sort()).toEqual([
+      ...Array.from({ length: calls }, () => 'ok'),
+      'unknown',
+    ]);
+    expect(pod.inspect().problems).toEqual([]);
+  });
 
-      expect(called).toMatchObject({ answered: calls, calls: calls + 1 });
-      expect(called.failures).toEqual([expect.objectContaining({ call: hit, code: 'OUTCOME_UNKNOWN' })]);
-      expect(called.longestStallNs).toBeGreaterThan(0);
-      expect(await servedAgain).toEqual({ served: calls - hit + 1, refused: 0 });
-      const { records, problems } = pod.history();
-      expect(problems).toEqual([]);
-      expect(records.filter(({ kind }) => kind === 'last-words')).toEqual([
-        expect.objectContaining({ machine: 1, pid: first.pid, client: first.client.id, point: crash.point, hit }),
-      ]);
-      const ends = records.filter((record) => record.kind === 'end' && record.operation === 'rpc-call');
-      expect(ends.map((record) => record.kind === 'end' && record.outcome).sort()).toEqual([
-        ...Array.from({ length: calls }, () => 'ok'),
-        'unknown',
-      ]);
-      expect(pod.inspect().problems).toEqual([]);
-    });
+  test('that dies while it joins is found by its process and fenced', async () => {
+    await start(1);
+    const crash = { point: 'pool/join/after-claim', hit: 1 };
+    await expect(pod.on(1).request('startWorker', { worker: 'w', crash })).rejects.toMatchObject({ code: 'WORKER_DIED' });
+    const exit = await pod.on(1).event('worker-exited');
+    expect(exit).toMatchObject({ signal: 'SIGKILL', fenced: { id: expect.any(Number), incarnation: expect.any(Number) } });
+    expect(pod.inspect().clients.filter(({ state }) => state !== 'free')).toEqual([]);
+  });
 
-    test('that dies while it joins is found by its process and fenced', async () => {
-      await start(1);
-      const crash = { point: 'pool/join/after-claim', hit: 1 };
-      await expect(pod.on(1).request('startWorker', { worker: 'w', crash })).rejects.toMatchObject({ code: 'WORKER_DIED' });
-      const exit = await pod.on(1).event('worker-exited');
-      expect(exit).toMatchObject({ signal: 'SIGKILL', fenced: { id: expect.any(Number), incarnation: expect.any(Number) } });
-      expect(pod.inspect().clients.filter(({ state }) => state !== 'free')).toEqual([]);
-    });
-
-    test('ends with its agent, when that is told to end: fenced', async () => {
-      await start(1);
-      const { pid, client } = await pod.on(1).request('startWorker', { worker: 'w' });
-      pod.agents[0]!.process.kill('SIGTERM');
-      await until('the agent ends', () => pod.agents[0]!.process.exitCode !== null);
-      expect(pod.agents[0]!.process.exitCode).toBe(0);
-      expect(isGone(pid)).toBe(true);
-      expect(pod.inspect().clients[client.id]).toMatchObject({ state: 'free', fencedIncarnation: client.incarnation });
-      if (folder !== undefined) expect(existsSync(join(folder, 'm1'))).toBe(false);
-    });
-  },
-);
+  test('ends with its agent, when that is told to end: fenced', async () => {
+    await start(1);
+    const { pid, client } = await pod.on(1).request('startWorker', { worker: 'w' });
+    pod.agents[0]!.process.kill('SIGTERM');
+    await until('the agent ends', () => pod.agents[0]!.process.exitCode !== null);
+    expect(pod.agents[0]!.process.exitCode).toBe(0);
+    expect(isGone(pid)).toBe(true);
+    expect(pod.inspect().clients[client.id]).toMatchObject({ state: 'free', fencedIncarnation: client.incarnation });
+    if (folder !== undefined) expect(existsSync(join(folder, 'm1'))).toBe(false);
+  });
+});
 
 describe('a worker', () => {
   const start = async (machines: number) => {
