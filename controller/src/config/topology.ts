@@ -14,10 +14,14 @@ export const poolGranuleBytes = 256 * mebibyte;
  */
 export const poolLimitBytes = 4096 * mebibyte - poolGranuleBytes;
 
-/** One header word of the heap has 10 bits for clients; far more machines than any host carries. */
-const machineLimit = 32;
+/** One machine shares with nobody, so nothing could be proved about its pod; the gate's region has lines for 16. */
+const machineMinimum = 2;
+const machineLimit = 16;
 
-const machineNames = z.union([z.number().int().min(1).max(machineLimit), z.array(name).min(1).max(machineLimit)]);
+const machineNames = z.union([
+  z.number().int().min(machineMinimum).max(machineLimit),
+  z.array(name).min(machineMinimum).max(machineLimit),
+]);
 
 export const topologySchema = z
   .strictObject({
@@ -29,7 +33,7 @@ export const topologySchema = z
     history: z.strictObject({ size: size.default(16 * mebibyte) }).prefault({}),
     machine: z
       .strictObject({
-        memory: size.default(320 * mebibyte),
+        memory: size.default(384 * mebibyte),
         cpus: z.number().int().min(1).max(64).default(1),
         /** With 1 under TCG, QEMU emits code whose atomics are atomic inside the machine only. */
         maxCpus: z.number().int().min(1).max(64).default(2),

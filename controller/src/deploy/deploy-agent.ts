@@ -1,8 +1,8 @@
+import { layoutVersion } from '@cxlpod/agent/layout';
 import type { Machine } from '../provider/provider.ts';
 import { agentBundle } from './agent-bundle.ts';
 import type { AgentConnection } from './agent-connection.ts';
 import { attachAgent } from './attach-agent.ts';
-import { ourLayout } from './our-layout.ts';
 
 export interface AttachLimits {
   readonly attachWithinMs: number;
@@ -18,7 +18,7 @@ export async function uploadAgent(machine: Machine): Promise<void> {
 export function attachToMachine(machine: Machine, limits: AttachLimits): Promise<AgentConnection> {
   return attachAgent({
     machine: machine.name,
-    layout: ourLayout(),
+    layout: layoutVersion,
     connect: (signal) => connectOrSayWhy(machine, signal),
     ...limits,
   });

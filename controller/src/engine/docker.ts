@@ -52,15 +52,20 @@ class DockerEngine implements Engine {
   }
 
   async createNetwork({ name, labels }: { name: string; labels: Readonly<Record<string, string>> }): Promise<Network> {
-    const what = `create network ${name}`;
-    const created = await told(
-      what,
-      this.#docker.createNetwork({ Name: name, Labels: { ...labels }, Driver: 'bridge', CheckDuplicate: true }),
-    );
-    const info = (await told(what, created.inspect())) as { IPAM?: { Config?: { Subnet?: string }[] } };
+    const plan = { Name: name, Labels: { ...labels }, Driver: 'bridge', CheckDuplicate: true };
+    await told(`create network ${name}`, this.#docker.createNetwork(plan));
+    const network = await this.findNetwork(name);
+    if (network === null) throw engineError(`create network ${name}`, new Error('it is not there afterwards'));
+    return network;
+  }
+
+  async findNetwork(name: string): Promise<Network | null> {
+    const what = `inspect network ${name}`;
+    const info = (await unlessGone(told(what, this.#docker.getNetwork(name).inspect()))) as NetworkInfo | null;
+    if (info === null) return null;
     const subnet = info.IPAM?.Config?.[0]?.Subnet;
     if (subnet === undefined) throw engineError(what, new Error('the engine gave it no subnet'));
-    return { id: created.id, name, subnet };
+    return { id: info.Id, name, subnet };
   }
 
   async listNetworks(label: string, value?: string) {
@@ -72,6 +77,11 @@ class DockerEngine implements Engine {
   async removeNetwork(id: string): Promise<void> {
     await unlessGone(told(`remove network ${id}`, this.#docker.getNetwork(id).remove()));
   }
+}
+
+interface NetworkInfo {
+  readonly Id: string;
+  readonly IPAM?: { readonly Config?: readonly { readonly Subnet?: string }[] };
 }
 
 class DockerContainer implements Container {
@@ -136,6 +146,7 @@ function createOptions(plan: ContainerPlan): Docker.ContainerCreateOptions {
       NetworkMode: plan.network ?? 'none',
       Binds: plan.binds.map(({ from, to, readOnly }) => `${from}:${to}${readOnly === true ? ':ro' : ''}`),
       Devices: plan.devices.map((path) => ({ PathOnHost: path, PathInContainer: path, CgroupPermissions: 'rwm' })),
+      CapDrop: ['ALL'],
       CapAdd: [...plan.capabilities],
       PortBindings: Object.fromEntries(ports.map((port) => [port, [{ HostIp: '127.0.0.1', HostPort: '' }]])),
       RestartPolicy: { Name: 'no' },

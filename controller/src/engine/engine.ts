@@ -17,6 +17,8 @@ export interface Engine {
     label: string,
     value?: string,
   ): Promise<readonly { readonly id: string; readonly name: string; readonly labels: Readonly<Record<string, string>> }[]>;
+  /** Null when there is none of this name. */
+  findNetwork(name: string): Promise<Network | null>;
   /** A no-op for a network that is gone. */
   removeNetwork(id: string): Promise<void>;
 }

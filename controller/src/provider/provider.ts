@@ -52,6 +52,10 @@ export interface Provider {
   removeAll(pod: string): Promise<readonly string[]>;
 }
 
+/** `console` and `qemu` are of provider qemu alone. */
+export const machineLogs = ['console', 'qemu', 'agent'] as const;
+export type MachineLog = (typeof machineLogs)[number];
+
 export interface Machine {
   readonly name: string;
   readonly number: number;
@@ -84,6 +88,8 @@ export interface Machine {
   resume(): Promise<void>;
   /** Pulls or plugs the cable of one network of the machine; a usage error where machines have none (provider local). */
   setLink(network: 'control' | 'pod', up: boolean): Promise<void>;
+  /** What it has written, from this byte on; empty where there is no such log (yet). */
+  readLog(log: MachineLog, fromByte?: number): Promise<Buffer>;
   /** How often it had to be started once more because its console fell silent during boot. */
   readonly bootRestarts: number;
   /** Closes this controller's own connections; the machine lives on. */

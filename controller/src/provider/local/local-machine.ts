@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { chmod, copyFile, mkdir, readFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { type CxlpodError, environmentError, usageError } from '../../errors/cxlpod-error.ts';
 import { findProcesses, killProcesses, markedEnvironment, sendSignal } from '../processes.ts';
-import type { Machine, MachinePlan } from '../provider.ts';
+import type { Machine, MachineLog, MachinePlan } from '../provider.ts';
+import { readFileFrom } from '../read-file-from.ts';
 import { runProgram } from './run-program.ts';
 
 const logTailLines = 20;
@@ -116,6 +117,10 @@ export class LocalMachine implements Machine {
     });
   }
 
+  async readLog(log: MachineLog, fromByte = 0): Promise<Buffer> {
+    return log === 'agent' ? readFileFrom(this.#logFile, fromByte) : Buffer.alloc(0);
+  }
+
   async close(): Promise<void> {}
 
   get #socket(): string {
@@ -131,7 +136,7 @@ export class LocalMachine implements Machine {
   }
 
   async #logTail(): Promise<string> {
-    const text = await readFile(this.#logFile, 'utf8').catch(() => '');
+    const text = (await this.readLog('agent')).toString('utf8');
     return text === '' ? 'it wrote nothing' : text.trimEnd().split('\n').slice(-logTailLines).join('\n');
   }
 }

@@ -1,0 +1,132 @@
+import type { GateReport } from '../cluster/gate.ts';
+import type { PodStatus } from '../cluster/pod-status.ts';
+import { printSize } from '../config/quantities.ts';
+import { exitCodes } from '../errors/cxlpod-error.ts';
+import type { Command } from './command.ts';
+import { nameOption, pickPod } from './pick-pod.ts';
+import { table } from './table.ts';
+
+interface PodOptions {
+  readonly name?: string;
+  readonly json?: boolean;
+}
+
+export const podCommands: readonly Command[] = [
+  (program, context) =>
+    program
+      .command('up')
+      .description('boot the machines of a topology, prove that their memory is coherent')
+      .argument('[topology]', 'its name, or the path of its file', 'two')
+      .option('-n, --name <pod>', 'what to call the pod; the name of the topology otherwise')
+      .option('--json', 'the status of the pod on standard output')
+      .action(
+        context.action(async (topology: string, { name, json }: PodOptions) => {
+          const { loadTopology } = await import('../config/load-topology.ts');
+          const { upPod } = await import('../cluster/up.ts');
+          const { podStatus } = await import('../cluster/pod-status.ts');
+          const { pod, gate } = await upPod({
+            topology: loadTopology(topology, { name }),
+            signal: context.signal,
+            quiet: context.quiet(),
+            say: context.say,
+          });
+          await pod[Symbol.asyncDispose]();
+          if (json === true) context.out(JSON.stringify(await podStatus(pod.name), null, 2));
+          context.say(
+            `pod ${pod.name} is up: ${pod.topology.machines.join(', ')} share ${printSize(pod.topology.pool.sizeBytes)}`,
+          );
+          context.say(describeGate(gate));
+        }),
+      ),
+
+  (program, context) =>
+    program
+      .command('status')
+      .description('machines, agents, pool and workers of a pod')
+      .option(...nameOption)
+      .option('--json', 'on standard output, as JSON')
+      .action(
+        context.action(async ({ name, json }: PodOptions) => {
+          const { podStatus } = await import('../cluster/pod-status.ts');
+          const { requireUp } = await import('../cluster/open-pod.ts');
+          const pod = pickPod(name);
+          const status = await podStatus(pod);
+          if (status === null) await requireUp(pod);
+          context.out(json === true ? JSON.stringify(status, null, 2) : describeStatus(status!));
+          return status!.phase === 'up' && status!.machines.every((each) => each.agent !== null)
+            ? exitCodes.valid
+            : exitCodes.environment;
+        }),
+      ),
+
+  (program, context) =>
+    program
+      .command('reset')
+      .description('blank and format the pool of a running pod, without booting')
+      .option(...nameOption)
+      .option('--json', "the gate's report on standard output")
+      .action(
+        context.action(async ({ name, json }: PodOptions) => {
+          const { resetPod } = await import('../cluster/reset.ts');
+          const gate = await resetPod(pickPod(name), { signal: context.signal, quiet: context.quiet() });
+          if (json === true) context.out(JSON.stringify(gate, null, 2));
+          context.say(describeGate(gate));
+        }),
+      ),
+
+  (program, context) =>
+    program
+      .command('down')
+      .description('remove a pod and everything that belongs to it, whatever state it is in')
+      .option(...nameOption)
+      .option('--all', 'every pod of this user')
+      .option('--json', 'what was removed, on standard output')
+      .action(
+        context.action(async ({ name, json, all }: PodOptions & { readonly all?: boolean }) => {
+          const { downPod } = await import('../cluster/down.ts');
+          const removed = [];
+          for (const pod of await podsToRemove(name, all === true)) removed.push({ pod, removed: await downPod(pod) });
+          if (json === true) context.out(JSON.stringify(removed, null, 2));
+          for (const each of removed) {
+            context.say(`${each.pod}: ${each.removed.length === 0 ? 'nothing was there' : `removed ${each.removed.join(', ')}`}`);
+          }
+          if (removed.length === 0) context.say('there is no pod');
+        }),
+      ),
+];
+
+/** Also with `--name` of a pod that left no folder: its containers may still be there. */
+async function podsToRemove(name: string | undefined, all: boolean): Promise<readonly string[]> {
+  if (name !== undefined) return [pickPod(name)];
+  const { findPods } = await import('../cluster/down.ts');
+  const found = await findPods();
+  return all || found.length === 0 ? found : [found.length === 1 ? found[0]! : pickPod(undefined)];
+}
+
+export function describeGate({ fetchAdd, plain, casLost, litmus, machines }: GateReport): string {
+  const figure = (value: number): string => value.toLocaleString('en-US');
+  const runs = litmus.reduce((sum, each) => sum + each.runs, 0);
+  return (
+    `coherent: ${machines} machines kept ${figure(fetchAdd.kept)} of ${figure(fetchAdd.of)} atomic increments and lost ` +
+    `${figure(plain.of - plain.kept)} plain ones; ${figure(casLost)} compare-and-swaps met; ` +
+    `no forbidden outcome in ${figure(runs)} litmus runs`
+  );
+}
+
+function describeStatus({ pod, phase, provider, environment, startedAt, machines }: PodStatus): string {
+  const about = environment === null ? provider : `${provider}, ${environment.accelerator}, ${environment.hostCores} cores`;
+  const rows = machines.map(({ machine, alive, podAddress, agent, problem }) => [
+    machine,
+    alive ? 'runs' : 'ended',
+    podAddress,
+    agent === null ? (problem?.message ?? '') : `up ${Math.round(agent.uptimeMs / 1000)} s, ${mebibytes(agent.residentBytes)}`,
+    agent === null ? '' : agent.pool === null ? 'not mapped' : agent.pool.formatted ? 'formatted' : 'blank',
+    agent === null ? '' : agent.workers.map((each) => `${each.worker} (${each.task ?? 'idle'})`).join(', ') || 'none',
+  ]);
+  const heading = ['machine', 'state', 'pod address', 'agent', 'pool', 'workers'];
+  return `pod ${pod}: ${phase} since ${startedAt} (${about})\n\n${table([heading, ...rows])}`;
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / 1024 ** 2)} MiB`;
+}

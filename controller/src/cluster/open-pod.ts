@@ -1,0 +1,63 @@
+import { attachToMachine } from '../deploy/deploy-agent.ts';
+import { environmentError, usageError } from '../errors/cxlpod-error.ts';
+import { findProvider } from '../provider/find-provider.ts';
+import type { Machine } from '../provider/provider.ts';
+import { machinePlans } from './machine-plan.ts';
+import type { Pod, PodMachine } from './pod.ts';
+import { knownPods, podPaths } from './pod-paths.ts';
+import { type PodState, readPodState } from './pod-state.ts';
+import { closeAll, RunningPod, unknownMachine } from './running-pod.ts';
+
+const attachWithinMs = 10_000;
+
+/** Connects to every agent of a pod that is up. */
+export async function openPod(pod: string, options: { readonly signal?: AbortSignal } = {}): Promise<Pod> {
+  const state = await requireUp(pod);
+  const opened = await Promise.allSettled((await openMachines(state)).map((machine) => connect(machine, options.signal)));
+  const machines = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  const failed = opened.find((each) => each.status === 'rejected');
+  if (failed !== undefined) {
+    await closeAll(machines);
+    throw failed.reason;
+  }
+  const { topology, environment } = state;
+  return new RunningPod({ name: pod, topology, environment: environment!, paths: podPaths(pod), machines });
+}
+
+/** One machine, for what needs no agent. Refuses one that does not live. */
+export async function openMachine(pod: string, name: string): Promise<Machine> {
+  const state = await requireUp(pod);
+  const plan = machinePlans(pod, state.topology, podPaths(pod)).find((each) => each.name === name);
+  if (plan === undefined) throw unknownMachine(pod, name, state.topology);
+  return (await findProvider(state.topology.provider)).openMachine(plan);
+}
+
+export async function openMachines(state: PodState): Promise<readonly Machine[]> {
+  const provider = await findProvider(state.topology.provider);
+  return Promise.all(machinePlans(state.pod, state.topology, podPaths(state.pod)).map((plan) => provider.openMachine(plan)));
+}
+
+export async function requireUp(pod: string): Promise<PodState> {
+  const state = await readPodState(podPaths(pod));
+  if (state === null) {
+    const others = knownPods();
+    throw usageError('POD_NOT_UP', `there is no pod ${pod}`, {
+      hint: others.length > 0 ? `cxlpod up; or --name with one of ${others.join(', ')}` : 'cxlpod up',
+    });
+  }
+  if (state.phase === 'up') return state;
+  throw environmentError('POD_HALF_UP', `pod ${pod} did not come up`, {
+    cause: new Error('its controller is still at it, or was killed'),
+    hint: `cxlpod down --name ${pod}, then cxlpod up`,
+  });
+}
+
+async function connect(machine: Machine, signal: AbortSignal | undefined): Promise<PodMachine> {
+  try {
+    const agent = await attachToMachine(machine, { attachWithinMs, ...(signal === undefined ? {} : { signal }) });
+    return { machine, agent };
+  } catch (error) {
+    await machine.close();
+    throw error;
+  }
+}

@@ -1,0 +1,62 @@
+/** What outlives the controller: `state.json` in the pod's folder. */
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Topology } from '../config/topology.ts';
+import { environmentError } from '../errors/cxlpod-error.ts';
+import type { Environment, PodPaths } from '../provider/provider.ts';
+import type { GateReport } from './gate.ts';
+
+export interface PodState {
+  readonly version: 1;
+  readonly pod: string;
+  /** `starting`: `up` is under way, or its controller was killed. */
+  readonly phase: 'starting' | 'up';
+  readonly topology: Topology;
+  readonly startedAt: string;
+  readonly environment: Environment | null;
+  readonly gate: GateReport | null;
+  /** By machine: how often its console fell silent during boot and it was started once more. */
+  readonly bootRestarts: Readonly<Record<string, number>>;
+}
+
+/** Null when there is none. */
+export async function readPodState(paths: PodPaths): Promise<PodState | null> {
+  const path = stateFile(paths);
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw environmentError('STATE_UNREADABLE', `${path} cannot be read`, { cause: error });
+  }
+  const state = parse(path, text);
+  if (state.version !== 1) {
+    throw environmentError('STATE_UNREADABLE', `${path} was written by another version of cxlpod`, {
+      hint: `cxlpod down --name ${state.pod ?? 'POD'}, then cxlpod up`,
+    });
+  }
+  return state;
+}
+
+/** In one step, so that a killed controller leaves the old state or the new one. */
+export async function writePodState(paths: PodPaths, state: PodState): Promise<void> {
+  await mkdir(paths.podFolder, { recursive: true, mode: 0o700 });
+  const next = `${stateFile(paths)}.next`;
+  await writeFile(next, `${JSON.stringify(state, null, 2)}\n`);
+  await rename(next, stateFile(paths));
+}
+
+function stateFile(paths: PodPaths): string {
+  return join(paths.podFolder, 'state.json');
+}
+
+function parse(path: string, text: string): PodState {
+  try {
+    return JSON.parse(text) as PodState;
+  } catch (error) {
+    throw environmentError('STATE_UNREADABLE', `${path} is not what cxlpod wrote`, {
+      cause: error,
+      hint: 'cxlpod down, then cxlpod up',
+    });
+  }
+}

@@ -1,0 +1,226 @@
+/** From a topology to a pod whose memory is proved coherent; or back to nothing. */
+import { readHostMemory, requireFits } from '../config/fits-host.ts';
+import type { Topology } from '../config/topology.ts';
+import { attachToMachine, uploadAgent } from '../deploy/deploy-agent.ts';
+import { usageError } from '../errors/cxlpod-error.ts';
+import { findProvider } from '../provider/find-provider.ts';
+import type { Environment, Machine, MachinePlan, PodPaths, Provider } from '../provider/provider.ts';
+import { observerFor } from '../steps/observer.ts';
+import { runPlan } from '../steps/run-plan.ts';
+import type { Lane, Plan, Step } from '../steps/step.ts';
+import type { GateReport } from './gate.ts';
+import { machinePlans } from './machine-plan.ts';
+import type { Pod, PodMachine } from './pod.ts';
+import { lockPod } from './pod-lock.ts';
+import { podPaths } from './pod-paths.ts';
+import { readPodState, writePodState } from './pod-state.ts';
+import { configureAgent, formatPool } from './prepare-pool.ts';
+import { runGate } from './run-gate.ts';
+import { closeAll, RunningPod } from './running-pod.ts';
+import { saveFailedLogs } from './save-failed-logs.ts';
+
+export interface UpOptions {
+  readonly topology: Topology;
+  readonly signal: AbortSignal;
+  readonly quiet: boolean;
+  /** For people; progress goes its own way. */
+  say(text: string): void;
+}
+
+export interface UpPod {
+  readonly pod: Pod;
+  readonly gate: GateReport;
+}
+
+const stepDeadlineMs = 30_000;
+/** Choosing an accelerator may boot a probe machine. */
+const prepareDeadlineMs = 90_000;
+
+/** Throws, with everything taken back, when any step fails or the operator interrupts. */
+export async function upPod(options: UpOptions): Promise<UpPod> {
+  const { topology, signal, quiet } = options;
+  const lock = await lockPod(topology.name, 'up');
+  try {
+    const build = new Build(options, await findProvider(topology.provider));
+    const plan = build.plan();
+    const observer = await observerFor(plan, { quiet });
+    await runPlan(plan, { signal, observer, what: `up ${topology.name}` });
+    return build.result();
+  } finally {
+    await lock.release();
+  }
+}
+
+/** What has been made so far. */
+class Build {
+  readonly #options: UpOptions;
+  readonly #topology: Topology;
+  readonly #provider: Provider;
+  readonly #paths: PodPaths;
+  readonly #machines = new Map<string, Machine>();
+  readonly #connected: PodMachine[] = [];
+  readonly #startedAt = new Date();
+  #environment: Environment | null = null;
+  #gate: GateReport | null = null;
+
+  constructor(options: UpOptions, provider: Provider) {
+    this.#options = options;
+    this.#topology = options.topology;
+    this.#provider = provider;
+    this.#paths = podPaths(options.topology.name);
+  }
+
+  plan(): Plan {
+    const lanes = machinePlans(this.#topology.name, this.#topology, this.#paths).map((plan) => this.#lane(plan));
+    return [
+      this.#checkHost(),
+      this.#clearLeftovers(),
+      this.#createShared(),
+      { name: 'machines', together: lanes },
+      this.#format(),
+      this.#coherence(),
+      this.#declareUp(),
+    ];
+  }
+
+  result(): UpPod {
+    const pod = new RunningPod({
+      name: this.#topology.name,
+      topology: this.#topology,
+      environment: this.#environment!,
+      paths: this.#paths,
+      machines: this.#connected,
+    });
+    return { pod, gate: this.#gate! };
+  }
+
+  #checkHost(): Step {
+    return {
+      name: 'check the host',
+      deadlineMs: prepareDeadlineMs,
+      run: async ({ signal, note }) => {
+        await this.#refuseSecondUp();
+        requireFits(this.#topology, readHostMemory());
+        this.#environment = await this.#provider.prepare(this.#topology, signal);
+        const { accelerator, acceleratorReason } = this.#environment;
+        note(`${accelerator === 'none' ? 'no emulation' : `accelerator ${accelerator}`}: ${acceleratorReason}`);
+      },
+    };
+  }
+
+  /** Whatever an `up` that was killed, or a host that went down, has left of a pod with this name. */
+  #clearLeftovers(): Step {
+    return {
+      name: 'clear leftovers',
+      deadlineMs: stepDeadlineMs,
+      run: async ({ note }) => {
+        const removed = await this.#provider.removeAll(this.#topology.name);
+        if (removed.length > 0) note(`removed ${removed.join(', ')}`);
+      },
+    };
+  }
+
+  #createShared(): Step {
+    return {
+      name: 'create the shared memory',
+      deadlineMs: stepDeadlineMs,
+      run: async ({ signal }) => {
+        await this.#writeState('starting');
+        await this.#provider.createShared(this.#topology.name, this.#topology, this.#paths, signal);
+      },
+      undo: async () => {
+        await closeAll(this.#connected);
+        await saveFailedLogs({ ...this.#options, machines: [...this.#machines.values()], paths: this.#paths });
+        await Promise.allSettled([...this.#machines.values()].map((machine) => machine.close()));
+        await this.#provider.removeAll(this.#topology.name);
+      },
+    };
+  }
+
+  #lane(plan: MachinePlan): Lane {
+    const { timeouts } = this.#topology;
+    const machine = (): Machine => this.#machines.get(plan.name)!;
+    return {
+      name: plan.name,
+      steps: [
+        {
+          name: 'start',
+          deadlineMs: stepDeadlineMs,
+          run: async ({ signal }) => {
+            this.#machines.set(plan.name, await this.#provider.createMachine(plan, this.#environment!, signal));
+          },
+        },
+        {
+          name: 'boot',
+          deadlineMs: timeouts.bootMs,
+          hint: `read .runs/latest/machines/${plan.name}/console.log`,
+          run: async ({ signal, note }) => machine().ready(signal, note),
+        },
+        {
+          name: 'agent',
+          deadlineMs: timeouts.agentMs,
+          hint: `read .runs/latest/machines/${plan.name}/agent.log`,
+          run: async ({ signal }) => {
+            await uploadAgent(machine());
+            await machine().startAgent();
+            const agent = await attachToMachine(machine(), { attachWithinMs: timeouts.agentMs, signal });
+            this.#connected.push({ machine: machine(), agent });
+            await configureAgent({ machine: machine(), agent }, this.#topology);
+          },
+        },
+      ],
+    };
+  }
+
+  #format(): Step {
+    return {
+      name: 'format the pool',
+      deadlineMs: stepDeadlineMs,
+      run: async () => formatPool(this.#connected),
+    };
+  }
+
+  #coherence(): Step {
+    return {
+      name: 'prove that the memory is coherent',
+      deadlineMs: this.#topology.timeouts.gateMs,
+      hint: 'a less busy host; see cxlpod doctor',
+      run: async ({ signal, note }) => {
+        const [topology, environment, machines] = [this.#topology, this.#environment!, this.#connected];
+        this.#gate = await runGate({ topology, environment, machines, signal, note });
+      },
+    };
+  }
+
+  #declareUp(): Step {
+    return { name: 'note that it is up', deadlineMs: stepDeadlineMs, run: async () => this.#writeState('up') };
+  }
+
+  async #writeState(phase: 'starting' | 'up'): Promise<void> {
+    const bootRestarts = Object.fromEntries([...this.#machines.values()].map(({ name, bootRestarts }) => [name, bootRestarts]));
+    await writePodState(this.#paths, {
+      version: 1,
+      pod: this.#topology.name,
+      phase,
+      topology: this.#topology,
+      startedAt: this.#startedAt.toISOString(),
+      environment: this.#environment,
+      gate: this.#gate,
+      bootRestarts,
+    });
+  }
+
+  /** A pod that says it is up counts as up while any of its machines lives; a host that rebooted leaves only the saying. */
+  async #refuseSecondUp(): Promise<void> {
+    const state = await readPodState(this.#paths);
+    if (state === null || state.phase !== 'up') return;
+    const provider = await findProvider(state.topology.provider);
+    for (const plan of machinePlans(state.pod, state.topology, this.#paths)) {
+      const machine = await provider.openMachine(plan);
+      if (!(await machine.isAlive())) continue;
+      throw usageError('POD_ALREADY_UP', `pod ${state.pod} is already up`, {
+        hint: `cxlpod status --name ${state.pod}; or cxlpod down --name ${state.pod}; or another pod beside it with --name`,
+      });
+    }
+  }
+}

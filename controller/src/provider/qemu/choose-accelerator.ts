@@ -1,0 +1,74 @@
+/**
+ * KVM where a guest really boots with it, TCG otherwise. That /dev/kvm opens proves nothing: there are hosts whose KVM dies on the
+ * first instructions of a stock kernel, so the proof is a boot.
+ */
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import type { Topology } from '../../config/topology.ts';
+import type { Engine } from '../../engine/engine.ts';
+import { CxlpodError, environmentError } from '../../errors/cxlpod-error.ts';
+import { probeCommandLine } from './command-line.ts';
+import { remembered } from './host-cache.ts';
+import { runToEnd } from './run-to-end.ts';
+
+export interface AcceleratorChoice {
+  readonly accelerator: 'kvm' | 'tcg';
+  readonly reason: string;
+}
+
+export const kvmDevice = '/dev/kvm';
+const probeDeadlineMs = 15_000;
+
+export async function chooseAccelerator(
+  engine: Engine,
+  image: string,
+  asked: Topology['accelerator'],
+  signal: AbortSignal,
+): Promise<AcceleratorChoice> {
+  if (asked === 'tcg') return { accelerator: 'tcg', reason: 'the topology asks for it' };
+  const problem = await whyNoKvm(engine, image, signal);
+  if (problem === null) return { accelerator: 'kvm', reason: 'a probe machine booted with it' };
+  if (asked === 'auto') return { accelerator: 'tcg', reason: problem };
+  throw environmentError('KVM_UNUSABLE', 'the topology asks for KVM, and this host cannot run a machine with it', {
+    cause: new Error(problem),
+    hint: 'accelerator: auto, which takes TCG here',
+  });
+}
+
+/** Null when KVM works. Probed once per boot of the host and image. */
+export async function whyNoKvm(engine: Engine, image: string, signal: AbortSignal): Promise<string | null> {
+  if (!existsSync(kvmDevice)) return `there is no ${kvmDevice}`;
+  if (!isAccessible(kvmDevice) && process.getuid?.() !== 0) return `this user may not open ${kvmDevice}`;
+  const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  const { problem } = await remembered(`kvm ${bootId} ${image}`, async () => ({ problem: await probe(engine, image, signal) }));
+  return problem;
+}
+
+async function probe(engine: Engine, image: string, signal: AbortSignal): Promise<string | null> {
+  const command = probeCommandLine('kvm');
+  try {
+    const { output } = await runToEnd(engine, { image, command, devices: [kvmDevice], deadlineMs: probeDeadlineMs, signal });
+    return output.includes('cxlpod: probe ok') ? null : `a probe machine died with KVM: ${tellingLine(output)}`;
+  } catch (error) {
+    if (!(error instanceof CxlpodError) || error.code !== 'CONTAINER_SLOW') throw error;
+    return `a probe machine did not boot with KVM within ${probeDeadlineMs / 1000} s`;
+  }
+}
+
+/** Of all that a dying QEMU prints, the line that says why. */
+function tellingLine(output: string): string {
+  const lines = output.split('\n').map((line) => line.trim());
+  return (
+    lines.find((line) => /kvm.*(error|fail)|could not access kvm/i.test(line)) ??
+    lines.find((line) => line !== '') ??
+    'it said nothing'
+  );
+}
+
+function isAccessible(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
