@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { layoutVersion } from '../layout/index.ts';
+import { layoutHash } from '../layout/index.ts';
 import { AgentError } from '../protocol/agent-error.ts';
 import type { Request } from '../protocol/lines.ts';
 import { type AgentEvent, type AgentStatus, protocolVersion, type Requests } from '../protocol/messages.ts';
@@ -55,7 +55,7 @@ export class Agent {
       {
         hello: 'cxlpod-agent',
         protocol: protocolVersion,
-        layout: layoutVersion,
+        layout: layoutHash,
         machine: options.machine,
         pid: process.pid,
         instance: randomUUID(),

@@ -2,9 +2,7 @@
  * Pool and history as the agent itself uses them: to format, and to grant and recover after it has seen a worker's end. The
  * agent is no client: it joins nothing and owns nothing in the pool.
  */
-import { inspectPool } from '../inspect/index.ts';
-import { constants } from '../layout/index.ts';
-import { checkPool, formatPool, grantFence, instantiateCore, mapPool, PoolError, recoverClient } from '../pool/pool.ts';
+import { checkPool, fenceProcess, formatPool, instantiateCore, mapPool, PoolError, recoverClient } from '../pool/pool.ts';
 import { AgentError } from '../protocol/agent-error.ts';
 import type { ClientIdentity, Requests } from '../protocol/messages.ts';
 
@@ -15,10 +13,11 @@ export interface SharedMemory {
   /** Formats, or checks what is formatted; says whether it was this call that did it. */
   format(): boolean;
   isFormatted(): boolean;
-  /** Clients of a process of this machine, as the client table says. */
-  clientsOf(pid: number): readonly ClientIdentity[];
-  /** Only after the end of the client's process was seen: fences it and finishes in its name. */
-  bury(client: ClientIdentity): void;
+  /**
+   * Only after the end of this process was seen: fences its clients, also those that died while joining, and finishes in
+   * their names. Returns them.
+   */
+  bury(pid: number): readonly ClientIdentity[];
 }
 
 export function openSharedMemory(configuration: Configuration): SharedMemory {
@@ -42,16 +41,10 @@ export function openSharedMemory(configuration: Configuration): SharedMemory {
         throw error;
       }
     },
-    clientsOf: (pid) => {
-      // A copy: the inspector takes the bytes of one moment.
-      const bytes = core.bytes.slice(mapped.poolBase, mapped.poolBase + constants.CONTROL_BYTES);
-      return inspectPool(bytes, pool.sizeBytes)
-        .clients.filter((client) => client.machine === machineNumber && client.pid === pid && client.state !== 'free')
-        .map(({ id, incarnation }) => ({ id, incarnation }));
-    },
-    bury: (client) => {
-      grantFence(core, client);
-      recoverClient(core, client);
+    bury: (pid) => {
+      const clients = fenceProcess(core, { machineNumber, pid });
+      for (const client of clients) recoverClient(core, client);
+      return clients;
     },
   };
 }

@@ -179,9 +179,7 @@ export class Workers {
     const memory = this.#options.memory();
     if (memory === null) return null;
     try {
-      const clients = memory.clientsOf(worker.process.pid);
-      for (const client of clients) memory.bury(client);
-      return clients[0] ?? null;
+      return memory.bury(worker.process.pid)[0] ?? null;
     } catch (error) {
       this.#options.log.write('error', `worker ${worker.name} cannot be fenced\n${describeError(error)}`);
       return null;

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { layoutVersion } from '../../src/layout/index.ts';
+import { layoutHash } from '../../src/layout/index.ts';
 import {
   type AgentEvent,
   type AgentHello,
@@ -85,7 +85,7 @@ export class TestController {
     const channel = lineChannel(socket);
     const session = options.session ?? `test-${Math.random().toString(36).slice(2)}`;
     const hello = await greetAgent(channel, {
-      layout: options.layout ?? layoutVersion,
+      layout: options.layout ?? layoutHash,
       session,
       lastEventOf: () => options.lastEvent ?? 0,
     });
