@@ -33,7 +33,7 @@
 #define CXL "/sys/bus/cxl/devices/"
 #define SSHD_PID "/run/sshd.pid"
 
-enum { waitStepMs = 5, deviceDeadlineMs = 20000, sshdDeadlineMs = 5000, textBytes = 4096 };
+enum { waitStepMs = 5, deviceDeadlineMs = 20000, sshdDeadlineMs = 30000, textBytes = 4096 };
 
 static const char *step = "start";
 static char reason[512];
