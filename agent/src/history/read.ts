@@ -1,4 +1,8 @@
 /** Reads a history from its bytes: no core, no mapping; for the controller and for post-mortems. */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { crashPointName } from '../crash-points/index.ts';
+import { constants, layout, layoutVersion } from '../layout/index.ts';
+import { operations, outcomes } from './record.ts';
 
 export type HistoryRecord =
   | (RecordSource & { readonly kind: 'invoke'; readonly operation: string; readonly call: number; readonly argument: number })
@@ -17,6 +21,7 @@ interface RecordSource {
   readonly ticket: number;
   readonly machine: number;
   readonly pid: number;
+  /** -1 for a process that has not joined the pool. */
   readonly client: number;
   readonly incarnation: number;
 }
@@ -32,12 +37,106 @@ export interface History {
   readonly problems: readonly string[];
 }
 
+const { HistoryHeader: header, HistoryTicket: ticketLine, HistoryRecord: record } = layout;
+
 /** Takes the whole file's bytes, or its beginning. */
-export function readHistory(_bytes: Uint8Array): History {
-  throw new Error('not built yet');
+export function readHistory(bytes: Uint8Array): History {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const records: HistoryRecord[] = [];
+  const unpublished: number[] = [];
+  const problems: string[] = [];
+  const empty = { records, unpublished, overflow: 0, capacity: 0, problems };
+  if (bytes.length < constants.HISTORY_RECORDS_OFFSET) {
+    problems.push(`a history has at least ${constants.HISTORY_RECORDS_OFFSET} bytes, this one ${bytes.length}`);
+    return empty;
+  }
+  const magic = view.getBigUint64(header.magic.offset, true);
+  if (magic !== constants.HISTORY_MAGIC) {
+    problems.push(`its first word is ${magic.toString(16)}: no history, or not formatted`);
+    return empty;
+  }
+  const version = view.getBigUint64(header.layoutVersion.offset, true).toString(16).padStart(16, '0');
+  if (version !== layoutVersion) {
+    problems.push(`it has layout ${version}, this reader means ${layoutVersion}`);
+    return empty;
+  }
+  const capacity = Number(view.getBigUint64(header.capacity.offset, true));
+  const next = Number(view.getBigUint64(constants.HISTORY_TICKET_OFFSET + ticketLine.next.offset, true));
+  const written = Math.min(next, capacity);
+  const present = Math.floor((bytes.length - constants.HISTORY_RECORDS_OFFSET) / constants.HISTORY_RECORD_BYTES);
+  if (written > present) problems.push(`${written} records were written, the bytes given hold ${present}`);
+
+  for (let ticket = 0; ticket < Math.min(written, present); ticket++) {
+    const at = constants.HISTORY_RECORDS_OFFSET + ticket * constants.HISTORY_RECORD_BYTES;
+    const sequence = view.getBigUint64(at + record.sequence.offset, true);
+    if (sequence === 0n) {
+      unpublished.push(ticket);
+    } else if (sequence !== BigInt(ticket) + 1n) {
+      problems.push(`record ${ticket} says it is number ${sequence - 1n}`);
+    } else {
+      const read = readRecord(view, at, ticket);
+      if (typeof read === 'string') problems.push(read);
+      else records.push(read);
+    }
+  }
+  return { records, unpublished, overflow: Math.max(0, next - capacity), capacity, problems };
 }
 
-/** Reads the file in pieces, only as far as tickets were given. */
-export function readHistoryFile(_path: string): History {
-  throw new Error('not built yet');
+function readRecord(view: DataView, at: number, ticket: number): HistoryRecord | string {
+  const u32 = (field: { readonly offset: number }): number => view.getUint32(at + field.offset, true);
+  const u64 = (field: { readonly offset: number }): number => Number(view.getBigUint64(at + field.offset, true));
+  const source = {
+    ticket,
+    machine: u32(record.machine),
+    pid: u32(record.process),
+    client: u32(record.client) - 1,
+    incarnation: u32(record.incarnation),
+  };
+  const kind = u32(record.kind);
+  const operation = u32(record.operation);
+  if (kind === constants.RECORD_LAST_WORDS) {
+    const point = crashPointName(operation);
+    if (point === undefined) return `record ${ticket} names crash point ${operation}, which does not exist`;
+    return { ...source, kind: 'last-words', point, hit: u64(record.value) };
+  }
+  const named = nameOf(operations, operation);
+  if (named === undefined) return `record ${ticket} names operation ${operation}, which does not exist`;
+  if (kind === constants.RECORD_INVOKE) {
+    return { ...source, kind: 'invoke', operation: named, call: u64(record.call), argument: u64(record.value) };
+  }
+  if (kind !== constants.RECORD_END) return `record ${ticket} is of kind ${kind}, which does not exist`;
+  const outcome = nameOf(outcomes, u32(record.outcome));
+  if (outcome === undefined) return `record ${ticket} has outcome ${u32(record.outcome)}, which does not exist`;
+  return { ...source, kind: 'end', operation: named, call: u64(record.call), outcome, result: u64(record.value) };
+}
+
+function nameOf(table: Readonly<Record<string, number>>, number: number): string | undefined {
+  return Object.keys(table).find((name) => table[name] === number);
+}
+
+/** Reads the file as far as tickets were given; throws the system's error when it cannot be read. */
+export function readHistoryFile(path: string): History {
+  const file = openSync(path, 'r');
+  try {
+    const sizeBytes = fstatSync(file).size;
+    const start = new Uint8Array(Math.min(sizeBytes, constants.HISTORY_RECORDS_OFFSET));
+    readAll(file, start);
+    if (start.length < constants.HISTORY_RECORDS_OFFSET) return readHistory(start);
+    const next = new DataView(start.buffer).getBigUint64(constants.HISTORY_TICKET_OFFSET + ticketLine.next.offset, true);
+    const room = Math.floor((sizeBytes - start.length) / constants.HISTORY_RECORD_BYTES);
+    const count = next < BigInt(room) ? Number(next) : room;
+    const bytes = new Uint8Array(start.length + count * constants.HISTORY_RECORD_BYTES);
+    readAll(file, bytes);
+    return readHistory(bytes);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function readAll(file: number, into: Uint8Array): void {
+  for (let at = 0; at < into.length; ) {
+    const read = readSync(file, into, at, into.length - at, at);
+    if (read === 0) return;
+    at += read;
+  }
 }

@@ -1,4 +1,5 @@
 /** Writes history records from a pool thread; they survive SIGKILL and power-off. */
+import { codes } from '../layout/index.ts';
 import type { Core } from '../pool/core.ts';
 
 /** Operations that a history can name. */
@@ -9,13 +10,29 @@ export const outcomes = { ok: 0, refused: 1, unknown: 2, 'peer-lost': 3, timeout
 export type Outcome = keyof typeof outcomes;
 
 /** Returns false when the history is full; the overflow is counted in its header. `call` pairs it with its end. */
-export function recordInvoke(_core: Core, _record: { operation: Operation; call: number; argument?: number }): boolean {
-  throw new Error('not built yet');
+export function recordInvoke(
+  core: Core,
+  record: { readonly operation: Operation; readonly call: number; readonly argument?: number },
+): boolean {
+  const { operation, call, argument = 0 } = record;
+  return core.exports.recordInvoke(operations[operation], low(call), high(call), low(argument), high(argument)) === codes.OK;
 }
 
 export function recordEnd(
-  _core: Core,
-  _record: { operation: Operation; call: number; outcome: Outcome; result?: number },
+  core: Core,
+  record: { readonly operation: Operation; readonly call: number; readonly outcome: Outcome; readonly result?: number },
 ): boolean {
-  throw new Error('not built yet');
+  const { operation, call, outcome, result = 0 } = record;
+  return (
+    core.exports.recordEnd(operations[operation], low(call), high(call), outcomes[outcome], low(result), high(result)) ===
+    codes.OK
+  );
+}
+
+function low(value: number): number {
+  return value % 2 ** 32;
+}
+
+function high(value: number): number {
+  return Math.floor(value / 2 ** 32);
 }

@@ -1,20 +1,26 @@
 /**
  * One instance of the compiled core (agent/core), bound to one thread of one process and to one mapped pool.
  *
- * `exports` is the module itself: every argument and result is a 32-bit number, offsets count from the start of the pool and
- * are unsigned. Most callers want the wrappers beside this file (`pool.ts`, `gate.ts`, `clock.ts`, `word.ts`, `../rpc`,
- * `../history`), which add deadlines and errors; only those touch `exports`.
+ * `exports` is the module itself: every argument and result is a 32-bit number (or a float of 64), offsets count from the start of
+ * the pool and arrive as signed numbers (`>>> 0`). Most callers want the wrappers beside this file (`pool.ts`, `gate.ts`,
+ * `clock.ts`, `word.ts`, `../rpc`, `../history`), which add deadlines and errors; only those touch `exports`.
  */
+import { readFileSync } from 'node:fs';
+import { crashPointNumber } from '../crash-points/index.ts';
+import { constants } from '../generated/layout.ts';
 import type { MappedPool } from './map.ts';
+import { builtFile, native } from './native.ts';
+import { PoolError } from './pool-error.ts';
 
 export interface Core {
   readonly mapped: MappedPool;
   /** Which scratch block of the process this instance owns; one instance per thread. */
   readonly thread: number;
   readonly exports: CoreExports;
-  /** Byte views over the whole linear memory, made once: views of a shared memory that never grows stay valid. */
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
+  /** The whole linear memory, viewed once: it never grows. */
+  readonly bytes: Uint8Array<SharedArrayBuffer>;
+  /** The pool alone. */
+  readonly pool: Uint8Array<SharedArrayBuffer>;
 }
 
 /** Dies by SIGKILL at the `hit`-th passage (from 1) of the crash point called `point`, after writing its last words. */
@@ -23,7 +29,7 @@ export interface ArmedCrash {
   readonly hit: number;
 }
 
-/** The exported functions of core.wasm. Codes are listed in agent/core/codes; `generated/layout.ts` carries their values. */
+/** The exported functions of core.wasm, documented where they are defined in agent/core. */
 export interface CoreExports {
   init(
     poolBase: number,
@@ -35,13 +41,14 @@ export interface CoreExports {
     armedPoint: number,
     armedHit: number,
   ): void;
+  introduce(machine: number, process: number): void;
 
   poolState(): number;
   formatClaimantMachine(): number;
   formatClaimantProcess(): number;
   format(machine: number, process: number, deadMachine: number, deadProcess: number): number;
 
-  join(machine: number, process: number): number;
+  join(machine: number, process: number, thread: number): number;
   selfClient(): number;
   selfIncarnation(): number;
   leave(): number;
@@ -49,38 +56,41 @@ export interface CoreExports {
   isFenced(client: number, incarnation: number): number;
   recoverClient(client: number, incarnation: number): number;
   clientState(client: number): number;
+  clientMachine(client: number): number;
+  clientProcess(client: number): number;
   clientIncarnation(client: number): number;
 
-  recordInvoke(operation: number, callLow: number, callHigh: number, argumentLow: number, argumentHigh: number): number;
-  recordEnd(
-    operation: number,
-    callLow: number,
-    callHigh: number,
-    outcome: number,
-    resultLow: number,
-    resultHigh: number,
-  ): number;
+  recordInvoke(operation: number, callLow: number, callHigh: number, valueLow: number, valueHigh: number): number;
+  recordEnd(operation: number, callLow: number, callHigh: number, outcome: number, valueLow: number, valueHigh: number): number;
 
-  gateOpen(machines: number): number;
+  gateOpen(): void;
   gateJoin(machines: number, machine: number): number;
-  gateArrive(machines: number, machine: number): void;
-  gateWait(machines: number, machine: number, maxSpins: number): number;
-  gateClearCells(): void;
-  gateCount(machine: number, iterations: number): void;
-  gateCasWon(machine: number): number;
-  gateCasLost(machine: number): number;
+  gateJoined(): number;
+  gateArrive(machine: number): void;
+  gateWait(machines: number, maxLooks: number): number;
+  gateMissing(machines: number): number;
+  gateFetchAdd(iterations: number): void;
+  gateCompareAndSwap(iterations: number): number;
+  gatePlain(iterations: number): void;
   gateTotal(which: number): number;
-  gateLitmus(test: number, role: number, machine: number, machines: number): number;
-  gateJudge(test: number): number;
+  gateClearCells(): void;
+  gateLitmus(test: number, role: number, machine: number): number;
+  gateJudge(test: number, machines: number): number;
 
-  clockServe(maxSpins: number): number;
-  clockAsk(maxSpins: number): number;
+  clockBegin(): void;
+  clockServe(maxLooks: number): number;
+  clockAsk(maxLooks: number): number;
   clockStop(): void;
-  clockReset(): void;
+  clockSentNs(): number;
+  clockServerNs(): number;
+  clockReceivedNs(): number;
 
-  wordPing(rounds: number, maxSpins: number): number;
-  wordPong(maxSpins: number): number;
+  wordBegin(rounds: number): void;
+  wordPing(maxLooks: number): number;
   wordStop(): void;
+  wordOpen(): void;
+  wordPong(maxLooks: number): number;
+  wordRounds(): number;
 
   rpcListen(nameBytes: number, capacityLog2: number, payloadBytes: number): number;
   rpcConnect(nameBytes: number): number;
@@ -89,19 +99,81 @@ export interface CoreExports {
   rpcConnectionSlot(handle: number): number;
   rpcPayloadBytes(handle: number): number;
   rpcBeginCall(handle: number): number;
-  rpcPublish(handle: number, length: number): number;
-  rpcPollResponse(handle: number, maxSpins: number): number;
+  rpcPublish(handle: number, lengthBytes: number): number;
+  rpcForge(handle: number, offsetLow: number, offsetHigh: number, lengthBytes: number): number;
+  rpcPollResponse(handle: number, maxLooks: number): number;
   rpcResponseOffset(handle: number): number;
   rpcResponseLength(handle: number): number;
   rpcFinishCall(handle: number): void;
-  rpcPollRequest(handle: number, maxSpins: number): number;
+  rpcFinished(handle: number): number;
+  rpcCallBatch(handle: number, calls: number, payloadBytes: number, maxLooks: number): number;
+  rpcPollRequest(handle: number, maxLooks: number): number;
   rpcRequestOffset(handle: number): number;
   rpcRequestLength(handle: number): number;
   rpcResponseBuffer(handle: number): number;
-  rpcReply(handle: number, length: number, status: number): number;
+  rpcReply(handle: number, lengthBytes: number, status: number): number;
+  rpcServeLoop(handle: number, maxRequests: number, maxLooks: number): number;
   rpcServed(handle: number): number;
   rpcRefused(handle: number): number;
-  rpcServeLoop(handle: number, maxRequests: number, maxSpins: number): number;
-  rpcCallBatch(handle: number, calls: number, payloadBytes: number, maxSpins: number): number;
-  rpcForge(handle: number, offsetLow: number, offsetHigh: number, length: number): number;
+}
+
+/** One instance per thread; `thread` from 0, unique in the process, below 16. Throws PoolError: CORE_MISSING, UNKNOWN_CRASH_POINT. */
+export function instantiateCore(mapped: MappedPool, options: { readonly thread: number; readonly crash?: ArmedCrash }): Core {
+  const { thread } = options;
+  if (!Number.isInteger(thread) || thread < 0 || thread >= constants.THREAD_LIMIT) {
+    throw new RangeError(`thread ${thread} is not from 0 to ${constants.THREAD_LIMIT - 1}`);
+  }
+  const { die, monotonicNs } = native();
+  const instance = new WebAssembly.Instance(compiledCore(), {
+    env: { memory: mapped.memory },
+    host: {
+      monotonicNs,
+      died: die,
+      broken(invariant: number): never {
+        process.stderr.write(`cxlpod core: invariant ${invariant} does not hold; this worker ends\n`);
+        return die();
+      },
+    },
+  });
+  const bytes = new Uint8Array(mapped.memory.buffer);
+  const pool = new Uint8Array(mapped.memory.buffer, mapped.poolBase, mapped.poolSizeBytes);
+  const core: Core = { mapped, thread, exports: instance.exports as unknown as CoreExports, bytes, pool };
+  arm(core, options.crash);
+  return core;
+}
+
+/** Arms another crash point, or none, and counts passages from here on. Throws PoolError UNKNOWN_CRASH_POINT. */
+export function arm(core: Core, crash?: ArmedCrash): void {
+  const { mapped, thread } = core;
+  const point = crash === undefined ? 0 : crashPointNumber(crash.point);
+  if (point === undefined) {
+    throw new PoolError('UNKNOWN_CRASH_POINT', `there is no crash point "${crash?.point}"`, {
+      hint: 'docs/crash-points.md lists them',
+    });
+  }
+  core.exports.init(
+    mapped.poolBase,
+    mapped.poolSizeBytes,
+    mapped.historyBase,
+    mapped.historySizeBytes,
+    mapped.scratchBase,
+    thread,
+    point,
+    crash?.hit ?? 0,
+  );
+}
+
+let module: WebAssembly.Module | undefined;
+
+function compiledCore(): WebAssembly.Module {
+  if (module === undefined) {
+    const path = builtFile('core.wasm');
+    if (path === undefined) {
+      throw new PoolError('CORE_MISSING', 'core.wasm is not where the agent is', {
+        hint: 'run `node infra/build.mjs`; on a machine of a pod, deploy the agent again',
+      });
+    }
+    module = new WebAssembly.Module(readFileSync(path));
+  }
+  return module;
 }

@@ -17,7 +17,7 @@ export type PoolErrorCode =
   | 'FORMAT_IN_PROGRESS'
   | 'CLIENT_TABLE_FULL'
   | 'NOT_JOINED'
-  | 'FENCED'
+  | 'NOT_FENCED'
   | 'UNKNOWN_CRASH_POINT'
   | 'BARRIER_TIMEOUT'
   | 'TIMEOUT'

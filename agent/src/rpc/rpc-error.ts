@@ -1,3 +1,4 @@
+import { codes } from '../layout/index.ts';
 import type { RpcErrorCode } from '../protocol/tasks.ts';
 
 /**
@@ -16,4 +17,27 @@ export class RpcError extends Error {
     this.code = code;
     this.hint = options.hint;
   }
+}
+
+const failures: Readonly<Record<number, { readonly code: RpcFailureCode; readonly message: string; readonly hint?: string }>> = {
+  [codes.ABORTED]: { code: 'ABORTED', message: 'was aborted' },
+  [codes.CLOSED]: { code: 'CLOSED', message: 'found the connection closed by the other side', hint: 'connect again' },
+  [codes.PEER_LOST]: { code: 'PEER_LOST', message: 'found its server dead; nothing was sent', hint: 'connect to another server' },
+  [codes.OUTCOME_UNKNOWN]: {
+    code: 'OUTCOME_UNKNOWN',
+    message: 'was sent and never answered: its server is dead, and may or may not have executed it',
+    hint: 'connect again; repeat the call only if executing it twice does no harm',
+  },
+  [codes.REFUSED]: { code: 'REFUSED', message: 'was refused by the server' },
+  [codes.NOT_FOUND]: { code: 'NOT_FOUND', message: 'found nobody who listens', hint: 'is the server running?' },
+  [codes.FULL]: { code: 'FULL', message: 'found no free place', hint: 'close connections; `inspect` lists them' },
+  [codes.NOT_JOINED]: { code: 'BAD_ARGUMENT', message: 'needs a thread that has joined the pool' },
+  [codes.BUSY]: { code: 'BAD_ARGUMENT', message: 'would exceed the window of calls in flight' },
+};
+
+/** The error for a code of the core; `what` is the sentence's subject. */
+export function rpcError(what: string, code: number): RpcError {
+  const failure = failures[code];
+  if (failure === undefined) return new RpcError('BAD_ARGUMENT', `${what} was answered with code ${code}`);
+  return new RpcError(failure.code, `${what} ${failure.message}`, failure.hint === undefined ? {} : { hint: failure.hint });
 }

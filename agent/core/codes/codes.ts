@@ -1,0 +1,36 @@
+// What exported functions answer. Zero is the good end; a refusal is a value, never a trap.
+
+export const OK: i32 = 0;
+/** Nothing yet, within the spins that were given. */
+export const PENDING: i32 = 1;
+/** The process was told to stop (abort word). */
+export const ABORTED: i32 = 2;
+/** The other side hung up. */
+export const CLOSED: i32 = 3;
+/** The other side is fenced; nothing of ours was in flight. */
+export const PEER_LOST: i32 = 4;
+/** The other side is fenced and a published call was never answered. */
+export const OUTCOME_UNKNOWN: i32 = 5;
+/** The server did not accept the request. */
+export const REFUSED: i32 = 6;
+/** No free slot, entry or handle. */
+export const FULL: i32 = 7;
+/** Nobody listens. */
+export const NOT_FOUND: i32 = 8;
+/** As many calls are in flight as the window allows. */
+export const BUSY: i32 = 9;
+export const BAD_ARGUMENT: i32 = 10;
+/** This thread has not joined the pool. */
+export const NOT_JOINED: i32 = 11;
+/** Done before, by somebody else. */
+export const ALREADY: i32 = 12;
+/** Somebody else is at it. */
+export const IN_PROGRESS: i32 = 13;
+/** The first line holds something that is no superblock. */
+export const NOT_BLANK: i32 = 14;
+/** Recovery needs a fence grant first. */
+export const NOT_FENCED: i32 = 15;
+/** An echo came back different. */
+export const CORRUPT: i32 = 16;
+/** The gate's session was replaced by a newer one. */
+export const STALE: i32 = 17;

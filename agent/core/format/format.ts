@@ -1,0 +1,162 @@
+import { load64, store32, store64, swap64 } from '../memory/memory';
+import { mutant } from '../memory/mutant';
+import { historyBase, poolBase, poolSizeBytes } from '../place/place';
+import { ALREADY, BAD_ARGUMENT, IN_PROGRESS, NOT_BLANK, OK } from '../codes/codes';
+import { crashPoint, COMMIT_WAS_STOLEN, invariant } from '../crash-points/crash-point';
+import {
+  FORMAT_AFTER_CLAIM,
+  FORMAT_AFTER_CLEAR,
+  FORMAT_AFTER_COMMIT,
+  FORMAT_AFTER_DESCRIBE,
+  FORMAT_AFTER_HISTORY,
+  FORMAT_AFTER_REGIONS,
+} from '../crash-points/catalogue';
+import { forgetRecords, historyCapacity } from '../history/history';
+import { FORMAT_BLANK, FORMATTED, FORMATTING, FormatWord, POOL_MAGIC, Region, Superblock } from '../layout/superblock';
+import { HISTORY_MAGIC, HistoryHeader } from '../layout/history';
+import { LAYOUT_VERSION } from '../layout/version';
+import {
+  CLIENT_BYTES,
+  CLIENT_COUNT,
+  CLIENT_TABLE_OFFSET,
+  CLOCK_BYTES,
+  CLOCK_OFFSET,
+  CONNECTION_BYTES,
+  CONNECTION_COUNT,
+  CONNECTIONS_OFFSET,
+  CONTROL_BYTES,
+  DIRECTORY_COUNT,
+  DIRECTORY_ENTRY_BYTES,
+  DIRECTORY_OFFSET,
+  GATE_BYTES,
+  GATE_OFFSET,
+  LINE_BYTES,
+  POOL_LEAST_BYTES,
+  REGION_CLIENT_TABLE,
+  REGION_CLOCK,
+  REGION_CONNECTIONS,
+  REGION_COUNT,
+  REGION_DIRECTORY,
+  REGION_FREE,
+  REGION_GATE,
+  REGION_TABLE_OFFSET,
+  REGION_WORD,
+  WORD_BYTES,
+  WORD_OFFSET,
+} from '../layout/regions';
+import { GateSession } from '../layout/gate';
+import { BouncedWord, ClockAnswer, ClockAsk, CLOCK_ANSWER_LINE, CLOCK_ASK_LINE } from '../layout/clock';
+import { Service } from '../layout/directory';
+import { HistoryTicket } from '../layout/history';
+
+/** FORMAT_*; a pool that is FORMATTED but by somebody else's rules has another magic or version: see agent/src/pool/check.ts. */
+export function poolState(): u32 {
+  return FormatWord.state(load64(poolBase + offsetof<Superblock>("state"))); // sees F1
+}
+
+export function formatClaimantMachine(): u32 {
+  return FormatWord.machine(load64(poolBase + offsetof<Superblock>("state")));
+}
+
+export function formatClaimantProcess(): u32 {
+  return FormatWord.process(load64(poolBase + offsetof<Superblock>("state")));
+}
+
+/**
+ * Makes a blank pool, and its history, usable. Exactly one caller does it.
+ *
+ *   1. claim      Swap the blank state for { FORMATTING, this machine, this process }; or the claim of a formatter that the
+ *                 caller knows to be dead (`deadMachine`, `deadProcess`).
+ *   2. regions    Write the region table.
+ *   3. clear      Clear every word by which clients find each other.
+ *   4. history    Write the history's header, forget older records.
+ *   5. describe   Write magic, version and size.
+ *   6. COMMIT     Swap the claim for { FORMATTED, ... }.
+ *
+ * Dead before 6: the claim names the dead; whoever knows it dead takes over and writes the same again. Dead after 6: done.
+ */
+export function format(machine: u32, process: u32, deadMachine: u32, deadProcess: u32): i32 {
+  if (poolSizeBytes < POOL_LEAST_BYTES) return BAD_ARGUMENT;
+  const stateAddress: usize = poolBase + offsetof<Superblock>("state");
+  const claim: u64 = FormatWord.pack(FORMATTING, machine, process);
+  const seen: u64 = load64(stateAddress);
+  const seenState: u32 = FormatWord.state(seen);
+  if (seenState == FORMATTED) {
+    return load64(poolBase + offsetof<Superblock>("magic")) == POOL_MAGIC ? ALREADY : NOT_BLANK;
+  }
+  if (seenState == FORMATTING) {
+    const byTheDead: bool = FormatWord.machine(seen) == deadMachine && FormatWord.process(seen) == deadProcess;
+    if (!byTheDead) return IN_PROGRESS;
+  } else if (seen != 0 || load64(poolBase + offsetof<Superblock>("magic")) != 0) {
+    return NOT_BLANK;
+  }
+  if (swap64(stateAddress, seen, claim) != seen) return IN_PROGRESS;
+  crashPoint(FORMAT_AFTER_CLAIM);
+  if (mutant(1)) swap64(stateAddress, claim, FormatWord.pack(FORMATTED, machine, process));
+
+  writeRegions();
+  crashPoint(FORMAT_AFTER_REGIONS);
+
+  clearControl();
+  crashPoint(FORMAT_AFTER_CLEAR);
+
+  forgetRecords();
+  store64(historyBase + offsetof<HistoryHeader>("magic"), HISTORY_MAGIC);
+  store64(historyBase + offsetof<HistoryHeader>("layoutVersion"), LAYOUT_VERSION);
+  store64(historyBase + offsetof<HistoryHeader>("capacity"), historyCapacity());
+  crashPoint(FORMAT_AFTER_HISTORY);
+
+  store64(poolBase + offsetof<Superblock>("magic"), POOL_MAGIC);
+  store64(poolBase + offsetof<Superblock>("layoutVersion"), LAYOUT_VERSION);
+  store64(poolBase + offsetof<Superblock>("sizeBytes"), <u64>poolSizeBytes);
+  store64(poolBase + offsetof<Superblock>("regionCount"), <u64>REGION_COUNT);
+  crashPoint(FORMAT_AFTER_DESCRIBE);
+
+  if (mutant(1)) return OK;
+  const before: u64 = swap64(stateAddress, claim, FormatWord.pack(FORMATTED, machine, process)); // publishes F1
+  invariant(before == claim, COMMIT_WAS_STOLEN);
+  crashPoint(FORMAT_AFTER_COMMIT);
+  return OK;
+}
+
+function writeRegions(): void {
+  writeRegion(0, REGION_CLIENT_TABLE, CLIENT_COUNT, CLIENT_BYTES, CLIENT_TABLE_OFFSET, CLIENT_COUNT * CLIENT_BYTES);
+  writeRegion(1, REGION_DIRECTORY, DIRECTORY_COUNT, DIRECTORY_ENTRY_BYTES, DIRECTORY_OFFSET, DIRECTORY_COUNT * DIRECTORY_ENTRY_BYTES);
+  writeRegion(2, REGION_CLOCK, 1, CLOCK_BYTES, CLOCK_OFFSET, CLOCK_BYTES);
+  writeRegion(3, REGION_WORD, 1, WORD_BYTES, WORD_OFFSET, WORD_BYTES);
+  writeRegion(4, REGION_GATE, 1, GATE_BYTES, GATE_OFFSET, GATE_BYTES);
+  writeRegion(5, REGION_CONNECTIONS, CONNECTION_COUNT, CONNECTION_BYTES, CONNECTIONS_OFFSET, CONNECTION_COUNT * CONNECTION_BYTES);
+  writeRegion(6, REGION_FREE, 1, poolSizeBytes - CONTROL_BYTES, CONTROL_BYTES, poolSizeBytes - CONTROL_BYTES);
+}
+
+function writeRegion(index: u32, kind: u32, count: u32, entryBytes: u32, offset: u32, sizeBytes: u32): void {
+  const entry: usize = poolBase + REGION_TABLE_OFFSET + index * 32;
+  store32(entry + offsetof<Region>("kind"), kind);
+  store32(entry + offsetof<Region>("count"), count);
+  store64(entry + offsetof<Region>("entryBytes"), <u64>entryBytes);
+  store64(entry + offsetof<Region>("offset"), <u64>offset);
+  store64(entry + offsetof<Region>("sizeBytes"), <u64>sizeBytes);
+}
+
+/** Only the words that say whether the rest means anything: what hangs on them is cleared by who claims it. */
+function clearControl(): void {
+  for (let client: u32 = 0; client < CLIENT_COUNT; client++) {
+    const entry: usize = poolBase + CLIENT_TABLE_OFFSET + client * CLIENT_BYTES;
+    for (let line: u32 = 0; line < CLIENT_BYTES; line += LINE_BYTES) store64(entry + line, 0);
+  }
+  for (let service: u32 = 0; service < DIRECTORY_COUNT; service++) {
+    const entry: usize = poolBase + DIRECTORY_OFFSET + service * DIRECTORY_ENTRY_BYTES;
+    store64(entry + offsetof<Service>("nameHash"), 0);
+    store64(entry + offsetof<Service>("nameBytes"), 0);
+    store64(entry + offsetof<Service>("connection"), 0);
+  }
+  for (let connection: u32 = 0; connection < CONNECTION_COUNT; connection++) {
+    store64(poolBase + CONNECTIONS_OFFSET + connection * CONNECTION_BYTES, 0);
+  }
+  store64(poolBase + CLOCK_OFFSET + CLOCK_ASK_LINE + offsetof<ClockAsk>("number"), 0);
+  store64(poolBase + CLOCK_OFFSET + CLOCK_ANSWER_LINE + offsetof<ClockAnswer>("number"), 0);
+  store64(poolBase + WORD_OFFSET + offsetof<BouncedWord>("value"), 0);
+  store64(poolBase + GATE_OFFSET + offsetof<GateSession>("number"), 0);
+  store64(poolBase + GATE_OFFSET + offsetof<GateSession>("joined"), 0);
+  store64(poolBase + GATE_OFFSET + offsetof<GateSession>("started"), 0);
+}

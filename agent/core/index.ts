@@ -1,0 +1,82 @@
+// What the core exports. Rules: design of the core in ARCHITECTURE.md; no 64-bit number in any signature.
+
+import { keep32 } from './memory/memory';
+import { settle, threadBase } from './place/place';
+import { SCRATCH_THREAD_BYTES, SCRATCH_THREADS_OFFSET, ThreadScratch } from './layout/scratch';
+
+/** Binds this instance to the mapping and to one thread's scratch block. Again, to arm another crash point. */
+export function init(
+  poolBase: usize,
+  poolSizeBytes: u32,
+  historyBase: usize,
+  historySizeBytes: u32,
+  scratchBase: usize,
+  thread: u32,
+  armedPoint: i32,
+  armedHit: u32,
+): void {
+  const block: usize = scratchBase + SCRATCH_THREADS_OFFSET + thread * SCRATCH_THREAD_BYTES;
+  settle(poolBase, poolSizeBytes, historyBase, historySizeBytes, scratchBase, block, armedPoint);
+  keep32(threadBase + offsetof<ThreadScratch>("thread"), thread);
+  keep32(threadBase + offsetof<ThreadScratch>("hits"), 0);
+  keep32(threadBase + offsetof<ThreadScratch>("armedHit"), armedHit);
+}
+
+/** Who this thread is before it joins, for last words on the way. */
+export function introduce(machine: u32, process: u32): void {
+  keep32(threadBase + offsetof<ThreadScratch>("machine"), machine);
+  keep32(threadBase + offsetof<ThreadScratch>("process"), process);
+}
+
+export { formatClaimantMachine, formatClaimantProcess, format, poolState } from './format/format';
+export {
+  clientIncarnation,
+  clientMachine,
+  clientProcess,
+  clientState,
+  grantFence,
+  isFenced,
+  join,
+  leave,
+  recoverClient,
+  selfClient,
+  selfIncarnation,
+} from './client-table/client-table';
+export { recordEnd, recordInvoke } from './history/history';
+export {
+  gateArrive,
+  gateCompareAndSwap,
+  gateFetchAdd,
+  gateJoin,
+  gateJoined,
+  gateMissing,
+  gateOpen,
+  gatePlain,
+  gateTotal,
+  gateWait,
+} from './gate/gate';
+export { gateClearCells, gateJudge, gateLitmus } from './gate/litmus';
+export { clockAsk, clockBegin, clockReceivedNs, clockSentNs, clockServe, clockServerNs, clockStop } from './clock/clock';
+export { wordBegin, wordOpen, wordPing, wordPong, wordRounds, wordStop } from './word/word';
+export { rpcClose, rpcConnect, rpcConnectionSlot, rpcListen, rpcPayloadBytes, rpcPeerState } from './rpc/connect';
+export {
+  rpcBeginCall,
+  rpcCallBatch,
+  rpcFinishCall,
+  rpcFinished,
+  rpcForge,
+  rpcPollResponse,
+  rpcPublish,
+  rpcResponseLength,
+  rpcResponseOffset,
+} from './rpc/call';
+export {
+  rpcPollRequest,
+  rpcRefused,
+  rpcReply,
+  rpcRequestLength,
+  rpcRequestOffset,
+  rpcResponseBuffer,
+  rpcServed,
+  rpcServeLoop,
+} from './rpc/serve';

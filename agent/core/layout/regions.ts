@@ -1,0 +1,43 @@
+// Where everything lies in the pool. Offsets count from the first byte of the pool.
+
+export const LINE_BYTES: u32 = 64;
+
+export const SUPERBLOCK_OFFSET: u32 = 0;
+export const REGION_TABLE_OFFSET: u32 = 1024;
+export const REGION_LIMIT: u32 = 16;
+
+export const CLIENT_TABLE_OFFSET: u32 = 4096;
+export const CLIENT_COUNT: u32 = 64;
+/** Four lines, each with one writer: state, owner, heartbeat, fence. */
+export const CLIENT_BYTES: u32 = 256;
+
+export const DIRECTORY_OFFSET: u32 = 20480;
+export const DIRECTORY_COUNT: u32 = 32;
+export const DIRECTORY_ENTRY_BYTES: u32 = 128;
+export const NAME_LIMIT_BYTES: u32 = 64;
+
+export const CLOCK_OFFSET: u32 = 24576;
+export const CLOCK_BYTES: u32 = 4096;
+
+export const WORD_OFFSET: u32 = 28672;
+export const WORD_BYTES: u32 = 4096;
+
+export const GATE_OFFSET: u32 = 32768;
+export const GATE_BYTES: u32 = 98304;
+
+export const CONNECTIONS_OFFSET: u32 = 131072;
+export const CONNECTION_COUNT: u32 = 32;
+export const CONNECTION_BYTES: u32 = 40960;
+
+/** Everything below is described here; the rest of the pool is for those who come later (heap). */
+export const CONTROL_BYTES: u32 = 1572864;
+export const POOL_LEAST_BYTES: u32 = 2097152;
+
+export const REGION_CLIENT_TABLE: u32 = 1;
+export const REGION_DIRECTORY: u32 = 2;
+export const REGION_CLOCK: u32 = 3;
+export const REGION_WORD: u32 = 4;
+export const REGION_GATE: u32 = 5;
+export const REGION_CONNECTIONS: u32 = 6;
+export const REGION_FREE: u32 = 7;
+export const REGION_COUNT: u32 = 7;

@@ -1,0 +1,81 @@
+import { constants, layout } from '../layout/index.ts';
+import type { InspectedClient, InspectedConnection } from './inspect.ts';
+import { unpackConnectionWord } from './packed-words.ts';
+
+const states = [null, 'claimed', 'listening', 'open'] as const;
+
+/** Every connection that is not free. */
+export function inspectConnections(
+  view: DataView,
+  clients: readonly InspectedClient[],
+  problems: string[],
+): readonly InspectedConnection[] {
+  const isThere = (id: number): boolean => clients.some((client) => client.id === id && client.state === 'joined');
+  const connections: InspectedConnection[] = [];
+  for (let slot = 0; slot < constants.CONNECTION_COUNT; slot++) {
+    const at = constants.CONNECTIONS_OFFSET + slot * constants.CONNECTION_BYTES;
+    const word = unpackConnectionWord(view.getBigUint64(at + layout.ConnectionState.word.offset, true));
+    const state = states[word.state];
+    if (state === undefined || word.reserved !== 0) {
+      problems.push(`connection ${slot} is in state ${word.state}, which does not exist`);
+      continue;
+    }
+    if (state === null) {
+      if (word.server !== 0 || word.caller !== 0 || word.serverClosed || word.callerClosed) {
+        problems.push(`connection ${slot} is free but names a side`);
+      }
+      continue;
+    }
+    if (word.epoch === 0) problems.push(`connection ${slot} is ${state} in epoch 0, which does not exist`);
+    if (!word.serverClosed && !isThere(word.server))
+      problems.push(`connection ${slot} is served by client ${word.server}, who is not there`);
+    if (state === 'open') {
+      if (word.serverClosed && word.callerClosed) problems.push(`connection ${slot} is closed by both sides and not free`);
+      if (!word.callerClosed && !isThere(word.caller))
+        problems.push(`connection ${slot} is used by client ${word.caller}, who is not there`);
+    } else if (word.serverClosed || word.callerClosed) {
+      problems.push(`connection ${slot} is ${state} and closed`);
+    }
+    if (state !== 'claimed') inspectRings(view, slot, at, problems);
+    const serverLine = at + constants.CONNECTION_SERVER_LINE;
+    connections.push({
+      slot,
+      state,
+      epoch: word.epoch,
+      server: word.server,
+      caller: state === 'open' ? word.caller : null,
+      serverClosed: word.serverClosed,
+      callerClosed: word.callerClosed,
+      served: Number(view.getBigUint64(serverLine + layout.ServerLine.served.offset, true)),
+      refused: Number(view.getBigUint64(serverLine + layout.ServerLine.refused.offset, true)),
+    });
+  }
+  return connections;
+}
+
+/** The response ring belongs to the server alone and must be sound; what a caller put into the request ring need not be. */
+function inspectRings(view: DataView, slot: number, at: number, problems: string[]): void {
+  const descriptor = at + constants.CONNECTION_DESCRIPTOR_LINE;
+  const capacityLog2 = view.getUint32(descriptor + layout.Descriptor.capacityLog2.offset, true);
+  const payloadBytes = view.getUint32(descriptor + layout.Descriptor.payloadBytes.offset, true);
+  const strideBytes = constants.HEADER_BYTES + Math.ceil(payloadBytes / 64) * 64;
+  if (
+    capacityLog2 < 1 ||
+    capacityLog2 > constants.CAPACITY_LOG2_LIMIT ||
+    strideBytes * 2 ** capacityLog2 > constants.ARENA_BYTES
+  ) {
+    problems.push(`connection ${slot} has rings of 2^${capacityLog2} entries for ${payloadBytes} bytes, which do not fit`);
+    return;
+  }
+  const arena = at + constants.RESPONSE_ARENA_OFFSET;
+  for (let index = 0; index < 2 ** capacityLog2; index++) {
+    const entry = view.getBigUint64(at + constants.RESPONSE_RING_OFFSET + index * 8, true);
+    if (entry === 0n) continue;
+    const offset = Number(entry & 0xffffffffffffn);
+    const sequence = Number((entry >> 48n) & 0x7fffn);
+    if (offset !== arena + index * strideBytes)
+      problems.push(`response ${index} of connection ${slot} refers to ${offset}, not to its buffer`);
+    if (sequence % 2 ** capacityLog2 !== index)
+      problems.push(`response ${index} of connection ${slot} has sequence number ${sequence}`);
+  }
+}
