@@ -1,3 +1,104 @@
+/** The verbs `run`, `traces`, `report`, `inspect`, `bench`. */
 import type { Command } from '../cli/command.ts';
+import { nameOption, pickPod } from '../cli/pick-pod.ts';
+import { table } from '../cli/table.ts';
 
-export const commands: readonly Command[] = [];
+interface FolderOptions {
+  readonly runs: string;
+  readonly json?: boolean;
+}
+
+const runsOption = ['--runs <folder>', 'where the folders of runs are', '.runs'] as const;
+
+export const commands: readonly Command[] = [
+  (program, context) =>
+    program
+      .command('run')
+      .description('run scenarios on a pod, one after the other: workload, faults, checks, verdict, report')
+      .argument('<scenarios...>', 'names of infra/scenarios, or paths of files')
+      .option(...nameOption)
+      .option(...runsOption)
+      .option('--up', 'bring up the pod of the first scenario before, and remove it after')
+      .option('--keep', 'with --up: leave the pod up')
+      .option('--json', 'the run.json of each run on standard output, as a list')
+      .action(
+        context.action(async (scenarios: string[], options: FolderOptions & { name?: string; up?: boolean; keep?: boolean }) => {
+          const { runCommand } = await import('./run-command.ts');
+          return runCommand(scenarios, options, context);
+        }),
+      ),
+
+  (program, context) =>
+    program
+      .command('traces')
+      .description('latency quantiles of a run, and where its trace is')
+      .argument('[run]', 'the folder of the run; the newest otherwise')
+      .option(...runsOption)
+      .option('--json', 'on standard output, as JSON')
+      .action(
+        context.action(async (run: string | undefined, { runs, json }: FolderOptions) => {
+          const { RunFolder } = await import('./run-folder.ts');
+          const { readRunRecord } = await import('../report/report-input.ts');
+          const { describeLatencies } = await import('../report/describe-run.ts');
+          const folder = RunFolder.open(runs, run);
+          const record = readRunRecord(folder);
+          const trace = folder.join('trace.json');
+          const latencies = record.latencies.map((each) => ({ ...each, file: folder.join(each.file) }));
+          if (json === true) context.out(JSON.stringify({ run: folder.path, trace, clocks: record.clocks, latencies }, null, 2));
+          else context.out(table(describeLatencies(record)));
+          context.say(`\n${trace} opens in ui.perfetto.dev; the logs of ${folder.join('latency')} in any HdrHistogram tool`);
+        }),
+      ),
+
+  (program, context) =>
+    program
+      .command('report')
+      .description('the path of the report of a run; made again from the files of the run')
+      .argument('[run]', 'the folder of the run; the newest otherwise')
+      .option(...runsOption)
+      .option('--json', 'path, verdict and checks on standard output, as JSON')
+      .action(
+        context.action(async (run: string | undefined, { runs, json }: FolderOptions) => {
+          const { RunFolder } = await import('./run-folder.ts');
+          const { readRunRecord } = await import('../report/report-input.ts');
+          const { writeReport } = await import('../report/write-report.ts');
+          const { describeRun } = await import('../report/describe-run.ts');
+          const folder = RunFolder.open(runs, run);
+          const report = writeReport(folder);
+          const record = readRunRecord(folder);
+          context.say(describeRun(record));
+          const { verdict, checks } = record;
+          context.out(json === true ? JSON.stringify({ report, verdict, checks }, null, 2) : report);
+        }),
+      ),
+
+  (program, context) =>
+    program
+      .command('inspect')
+      .description('read a pool from its bytes and say what is in it and what is wrong with it')
+      .option(...nameOption)
+      .option('--pool <file>', 'a pool file, such as one kept for a post-mortem, instead of a running pod')
+      .option('--json', 'the whole inspection on standard output, as JSON')
+      .action(
+        context.action(async ({ name, pool, json }: { name?: string; pool?: string; json?: boolean }) => {
+          const { inspectCommand } = await import('./inspect-command.ts');
+          return inspectCommand(pool ?? { pod: pickPod(name) }, json === true, context);
+        }),
+      ),
+
+  (program, context) =>
+    program
+      .command('bench')
+      .description('measure the figures of docs/measuring.md, print them, keep them in .runs/bench.json')
+      .option('--only <figures>', 'some of them, separated by commas: up, down, memory, idle, ping, local, images, demo')
+      .option('--kept', 'measure nothing: print what .runs/bench.json has, as the table of docs/measuring.md')
+      .option(...runsOption)
+      .option('--json', 'the list on standard output, as JSON')
+      .action(
+        context.action(async ({ only, kept, runs, json }: FolderOptions & { only?: string; kept?: boolean }) => {
+          const { benchCommand, printKept } = await import('../bench/bench-command.ts');
+          if (kept === true) return printKept(runs, json === true, context);
+          return benchCommand({ only, runs, json: json === true }, context);
+        }),
+      ),
+];

@@ -15,10 +15,10 @@ export interface Stamp {
   readonly ns: number;
 }
 
-/** At `atNs` of its own clock, `clock` was behind the reference by `behindNs`, give or take `errorNs`. */
+/** At `controllerNs` of the controller's clock, `clock` was behind the reference by `behindNs`, give or take `errorNs`. */
 export interface ClockOffset {
   readonly clock: string;
-  readonly atNs: number;
+  readonly controllerNs: number;
   readonly behindNs: number;
   readonly errorNs: number;
 }
@@ -35,7 +35,7 @@ export interface AlignedClock {
   readonly clock: string;
   /** `reference - clock` at the first evidence. */
   readonly behindNs: number;
-  /** How far a stamp of this clock may be from its true place on the reference clock. */
+  /** How far a stamp of this clock may be from its true place on the reference clock; says nothing where `by` is `nothing`. */
   readonly errorNs: number;
   /** How much faster than the reference, in parts per million; null with less than two measured offsets. */
   readonly driftPpm: number | null;
@@ -60,7 +60,7 @@ export function alignClocks(evidence: {
   const { reference, offsets, observations } = evidence;
   const corrections = new Map<string, Correction>([[reference, exact(reference)]]);
   for (const clock of new Set(offsets.map((offset) => offset.clock))) {
-    if (clock !== reference) corrections.set(clock, measured(clock, offsets));
+    if (clock !== reference) corrections.set(clock, measured(clock, offsets, observations));
   }
   if (!corrections.has(controllerClock)) corrections.set(controllerClock, ofController(observations, corrections));
   for (const clock of new Set(observations.map((observation) => observation.clock))) {
@@ -78,22 +78,39 @@ function exact(clock: string): Correction {
   return { clock, behindNs: 0, errorNs: 0, driftPpm: null, by: 'reference', correct: (ns) => ns };
 }
 
-/** A straight line through the first and the last offset; with one offset only, a constant. */
-function measured(clock: string, offsets: readonly ClockOffset[]): Correction {
-  const own = offsets.filter((offset) => offset.clock === clock).sort((a, b) => a.atNs - b.atNs);
+/**
+ * A straight line through the first and the last offset. When they were measured is known on the controller's clock only; causality
+ * tells it on this clock, to a millisecond, which is plenty for a drift of some hundred parts per million.
+ */
+function measured(clock: string, offsets: readonly ClockOffset[], observations: readonly ClockObservation[]): Correction {
+  const own = offsets.filter((offset) => offset.clock === clock).sort((a, b) => a.controllerNs - b.controllerNs);
+  const seen = bounded(clock, boundsAhead(clock, observations));
   const first = own[0]!;
   const last = own.at(-1)!;
-  const apartNs = last.atNs - first.atNs;
+  const apartNs = seen.by === 'nothing' ? 0 : last.controllerNs - first.controllerNs;
   const slope = apartNs > 0 ? (last.behindNs - first.behindNs) / apartNs : 0;
-  const offLine = own.map(({ atNs, behindNs }) => Math.abs(behindNs - first.behindNs - slope * (atNs - first.atNs)));
+  const offLine = own.map(({ controllerNs, behindNs }) =>
+    Math.abs(behindNs - first.behindNs - slope * (controllerNs - first.controllerNs)),
+  );
+  const firstNs = first.controllerNs + seen.behindNs;
   return {
     clock,
     behindNs: first.behindNs,
-    errorNs: Math.max(...own.map(({ errorNs }) => errorNs)) + Math.max(...offLine),
+    errorNs: Math.max(...own.map(({ errorNs }) => errorNs)) + Math.max(...offLine) + Math.abs(slope) * seen.errorNs,
     driftPpm: apartNs > 0 ? -slope * 1e6 : null,
     by: 'pool',
-    correct: (ns) => ns + first.behindNs + slope * (ns - first.atNs),
+    correct: (ns) => ns + first.behindNs + slope * (ns - firstNs),
   };
+}
+
+/** `machine - controller`, from what the controller saw of this machine alone. */
+function boundsAhead(
+  clock: string,
+  observations: readonly ClockObservation[],
+): { readonly low: number; readonly high: number }[] {
+  return observations
+    .filter((observation) => observation.clock === clock)
+    .map(({ sentNs, machineNs, receivedNs }) => ({ low: machineNs - receivedNs, high: machineNs - sentNs }));
 }
 
 function ofController(observations: readonly ClockObservation[], corrections: ReadonlyMap<string, Correction>): Correction {
@@ -119,7 +136,7 @@ function throughController(clock: string, observations: readonly ClockObservatio
 /** The middle of what all bounds allow. Where drift has made them contradict each other, the contradiction is the error. */
 function bounded(clock: string, bounds: readonly { readonly low: number; readonly high: number }[]): Correction {
   if (bounds.length === 0) {
-    return { clock, behindNs: 0, errorNs: Number.MAX_SAFE_INTEGER, driftPpm: null, by: 'nothing', correct: (ns) => ns };
+    return { clock, behindNs: 0, errorNs: 0, driftPpm: null, by: 'nothing', correct: (ns) => ns };
   }
   const low = Math.max(...bounds.map((bound) => bound.low));
   const high = Math.min(...bounds.map((bound) => bound.high));

@@ -1,0 +1,65 @@
+/** `cxlpod bench`: measures, prints, keeps. Exits 1 when a bar that was measured does not hold. */
+import type { CommandContext } from '../cli/command.ts';
+import { CxlpodError, exitCodes, formatError, usageError } from '../errors/cxlpod-error.ts';
+import { nearest } from '../errors/nearest.ts';
+import { type BenchFigure, type BenchItem, figure } from './bench-item.ts';
+import { benchFile, merged, readBenchList, writeBenchList } from './bench-list.ts';
+import { benchItems } from './index.ts';
+import { printBench, printBenchMarkdown } from './print-bench.ts';
+
+interface Options {
+  readonly only: string | undefined;
+  readonly runs: string;
+  readonly json: boolean;
+}
+
+export async function benchCommand({ only, runs, json }: Options, context: CommandContext): Promise<number> {
+  const measured: BenchFigure[] = [];
+  for (const item of chooseItems(only)) {
+    context.say(`bench: ${item.sentence}`);
+    measured.push(...(await measureItem(item, runs, context)));
+    // Kept after each item: a later one may be interrupted.
+    writeBenchList(runs, merged(readBenchList(runs), measured));
+  }
+  context.out(json ? JSON.stringify(measured, null, 2) : printBench(measured));
+  context.say(`\nkept in ${benchFile(runs)}`);
+  return measured.some(({ holds }) => holds === false) ? exitCodes.invalid : exitCodes.valid;
+}
+
+export function printKept(runs: string, json: boolean, context: CommandContext): number {
+  const figures = readBenchList(runs);
+  context.out(json ? JSON.stringify(figures, null, 2) : printBenchMarkdown(figures));
+  return exitCodes.valid;
+}
+
+/** Without names, all but those that take minutes. */
+export function chooseItems(only: string | undefined): BenchItem[] {
+  if (only === undefined) return benchItems.filter(({ onlyWhenNamed }) => !onlyWhenNamed);
+  const known = benchItems.flatMap(({ names }) => names);
+  const wanted = only.split(',').map((name) => name.trim());
+  for (const name of wanted) {
+    if (known.includes(name)) continue;
+    const suggestion = nearest(name, known);
+    throw usageError('NO_SUCH_FIGURE', `there is no figure ${JSON.stringify(name)}`, {
+      hint: suggestion === null ? `known are ${known.join(', ')}` : `did you mean ${suggestion}?`,
+    });
+  }
+  return benchItems.filter(({ names }) => names.some((name) => wanted.includes(name)));
+}
+
+/** A figure that cannot be had is an entry that says why; the others are still measured. */
+async function measureItem(item: BenchItem, runs: string, context: CommandContext): Promise<readonly BenchFigure[]> {
+  try {
+    return await item.measure({ signal: context.signal, say: context.say, runs });
+  } catch (error) {
+    if (context.signal.aborted || (error instanceof CxlpodError && error.exitCode === exitCodes.interrupted)) throw error;
+    context.say(formatError(error));
+    const why = error instanceof Error ? error.message : String(error);
+    return [
+      {
+        ...figure({ name: item.names.join(', '), value: null, unit: '', spread: why, provider: 'qemu', accelerator: '' }),
+        holds: false,
+      },
+    ];
+  }
+}

@@ -1,0 +1,53 @@
+import { callsResultOf } from '../workload/result-of.ts';
+import { type Check, invalid, unknown, valid } from './check.ts';
+import { clientKey, endsByCall, invokesOf, type LastWords, lastWordsOf } from './read-calls.ts';
+
+/**
+ * As far as histories can say: a call begins once and ends once at most; and the servers together executed no more requests than
+ * were published. A server that died reports no count, but its last words do: the crash point was passed once a request.
+ */
+export const atMostOnce: Check = {
+  name: 'at-most-once',
+  sentence: 'No call is executed twice, and none ends twice.',
+  check: (evidence) => {
+    const result = callsResultOf(evidence);
+    if (result === null) return unknown('The workload `calls` gave no result.');
+    if (evidence.history === null) return unknown('The history could not be read.');
+    const { records } = evidence.history;
+    const invokes = invokesOf(records);
+    if (invokes.length === 0) return unknown('The history has no calls.');
+    const begun = new Map<string, number>();
+    for (const invoke of invokes) begun.set(clientKey(invoke), (begun.get(clientKey(invoke)) ?? 0) + 1);
+    const repeated = [...begun].find(([, times]) => times > 1)?.[0];
+    if (repeated !== undefined) return invalid('A call began twice under one number.', { call: repeated });
+    const endedTwice = [...endsByCall(records)].find(([, ends]) => ends.length > 1);
+    if (endedTwice !== undefined) return invalid('A call ended twice.', { call: endedTwice[0], ends: endedTwice[1] });
+
+    const published = result.answered + result.failures.filter(({ code }) => code === 'OUTCOME_UNKNOWN').length;
+    const byLiving = result.served.reduce((sum, served) => sum + served, 0);
+    const byDead = lastWordsOf(records)
+      .map(executedBefore)
+      .reduce((sum, executed) => ({ least: sum.least + executed.least, most: sum.most + executed.most }), { least: 0, most: 0 });
+    const least = byLiving + byDead.least;
+    const most = byLiving + byDead.most;
+    const facts = { published, answered: result.answered, executed: least === most ? least : { least, most } };
+    const executed = least === most ? `${least}` : `at least ${least}`;
+    if (least > published) return invalid(`${executed} requests were executed, but only ${published} were sent.`, facts);
+    if (most < result.answered)
+      return invalid(`${result.answered} calls were answered, but only ${executed} were executed.`, facts);
+    return valid(
+      `${published} requests were sent, ${executed} executed, ${result.answered} answered; no call ended twice.`,
+      facts,
+    );
+  },
+};
+
+const beforeExecution = ['rpc/serve/after-see', 'rpc/serve/after-take'];
+const afterExecution = ['rpc/serve/after-execute', 'rpc/serve/after-header', 'rpc/serve/after-publish'];
+
+/** Requests executed by a server that died at the `hit`-th passage of a crash point of its serving loop. */
+function executedBefore({ point, hit }: LastWords): { least: number; most: number } {
+  if (beforeExecution.includes(point)) return { least: hit - 1, most: hit - 1 };
+  if (afterExecution.includes(point)) return { least: hit, most: hit };
+  return { least: 0, most: Number.POSITIVE_INFINITY };
+}

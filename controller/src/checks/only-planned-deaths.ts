@@ -1,0 +1,25 @@
+import { createFaults } from '../faults/index.ts';
+import { type Check, invalid, valid } from './check.ts';
+
+/** Always checked: a worker that dies by itself has found a broken invariant, or is one. */
+export const onlyPlannedDeaths: Check = {
+  name: 'only-planned-deaths',
+  sentence: 'No worker died but those that a fault killed.',
+  check: ({ scenario, exits }) => {
+    const faults = createFaults(scenario);
+    const unplanned = exits.filter((exit) => !exit.asked && !faults.some((fault) => fault.explains(exit)));
+    if (unplanned.length > 0) {
+      const named = unplanned.map(
+        ({ worker, machine, signal, exitCode }) => `${worker} on ${machine} (${signal ?? `exit ${exitCode}`})`,
+      );
+      return invalid(`Died without being asked to: ${named.join(', ')}.`, { unplanned });
+    }
+    const failed = exits.filter((exit) => exit.asked && exit.exitCode !== 0);
+    if (failed.length > 0) return invalid(`${failed.length} workers failed when they were asked to leave the pool.`, { failed });
+    const planned = exits.filter((exit) => !exit.asked).length;
+    return valid(`${exits.length} workers ended: ${exits.length - planned} left when asked, ${planned} by a fault.`, {
+      exits: exits.length,
+      planned,
+    });
+  },
+};

@@ -1,0 +1,51 @@
+/** Finds a scenario by its name (those of infra/scenarios) or by its path, and reads it. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { usageError } from '../errors/cxlpod-error.ts';
+import { nearest } from '../errors/nearest.ts';
+import { namePattern } from './names.ts';
+import { parseYaml } from './parse-yaml.ts';
+import { projectRoot } from './project-root.ts';
+import { type Scenario, scenarioSchema } from './scenario.ts';
+
+export interface LoadedScenario {
+  readonly scenario: Scenario;
+  /** As written, for the run folder. */
+  readonly text: string;
+  /** As the operator named it. */
+  readonly fileName: string;
+}
+
+export function loadScenario(nameOrPath: string): LoadedScenario {
+  const text = read(findScenario(nameOrPath));
+  return { scenario: parseYaml(scenarioSchema, { text, fileName: nameOrPath, kind: 'scenario' }), text, fileName: nameOrPath };
+}
+
+/** The scenarios that come with cxlpod, by name. */
+export function builtInScenarios(): ReadonlyMap<string, string> {
+  const folder = join(projectRoot(), 'infra', 'scenarios');
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.yaml'));
+  return new Map(files.sort().map((file) => [basename(file, '.yaml'), join(folder, file)]));
+}
+
+function findScenario(nameOrPath: string): string {
+  const builtIn = builtInScenarios();
+  if (namePattern.test(nameOrPath)) {
+    const path = builtIn.get(nameOrPath);
+    if (path !== undefined) return path;
+  } else if (/\.ya?ml$/.test(nameOrPath) && existsSync(nameOrPath)) {
+    return nameOrPath;
+  }
+  const suggestion = nearest(basename(nameOrPath).replace(/\.ya?ml$/, ''), builtIn.keys());
+  throw usageError('SCENARIO_NOT_FOUND', `there is no scenario ${JSON.stringify(nameOrPath)}`, {
+    hint: `${suggestion === null ? '' : `did you mean ${suggestion}? `}known are ${[...builtIn.keys()].join(', ')}, and any path such as ./mine.yaml`,
+  });
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw usageError('SCENARIO_UNREADABLE', `${path} cannot be read`, { cause: error });
+  }
+}

@@ -1,0 +1,48 @@
+/** How to do it again, of what it was made, and every file that is left. */
+import type { RunRecord } from '../runs/run-record.ts';
+import { type Html, html } from './html.ts';
+import type { RunFile } from './report-input.ts';
+import { showBytes, showCount } from './units.ts';
+
+export function aboutSection(record: RunRecord, files: readonly RunFile[]): Html {
+  const { provenance, scenario, environment, gate, restarts } = record;
+  const revision = provenance.gitRevision === null ? '' : `git checkout ${provenance.gitRevision}\n`;
+  const commands = `${revision}cxlpod up ${scenario.topology} --name ${record.pod}\n${provenance.command.join(' ')}`;
+  const rows: readonly (readonly [string, string | null])[] = [
+    ['provider', environment.provider],
+    ['accelerator', `${environment.accelerator}: ${environment.acceleratorReason}`],
+    [
+      'host',
+      `${environment.hostCpu}, ${environment.hostCores} cores, ${showBytes(provenance.host.memoryBytes)}, Linux ${provenance.host.kernel}`,
+    ],
+    ...Object.entries(environment.versions),
+    ['coherence gate', gate === null ? 'not recorded' : describeGate(gate)],
+    [
+      'restarts',
+      `${restarts.machines} machines during boot, ${restarts.workers} workers, ${restarts.channels} control channels; ${restarts.stubbornWorkers} workers killed after they did not leave`,
+    ],
+    ['seed', String(record.seed)],
+    ['started', record.startedAt],
+    ['took', `${(record.tookMs / 1000).toFixed(1)} s`],
+  ];
+  return html`<section id="again">
+  <h2>Again</h2>
+  <pre class="commands">${commands}</pre>
+  ${provenance.gitDirty === true && html`<p class="note">Files differed from that revision when this ran.</p>`}
+  <div class="two">
+  <div><h3>Environment</h3><table class="plain"><tbody>${rows
+    .filter(([, value]) => value !== null)
+    .map(([name, value]) => html`<tr><th>${name}</th><td>${value}</td></tr>`)}</tbody></table></div>
+  <div><h3>Files</h3><table class="plain files"><tbody>${files.map(
+    ({ path, sizeBytes }) => html`<tr><td><a href="${path}">${path}</a></td><td class="n dim">${showBytes(sizeBytes)}</td></tr>`,
+  )}</tbody></table></div>
+  </div>
+  </section>`;
+}
+
+function describeGate(gate: NonNullable<RunRecord['gate']>): string {
+  const { fetchAdd, casCounter, casLost, plain, verdict } = gate;
+  const tally = ({ kept, of }: { readonly kept: number; readonly of: number }): string =>
+    `${showCount(kept)} of ${showCount(of)}`;
+  return `${verdict}: kept ${tally(fetchAdd)} fetch-adds and ${tally(casCounter)} won swaps, ${showCount(casLost)} swaps lost; of plain increments, the negative control, ${tally(plain)}`;
+}

@@ -1,0 +1,15 @@
+/** One colour a system, the same on the whole page; the values are in the style, for light and dark. */
+const known: Readonly<Record<string, string>> = {
+  floor: 'var(--floor)',
+  'floor-again': 'var(--again)',
+  'rpc-core': 'var(--series-1)',
+  'rpc-recorded': 'var(--series-1)',
+  'rpc-javascript': 'var(--series-2)',
+  'word-ping-pong': 'var(--series-3)',
+  tcp: 'var(--series-4)',
+};
+const others = ['var(--series-5)', 'var(--series-6)', 'var(--series-7)'];
+
+export function colourOf(tag: string, index: number): string {
+  return known[tag] ?? others[index % others.length]!;
+}

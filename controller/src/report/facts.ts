@@ -1,0 +1,80 @@
+/** What design §7 asks every report to say on its first screen, as data: the page, summary.md and the terminal all tell the same. */
+import type { RunRecord } from '../runs/run-record.ts';
+import { clockReadOf } from '../workload/result-of.ts';
+import { digits, showBytes, showNs } from './units.ts';
+
+export interface Fact {
+  readonly name: string;
+  readonly value: string;
+  readonly detail: string;
+}
+
+export function factsOf(record: RunRecord): Fact[] {
+  const { environment, overSubscription, topology, provenance } = record;
+  return [
+    { name: 'accelerator', value: acceleratorOf(record), detail: environment.acceleratorReason },
+    {
+      name: 'cores',
+      value: `${overSubscription.hostCores} host cores`,
+      detail: `${environment.hostCpu}; ${topology.machines.length} machines with ${environment.guestCpus} CPU each`,
+    },
+    {
+      name: 'over-subscription',
+      value: `${digits(overSubscription.ratio)} busy threads a core`,
+      detail:
+        overSubscription.ratio > 1
+          ? 'Threads take turns: tails are the host scheduler’s, and no bar may stand on them.'
+          : 'Both sides can spin at once. The controller and QEMU’s own threads come on top: tails are partly theirs.',
+    },
+    {
+      name: 'times are',
+      value: 'measured, service time',
+      detail: 'Closed loop: the next call starts when the last one ended. Nothing on this page is modelled.',
+    },
+    { name: 'price of the clock', ...clockFact(record) },
+    {
+      name: 'made of',
+      value: provenance.gitRevision === null ? 'no git revision' : shortRevision(record),
+      detail: `seed ${record.seed}; pool of ${showBytes(topology.poolBytes)}; ${versionsOf(record)}`,
+    },
+  ];
+}
+
+/** The sentence that no reader may miss. */
+export function warningOf({ environment }: RunRecord): string {
+  switch (environment.accelerator) {
+    case 'tcg':
+      return 'TCG times are the emulator’s, not CXL’s. Compare what was measured in this run with each other, and with nothing else.';
+    case 'kvm':
+      return 'KVM times are of this host’s memory and caches, not CXL’s. Compare what was measured in this run with each other.';
+    case 'none':
+      return 'Times of plain processes on this host’s memory, not CXL’s. Compare what was measured in this run with each other.';
+  }
+}
+
+export function shortRevision({ provenance }: RunRecord): string {
+  return `${provenance.gitRevision?.slice(0, 10) ?? 'unknown'}${provenance.gitDirty === true ? ' + changes' : ''}`;
+}
+
+function acceleratorOf({ environment }: RunRecord): string {
+  return { tcg: 'TCG (emulated)', kvm: 'KVM', none: 'none: processes' }[environment.accelerator];
+}
+
+function clockFact(record: RunRecord): { value: string; detail: string } {
+  const reads = clockReadOf(record.workload);
+  if (reads.length === 0) return { value: 'not measured', detail: 'The workload ended before its clocks were read.' };
+  const dearest = Math.max(...reads.map(({ ns }) => ns));
+  const [most] = [...record.latencies].sort((a, b) => b.callsPerSample - a.callsPerSample);
+  const batch = most?.callsPerSample ?? 1;
+  return {
+    value: `${showNs(dearest)} a reading`,
+    detail: `Read around batches of up to ${batch} calls: ${showNs(dearest / batch)} a call. A sample is the mean of its batch.`,
+  };
+}
+
+function versionsOf({ environment }: RunRecord): string {
+  const { qemu, kernel, guestNode, node } = environment.versions;
+  return [qemu && `QEMU ${qemu}`, kernel && `guest kernel ${kernel}`, `Node ${guestNode ?? node ?? 'unknown'}`]
+    .filter((text) => text)
+    .join(', ');
+}

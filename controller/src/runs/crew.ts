@@ -1,0 +1,283 @@
+/**
+ * The workers of one run: started where the workload posts them, armed as the faults ask, their deaths seen and kept. A post whose
+ * worker died may be filled again; its duty then starts over.
+ */
+import type { AgentEvent, ClientIdentity, TaskName, Tasks, WorkerExit } from '@cxlpod/agent/protocol';
+import type { Pod } from '../cluster/pod.ts';
+import { CxlpodError, environmentError } from '../errors/cxlpod-error.ts';
+import type { Timeline } from '../traces/timeline.ts';
+import type { SeenExit } from './evidence.ts';
+
+/** A place for a worker: machine and name of the worker. */
+export interface Post {
+  readonly machine: string;
+  readonly worker: string;
+}
+
+export interface Crash {
+  readonly point: string;
+  readonly hit: number;
+}
+
+/** A worker process from its start to its end. */
+export interface Hand {
+  readonly post: Post;
+  readonly pid: number;
+  readonly client: ClientIdentity;
+  /** From 1; each restart of the post adds one. */
+  readonly attempt: number;
+  /** Resolves when its end was seen. Never rejects. */
+  readonly exit: Promise<SeenExit>;
+  task<Name extends TaskName>(
+    name: Name,
+    parameters: Tasks[Name]['parameters'],
+    options: { readonly deadlineMs: number; readonly label?: string },
+  ): Promise<Tasks[Name]['result']>;
+}
+
+/** What a worker does from its start until there is nothing left to do. */
+export type Duty<Result> = (hand: Hand) => Promise<Result>;
+
+export interface Employment<Result> {
+  /** Of the duties that ended by themselves, in order; those of workers that died have none. Rejects when a living worker fails. */
+  results(): Promise<readonly Result[]>;
+}
+
+/** Beside the task's own deadline: for the way there and back, and for an agent that is busy. */
+const answerGraceMs = 10_000;
+const startTimeoutMs = 30_000;
+const exitSeenWithinMs = 10_000;
+
+interface Place {
+  readonly post: Post;
+  hand: Hand | null;
+  attempts: number;
+  resume: ((hand: Hand) => void) | null;
+}
+
+export class Crew {
+  readonly exits: SeenExit[] = [];
+  /** How often a post was filled again. */
+  restarts = 0;
+  readonly #pod: Pod;
+  readonly #timeline: Timeline;
+  readonly #arm: (post: Post) => Crash | null;
+  readonly #places = new Map<string, Place>();
+  readonly #waiting = new Map<string, (exit: SeenExit) => void>();
+  readonly #watchers = new Set<(exit: SeenExit) => void>();
+  readonly #asked = new Set<string>();
+  readonly #unsubscribe: readonly (() => void)[];
+
+  constructor(pod: Pod, timeline: Timeline, arm: (post: Post) => Crash | null) {
+    this.#pod = pod;
+    this.#timeline = timeline;
+    this.#arm = arm;
+    this.#unsubscribe = pod.machines.map(({ machine, agent }) => agent.onEvent((event) => this.#onEvent(machine.name, event)));
+  }
+
+  /** Starts a worker; the first one of a post is armed as the faults ask, its successors are not. */
+  async hire(post: Post): Promise<Hand> {
+    const place = this.#place(post);
+    place.attempts++;
+    const crash = place.attempts === 1 ? this.#arm(post) : null;
+    const { agent } = this.#pod.machine(post.machine);
+    const sent = this.#timeline.now();
+    const { pid, client } = await agent.request(
+      'startWorker',
+      { worker: post.worker, ...(crash === null ? {} : { crash }) },
+      { timeoutMs: startTimeoutMs },
+    );
+    const started = this.#timeline.now();
+    const exit = new Promise<SeenExit>((resolve) => {
+      const early = this.exits.find((seen) => seen.machine === post.machine && seen.pid === pid);
+      if (early !== undefined) resolve(early);
+      else this.#waiting.set(processKey(post.machine, pid), resolve);
+    }).then((seen) => {
+      const end = { clock: post.machine, ns: seen.atNs };
+      this.#timeline.observations.push({
+        clock: post.machine,
+        sentNs: sent.ns,
+        machineNs: seen.atNs,
+        receivedNs: this.#timeline.now().ns,
+      });
+      const name = `pid ${pid}${seen.signal === null ? '' : ` · ${seen.signal}`}`;
+      const detail = { pid, client: client.id, incarnation: client.incarnation, signal: seen.signal, exitCode: seen.exitCode };
+      this.#timeline.spans.push({ lane: laneOf(post), kind: 'process', name, start: started, end, detail });
+      return seen;
+    });
+    const hand: Hand = {
+      post,
+      pid,
+      client,
+      attempt: place.attempts,
+      exit,
+      task: (name, parameters, options) => this.#runTask(post, name, parameters, options),
+    };
+    place.hand = hand;
+    return hand;
+  }
+
+  /** Gives `hand` a duty; whoever restarts its post later gives it to the successor too. */
+  employ<Result>(hand: Hand, duty: Duty<Result>): Employment<Result> {
+    const results: Result[] = [];
+    const running: Promise<void>[] = [];
+    let failure: { readonly error: unknown } | null = null;
+    const perform = async (successor: Hand): Promise<void> => {
+      try {
+        results.push(await duty(successor));
+      } catch (error) {
+        // A worker that died takes its task with it. That is an exit to be judged, not a failure of the task.
+        if (!isDeath(error) || (await this.#exitWithin(successor)) === null) failure ??= { error };
+      }
+    };
+    const begin = (successor: Hand): void => {
+      running.push(perform(successor));
+    };
+    this.#place(hand.post).resume = begin;
+    begin(hand);
+    return {
+      results: async () => {
+        for (let index = 0; index < running.length; index++) await running[index];
+        if (failure !== null) throw failure.error;
+        return results;
+      },
+    };
+  }
+
+  /** Fills a post whose worker has ended, and resumes its duty. */
+  async restart(post: Post): Promise<Hand> {
+    const place = this.#place(post);
+    await place.hand?.exit;
+    const hand = await this.hire(post);
+    this.restarts++;
+    place.resume?.(hand);
+    return hand;
+  }
+
+  /** The first end of a worker at `post`, whether it was hired yet or not; null when `signal` gives up first. */
+  firstExit(post: Post, signal: AbortSignal): Promise<SeenExit | null> {
+    const isMine = (exit: SeenExit): boolean => exit.machine === post.machine && exit.worker === post.worker;
+    return new Promise((resolve) => {
+      const done = (exit: SeenExit | null): void => {
+        this.#watchers.delete(watcher);
+        signal.removeEventListener('abort', giveUp);
+        resolve(exit);
+      };
+      const watcher = (exit: SeenExit): void => {
+        if (isMine(exit)) done(exit);
+      };
+      const giveUp = (): void => done(null);
+      this.#watchers.add(watcher);
+      signal.addEventListener('abort', giveUp);
+      const earlier = this.exits.find(isMine);
+      if (earlier !== undefined) done(earlier);
+      else if (signal.aborted) giveUp();
+    });
+  }
+
+  /** The worker that holds `post` now. */
+  handAt(post: Post): Hand | null {
+    return this.#place(post).hand;
+  }
+
+  /** Ends all workers, gracefully first, and waits until every end was seen. Returns what would not go by itself. */
+  async dismiss({ how }: { readonly how: 'graceful' | 'kill' }): Promise<readonly Post[]> {
+    const stubborn: Post[] = [];
+    for (const { post, hand } of this.#places.values()) {
+      if (hand === null || this.exits.some((exit) => exit.machine === post.machine && exit.pid === hand.pid)) continue;
+      this.#asked.add(processKey(post.machine, hand.pid));
+      const { agent } = this.#pod.machine(post.machine);
+      const stop = (means: 'graceful' | 'kill') =>
+        agent.request('stopWorker', { worker: post.worker, how: means }, { timeoutMs: startTimeoutMs });
+      const exit = await stop(how).catch(() => {
+        stubborn.push(post);
+        return stop('kill');
+      });
+      this.#seen(post.machine, exit);
+      await this.#exitWithin(hand);
+    }
+    return stubborn;
+  }
+
+  close(): void {
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+  }
+
+  async #runTask<Name extends TaskName>(
+    post: Post,
+    task: Name,
+    parameters: Tasks[Name]['parameters'],
+    { deadlineMs, label }: { readonly deadlineMs: number; readonly label?: string },
+  ): Promise<Tasks[Name]['result']> {
+    const { agent } = this.#pod.machine(post.machine);
+    const lane = { machine: post.machine, name: `${post.worker}: tasks` };
+    const sent = this.#timeline.now();
+    const result = await this.#timeline.during(lane, 'task', label ?? task, () =>
+      agent.request('runTask', { worker: post.worker, task, parameters, deadlineMs }, { timeoutMs: deadlineMs + answerGraceMs }),
+    );
+    const receivedNs = this.#timeline.now().ns;
+    for (const machineNs of stampsIn(result)) {
+      this.#timeline.observations.push({ clock: post.machine, sentNs: sent.ns, machineNs, receivedNs });
+    }
+    return result as Tasks[Name]['result'];
+  }
+
+  #onEvent(machine: string, event: AgentEvent): void {
+    if (event.event !== 'worker-exited') return;
+    const { event: _, ...exit } = event;
+    // Workers of an earlier run, or of somebody else, are not of this crew.
+    if (![...this.#places.values()].some(({ post }) => post.machine === machine && post.worker === exit.worker)) return;
+    this.#seen(machine, exit);
+  }
+
+  #seen(machine: string, exit: WorkerExit): void {
+    const key = processKey(machine, exit.pid);
+    if (this.exits.some((seen) => processKey(seen.machine, seen.pid) === key)) return;
+    const seen = { ...exit, machine, asked: this.#asked.has(key) };
+    this.exits.push(seen);
+    for (const watcher of this.#watchers) watcher(seen);
+    this.#waiting.get(key)?.(seen);
+    this.#waiting.delete(key);
+  }
+
+  async #exitWithin(hand: Hand): Promise<SeenExit | null> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<null>((resolve) => {
+      timer = setTimeout(() => resolve(null), exitSeenWithinMs);
+    });
+    try {
+      return await Promise.race([hand.exit, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #place(post: Post): Place {
+    if (!this.#pod.topology.machines.includes(post.machine)) {
+      throw environmentError('NO_SUCH_MACHINE', `the run wants a worker on ${post.machine}, which this pod does not have`);
+    }
+    const key = `${post.machine}/${post.worker}`;
+    const place = this.#places.get(key) ?? { post, hand: null, attempts: 0, resume: null };
+    this.#places.set(key, place);
+    return place;
+  }
+}
+
+export function laneOf(post: Post): { readonly machine: string; readonly name: string } {
+  return { machine: post.machine, name: post.worker };
+}
+
+function isDeath(error: unknown): boolean {
+  return error instanceof CxlpodError && error.code === 'WORKER_DIED';
+}
+
+function processKey(machine: string, pid: number): string {
+  return `${machine}/${pid}`;
+}
+
+/** First and last stamp of the machine's clock in a task's result. */
+function stampsIn(result: unknown): number[] {
+  const spans =
+    (result as { readonly spans?: readonly { readonly startNs: number; readonly endNs: number }[] } | null)?.spans ?? [];
+  return spans.length === 0 ? [] : [spans[0]!.startNs, spans.at(-1)!.endNs];
+}

@@ -1,0 +1,59 @@
+/**
+ * Everything that a check may look at. Plain data without functions or connections: a check can be run again on an old run
+ * folder, and its tests plant whatever evidence they like.
+ */
+import type { HistoryRecord } from '@cxlpod/agent/history';
+import type { WorkerExit } from '@cxlpod/agent/protocol';
+import type { Scenario } from '../config/scenario.ts';
+import type { Stamp } from '../traces/align-clocks.ts';
+
+export interface Evidence {
+  readonly scenario: Scenario;
+  /** In number order. */
+  readonly machines: readonly string[];
+  /** What the workload returned, by its name; null when it failed. */
+  readonly workload: { readonly name: string; readonly result: unknown } | null;
+  /** Every worker process that ended during the run, in the order seen. */
+  readonly exits: readonly SeenExit[];
+  readonly faults: readonly FaultOutcome[];
+  /** This run's part of the pod's history; null when it could not be read. */
+  readonly history: RunHistory | null;
+  /** What the audit of the pool found; null when the pool could not be read. */
+  readonly pool: { readonly problems: readonly string[] } | null;
+}
+
+export interface RunHistory {
+  /** In ticket order. */
+  readonly records: readonly HistoryRecord[];
+  /** Tickets that were drawn and never published: their writers died in between. */
+  readonly unpublished: readonly number[];
+  /** Records that found no room. */
+  readonly overflow: number;
+  readonly problems: readonly string[];
+}
+
+export interface SeenExit extends WorkerExit {
+  readonly machine: string;
+  /** The run asked this worker to end. */
+  readonly asked: boolean;
+}
+
+export interface FaultOutcome {
+  /** The key in the scenario file: `killWorker`. */
+  readonly kind: string;
+  /** What was meant to happen, for people. */
+  readonly sentence: string;
+  /** When the controller saw it happen; null: never. */
+  readonly struckAt: Stamp | null;
+  /** When the harm was undone, e.g. a new worker was ready; null: never. */
+  readonly healedAt: Stamp | null;
+}
+
+/** A check's or a fault's answer. */
+export interface Judgement {
+  readonly verdict: 'valid' | 'invalid' | 'unknown';
+  /** One sentence with the figures that decided it. */
+  readonly sentence: string;
+  /** The evidence itself, for the report and run.json. */
+  readonly evidence: Readonly<Record<string, unknown>>;
+}

@@ -1,0 +1,40 @@
+/** Where a run came from: enough to run it again. */
+import { execFileSync } from 'node:child_process';
+import { release, totalmem } from 'node:os';
+import { projectRoot } from '../config/project-root.ts';
+import type { Environment } from '../provider/provider.ts';
+import type { OverSubscription, Provenance } from './run-record.ts';
+
+const gitTimeoutMs = 5_000;
+
+export function provenanceOf(pod: string, scenarioFile: string): Provenance {
+  const gitRevision = git('rev-parse', 'HEAD');
+  const changes = gitRevision === null ? null : git('status', '--porcelain', '--untracked-files=no');
+  return {
+    gitRevision,
+    gitDirty: changes === null ? null : changes !== '',
+    command: ['cxlpod', 'run', '--name', pod, scenarioFile],
+    scenarioFile,
+    host: { kernel: release(), memoryBytes: totalmem() },
+  };
+}
+
+export function overSubscriptionOf(environment: Environment, machines: number): OverSubscription {
+  const { hostCores, guestCpus } = environment;
+  const busyThreads = machines * Math.max(1, guestCpus);
+  return { hostCores, busyThreads, ratio: busyThreads / hostCores };
+}
+
+/** Null outside a checkout, or without git: a run does not need it. */
+function git(...args: readonly string[]): string | null {
+  try {
+    return execFileSync('git', [...args], {
+      cwd: projectRoot(),
+      encoding: 'utf8',
+      timeout: gitTimeoutMs,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  } catch {
+    return null;
+  }
+}

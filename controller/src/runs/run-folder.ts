@@ -1,0 +1,101 @@
+/** `.runs/<UTC time>-<scenario>/`: everything that is left of a run. `.runs/latest` links to the newest. */
+import { mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { environmentError, usageError } from '../errors/cxlpod-error.ts';
+
+export const defaultRunsFolder = '.runs';
+
+/** Two runs of one scenario may start in the same second. */
+const namesToTry = 100;
+
+export class RunFolder {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  static create(runsFolder: string, scenario: string, at: Date): RunFolder {
+    const stamp = at.toISOString().replaceAll(/[-:]|\.\d+/g, '');
+    return orDiskError(runsFolder, () => {
+      mkdirSync(runsFolder, { recursive: true });
+      for (let attempt = 1; attempt <= namesToTry; attempt++) {
+        const name = `${stamp}-${scenario}${attempt === 1 ? '' : `-${attempt}`}`;
+        try {
+          mkdirSync(join(runsFolder, name));
+        } catch (error) {
+          if (codeOf(error) === 'EEXIST') continue;
+          throw error;
+        }
+        linkLatest(runsFolder, name);
+        return new RunFolder(resolve(runsFolder, name));
+      }
+      throw environmentError('RUN_FOLDER_TAKEN', `${namesToTry} runs of ${scenario} started in one second`);
+    });
+  }
+
+  /** The run folder named by the operator, or the newest. */
+  static open(runsFolder: string, run: string | undefined): RunFolder {
+    if (run !== undefined) return new RunFolder(resolve(run));
+    try {
+      return new RunFolder(resolve(runsFolder, readlinkSync(join(runsFolder, 'latest'))));
+    } catch (error) {
+      throw usageError('NO_RUN', `there is no run in ${runsFolder} yet`, { cause: error, hint: 'cxlpod run SCENARIO' });
+    }
+  }
+
+  get name(): string {
+    return basename(this.path);
+  }
+
+  join(...parts: readonly string[]): string {
+    return join(this.path, ...parts);
+  }
+
+  /** Writes one file, folders included. Throws `RUN_FOLDER_FULL` or `RUN_FOLDER_UNWRITABLE`; the pod is not concerned. */
+  write(relativePath: string, content: string | Uint8Array): void {
+    const path = this.join(relativePath);
+    orDiskError(path, () => {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, content);
+    });
+  }
+
+  writeJson(relativePath: string, value: unknown): void {
+    this.write(relativePath, `${JSON.stringify(value, null, 2)}\n`);
+  }
+}
+
+/** By renaming a new link over the old, so that `latest` leads somewhere at every moment. */
+function linkLatest(runsFolder: string, name: string): void {
+  const temporary = join(runsFolder, `.latest-${process.pid}`);
+  rmSync(temporary, { force: true });
+  symlinkSync(name, temporary);
+  renameSync(temporary, join(runsFolder, 'latest'));
+}
+
+/** Turns what the disk answers into an error that says what to do; everything else passes as it is. */
+export function orDiskError<T>(path: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'ENOSPC' || code === 'EDQUOT') {
+      throw environmentError('RUN_FOLDER_FULL', `no space is left to write ${path}`, {
+        cause: error,
+        hint: 'free some space, then run again; the pod is still up and unharmed',
+      });
+    }
+    if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') {
+      throw environmentError('RUN_FOLDER_UNWRITABLE', `${path} cannot be written`, {
+        cause: error,
+        hint: 'choose another folder with --runs; the pod is still up and unharmed',
+      });
+    }
+    throw error;
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}

@@ -1,0 +1,295 @@
+/** One execution of a scenario on a pod that is up: from its run folder to its verdict. */
+import { inspectPoolFile, type PoolInspection } from '@cxlpod/agent/inspect';
+import { judge } from '../checks/judge.ts';
+import { collectLogs } from '../cluster/collect-logs.ts';
+import type { Pod } from '../cluster/pod.ts';
+import { readPodState } from '../cluster/pod-state.ts';
+import type { LoadedScenario } from '../config/load-scenario.ts';
+import type { Scenario } from '../config/scenario.ts';
+import { CxlpodError, exitCodes, usageError } from '../errors/cxlpod-error.ts';
+import { interruptedError } from '../errors/interrupted.ts';
+import type { Fault } from '../faults/fault.ts';
+import { createFaults } from '../faults/index.ts';
+import { alignClocks } from '../traces/align-clocks.ts';
+import { alignTimeline } from '../traces/align-timeline.ts';
+import { toChromeTrace } from '../traces/chrome-trace.ts';
+import { LatencyBook } from '../traces/latency-book.ts';
+import { Timeline } from '../traces/timeline.ts';
+import { workloads } from '../workload/index.ts';
+import type { Workload, WorkloadContext } from '../workload/workload.ts';
+import { Crew } from './crew.ts';
+import type { Evidence, FaultOutcome, RunHistory } from './evidence.ts';
+import { overSubscriptionOf, provenanceOf } from './provenance.ts';
+import { nextTicket, printHistory, readRunHistory } from './read-history.ts';
+import type { RunFolder } from './run-folder.ts';
+import { type RunError, type RunRecord, runRecordFormat } from './run-record.ts';
+import { worst } from './verdict.ts';
+
+export interface RunOptions {
+  readonly pod: Pod;
+  readonly loaded: LoadedScenario;
+  readonly folder: RunFolder;
+  readonly signal: AbortSignal;
+  say(text: string): void;
+}
+
+const controllerLane = { machine: 'controller', name: 'run' };
+/** Codes of errors by which the system under test itself says that it is wrong. */
+const violations = new Set(['WRONG_ANSWER']);
+
+/** Refuses, before anything is started, what this pod cannot run. */
+export function requireRunnable(
+  scenario: Scenario,
+  topology: { readonly name: string; readonly machines: readonly string[] },
+): void {
+  const { needs } = workloads[scenario.workload.name];
+  if (topology.machines.length < needs.machines) {
+    throw usageError('TOO_FEW_MACHINES', `workload ${scenario.workload.name} needs ${needs.machines} machines`, {
+      cause: new Error(`pod ${topology.name} has ${topology.machines.length}`),
+      hint: `cxlpod up ${scenario.topology}`,
+    });
+  }
+  for (const fault of createFaults(scenario)) {
+    const missing = fault.needs.machines.find((machine) => !topology.machines.includes(machine));
+    if (missing === undefined) continue;
+    throw usageError(
+      'NO_SUCH_MACHINE',
+      `a fault of ${scenario.name} is on ${missing}, which pod ${topology.name} does not have`,
+      {
+        hint: `its machines are ${topology.machines.join(', ')}`,
+      },
+    );
+  }
+}
+
+/** Writes everything but the report. Throws when the run folder cannot be written, or the operator interrupts. */
+export async function runScenario(options: RunOptions): Promise<RunRecord> {
+  requireRunnable(options.loaded.scenario, options.pod.topology);
+  options.folder.write('scenario.yaml', options.loaded.text);
+  const run = new Run(options);
+  await run.execute();
+  await run.collect();
+  return run.conclude();
+}
+
+class Run {
+  readonly #options: RunOptions;
+  readonly #timeline = new Timeline();
+  readonly #latencies = new LatencyBook();
+  readonly #faults: readonly Fault[];
+  readonly #outcomes: FaultOutcome[];
+  readonly #crew: Crew;
+  readonly #startedAt = new Date();
+  readonly #startMs = performance.now();
+  readonly #firstTicket: number;
+  readonly #missing: string[] = [];
+  #workload: Evidence['workload'] = null;
+  #error: RunError | null = null;
+  #stubborn = 0;
+  #pool: PoolInspection | null = null;
+  #history: RunHistory | null = null;
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+    this.#faults = createFaults(options.loaded.scenario);
+    this.#outcomes = this.#faults.map(({ kind, sentence }) => ({ kind, sentence, struckAt: null, healedAt: null }));
+    this.#crew = new Crew(
+      options.pod,
+      this.#timeline,
+      (post) => this.#faults.map((fault) => fault.arm(post)).find((crash) => crash) ?? null,
+    );
+    this.#firstTicket = nextTicket(options.pod.paths.historyFile);
+  }
+
+  /** Workload and faults side by side; then everybody leaves the pool. */
+  async execute(): Promise<void> {
+    const { signal } = this.#options;
+    try {
+      await this.#clearWorkers();
+      await this.#phase('workload and faults', () => this.#work());
+    } catch (error) {
+      this.#error = describeError(error);
+    } finally {
+      await this.#phase('drain', async () => {
+        const stubborn = await this.#crew.dismiss({ how: signal.aborted ? 'kill' : 'graceful' });
+        this.#stubborn = stubborn.length;
+      });
+      this.#crew.close();
+    }
+    if (signal.aborted) throw interruptedError(`run ${this.#options.loaded.scenario.name}`);
+  }
+
+  /** Reads what is left: pool, history, logs. What cannot be had is noted, and judged as missing. */
+  async collect(): Promise<void> {
+    const { pod, folder, say } = this.#options;
+    say('collecting pool, history, logs');
+    await this.#phase('audit', async () => {
+      this.#pool = await this.#attempt('the pool', async () => inspectPoolFile(pod.paths.poolFile));
+      this.#history = await this.#attempt('the history', async () => readRunHistory(pod.paths.historyFile, this.#firstTicket));
+    });
+    folder.writeJson('pool/audit.json', this.#pool);
+    if (this.#history !== null) folder.write('history.ndjson', printHistory(this.#history));
+    for (const { file, text } of this.#latencies.logs()) folder.write(file, text);
+    await this.#phase('logs', () =>
+      this.#attempt('the logs', () =>
+        collectLogs(
+          pod.machines.map(({ machine }) => machine),
+          pod.paths,
+          folder.join('machines'),
+        ),
+      ),
+    );
+  }
+
+  async conclude(): Promise<RunRecord> {
+    const { pod, loaded, folder } = this.#options;
+    const { topology, environment } = pod;
+    const alignment = alignClocks({ reference: topology.machines[0]!, ...this.#timeline });
+    const trace = toChromeTrace(alignTimeline(this.#timeline, topology.machines, alignment), {
+      run: folder.name,
+      clock: `of ${topology.machines[0]}`,
+    });
+    folder.write('trace.json', JSON.stringify(trace));
+    const evidence = this.#evidence();
+    const checks = judge(evidence);
+    const ofError = this.#error === null ? [] : [this.#error.violation ? ('invalid' as const) : ('unknown' as const)];
+    const state = await readPodState(pod.paths);
+    const record: RunRecord = {
+      format: runRecordFormat,
+      run: folder.name,
+      verdict: worst([...checks.map(({ verdict }) => verdict), ...ofError]),
+      checks,
+      error: this.#error,
+      scenario: loaded.scenario,
+      sentences: {
+        workload: workloads[loaded.scenario.workload.name].sentence,
+        faults: this.#faults.map(({ sentence }) => sentence),
+      },
+      pod: pod.name,
+      topology: { name: topology.name, machines: topology.machines, poolBytes: topology.pool.sizeBytes },
+      environment,
+      overSubscription: overSubscriptionOf(environment, topology.machines.length),
+      provenance: provenanceOf(pod.name, loaded.fileName),
+      startedAt: this.#startedAt.toISOString(),
+      tookMs: performance.now() - this.#startMs,
+      seed: loaded.scenario.seed,
+      restarts: {
+        machines: Object.values(state?.bootRestarts ?? {}).reduce((sum, times) => sum + times, 0),
+        workers: this.#crew.restarts,
+        channels: pod.machines.reduce((sum, { agent }) => sum + agent.reattachCount, 0),
+        stubbornWorkers: this.#stubborn,
+      },
+      gate: state?.gate ?? null,
+      clocks: alignment.clocks,
+      latencies: this.#latencies.series(),
+      workload: this.#workload,
+      faults: evidence.faults,
+      exits: evidence.exits,
+      missing: this.#missing,
+      siblings: [],
+    };
+    folder.writeJson('run.json', record);
+    return record;
+  }
+
+  #evidence(): Evidence {
+    return {
+      scenario: this.#options.loaded.scenario,
+      machines: this.#options.pod.topology.machines,
+      workload: this.#workload,
+      exits: this.#crew.exits,
+      faults: this.#outcomes,
+      history: this.#history,
+      pool: this.#pool,
+    };
+  }
+
+  /** Workers that a killed controller left on the pod would hold the names and the cores that this run needs. */
+  async #clearWorkers(): Promise<void> {
+    for (const { machine, agent } of this.#options.pod.machines) {
+      const { workers } = await agent.request('status', {});
+      for (const { worker } of workers) {
+        this.#options.say(`${machine.name}: ends worker ${worker}, left by an earlier run`);
+        await agent.request('stopWorker', { worker, how: 'kill' });
+      }
+    }
+  }
+
+  async #work(): Promise<void> {
+    const { pod, loaded, signal, say } = this.#options;
+    const { timeline, latencies } = { timeline: this.#timeline, latencies: this.#latencies };
+    const context: WorkloadContext = { pod, crew: this.#crew, timeline, latencies, signal, say };
+    const workload: Workload = workloads[loaded.scenario.workload.name] as unknown as Workload;
+    const over = new AbortController();
+    const strikes = Promise.allSettled(this.#faults.map((fault, index) => this.#strike(fault, index, context, over.signal)));
+    try {
+      const result = await orAborted(workload.run(loaded.scenario.workload, context), signal);
+      this.#workload = { name: workload.name, result };
+    } finally {
+      over.abort();
+      const failed = (await strikes).find((strike) => strike.status === 'rejected');
+      if (failed !== undefined) this.#error ??= describeError(failed.reason);
+    }
+  }
+
+  async #strike(fault: Fault, index: number, context: WorkloadContext, over: AbortSignal): Promise<void> {
+    if (!(await fault.strike(context, over))) return;
+    const struckAt = this.#timeline.now();
+    this.#outcomes[index] = { ...this.#outcomes[index]!, struckAt };
+    await fault.heal(context);
+    this.#outcomes[index] = { ...this.#outcomes[index]!, healedAt: this.#timeline.now() };
+  }
+
+  #phase<T>(name: string, act: () => Promise<T>): Promise<T> {
+    return this.#timeline.during(controllerLane, 'phase', name, act);
+  }
+
+  async #attempt<T>(what: string, act: () => Promise<T>): Promise<T | null> {
+    try {
+      return await act();
+    } catch (error) {
+      this.#missing.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+      return null;
+    }
+  }
+}
+
+/** Stops waiting when the operator does; who is still at work is killed with the workers. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let giveUp: () => void = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    giveUp = () => reject(interruptedError('the workload'));
+    signal.addEventListener('abort', giveUp, { once: true });
+    if (signal.aborted) giveUp();
+  });
+  work.catch(() => {});
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', giveUp);
+  }
+}
+
+export function describeError(thrown: unknown): RunError {
+  const because: string[] = [];
+  let cause = thrown instanceof Error ? thrown.cause : undefined;
+  for (let depth = 0; cause !== undefined && depth < 5; depth++) {
+    because.push(cause instanceof Error ? cause.message : String(cause));
+    cause = cause instanceof Error ? cause.cause : undefined;
+  }
+  const known = thrown instanceof CxlpodError ? thrown : null;
+  const code = known?.code ?? 'INTERNAL';
+  return {
+    code,
+    message: thrown instanceof Error ? thrown.message : String(thrown),
+    because: because.length > 0 ? because.join('; ') : known === null && thrown instanceof Error ? (thrown.stack ?? null) : null,
+    hint: known?.hint ?? null,
+    violation: violations.has(code),
+  };
+}
+
+/** The environment's failure outranks what little could be judged; an invalid system outranks that. */
+export function exitCodeOfRun({ verdict, error }: Pick<RunRecord, 'verdict' | 'error'>): number {
+  if (verdict === 'invalid') return exitCodes.invalid;
+  return error !== null ? exitCodes.environment : exitCodes[verdict];
+}

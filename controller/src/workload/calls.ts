@@ -1,0 +1,103 @@
+/**
+ * `calls`: one caller that goes on calling, one by one, until so many calls were answered, whatever becomes of the server. Every call is
+ * in the history. This is what a server is killed under.
+ */
+import type { CallFailure, Tasks } from '@cxlpod/agent/protocol';
+import { z } from 'zod';
+import { duration } from '../config/quantities.ts';
+import type { Hand } from '../runs/crew.ts';
+import { measureClocks } from './clocks.ts';
+import type { Workload, WorkloadContext } from './workload.ts';
+
+const parameters = z.strictObject({
+  name: z.literal('calls'),
+  /** Ends when so many were answered. */
+  calls: z.number().int().min(1).max(100_000).default(2000),
+  payloadBytes: z.number().int().min(4).max(1024).default(64),
+  /** A call that nobody answers is told so after at most this; one whose server was fenced much sooner. */
+  callDeadline: duration.default(5_000),
+  /** How long the caller looks for a server that serves again. */
+  reconnectWithin: duration.default(15_000),
+});
+
+export type CallsParameters = z.output<typeof parameters>;
+
+export interface CallsResult {
+  /** Asked for. */
+  readonly wanted: number;
+  /** Calls made: answered ones and failed ones. */
+  readonly made: number;
+  readonly answered: number;
+  readonly failures: readonly CallFailure[];
+  readonly longestStallNs: number;
+  readonly callDeadlineMs: number;
+  /** Requests that each server executed which ended by itself; one that died reports nothing. */
+  readonly served: readonly number[];
+  readonly refused: number;
+  readonly clockReadNs: readonly { readonly machine: string; readonly ns: number }[];
+}
+
+export const calls = {
+  name: 'calls',
+  sentence: 'One caller that calls one by one until enough calls were answered, whatever becomes of the server.',
+  parameters,
+  needs: { machines: 2 },
+  async run(parameters: CallsParameters, context: WorkloadContext): Promise<CallsResult> {
+    const { calls: wanted, payloadBytes, callDeadline, reconnectWithin } = parameters;
+    const [serving, calling] = context.pod.machines;
+    const service = 'echo';
+    const deadlineMs = taskDeadlineMs(wanted, callDeadline + reconnectWithin);
+    const server = await context.crew.hire({ machine: serving!.machine.name, worker: 'server' });
+    const caller = await context.crew.hire({ machine: calling!.machine.name, worker: 'caller' });
+    const clockReadNs = await measureClocks(server, caller, context);
+
+    const serve = context.crew.employ(server, (hand) =>
+      hand.task('rpc-serve', { service, handler: 'core' }, { deadlineMs, label: `serve ${service}` }),
+    );
+    context.say(`calls: ${wanted} calls, one by one`);
+    const called = await caller.task(
+      'rpc-call-through-crash',
+      { service, calls: wanted, payloadBytes, callDeadlineMs: callDeadline, reconnectWithinMs: reconnectWithin },
+      { deadlineMs, label: `${wanted} calls` },
+    );
+    const served = await serve.results();
+    await measureClocks(context.crew.handAt(server.post) ?? server, caller, context);
+    draw(called, caller, context);
+    return {
+      wanted,
+      made: called.calls,
+      answered: called.answered,
+      failures: called.failures,
+      longestStallNs: called.longestStallNs,
+      callDeadlineMs: callDeadline,
+      served: served.map((each) => each.served),
+      refused: served.reduce((sum, each) => sum + each.refused, 0),
+      clockReadNs,
+    };
+  },
+} satisfies Workload<CallsParameters, CallsResult>;
+
+/** Generous: one call in a thousand calls of an emulated machine may wait for a whole time slice of the host. */
+const slowCallMs = 5;
+
+function taskDeadlineMs(wanted: number, interruptionMs: number): number {
+  return Math.min(600_000, 30_000 + interruptionMs + wanted * slowCallMs);
+}
+
+function draw(called: Tasks['rpc-call-through-crash']['result'], caller: Hand, context: WorkloadContext): void {
+  const clock = caller.post.machine;
+  const lane = { machine: clock, name: `${caller.post.worker}: calls` };
+  const answered = called.spans.filter((span) => !called.failures.some(({ startNs }) => startNs === span.startNs));
+  for (const { name, startNs, endNs } of answered) {
+    context.timeline.spans.push({ lane, kind: 'calls', name, start: { clock, ns: startNs }, end: { clock, ns: endNs } });
+  }
+  for (const { call, code, startNs, endNs } of called.failures) {
+    const ends = { start: { clock, ns: startNs }, end: { clock, ns: endNs } };
+    context.timeline.spans.push({ lane, kind: 'stall', name: `call ${call}: ${code}`, ...ends, detail: { call, code } });
+  }
+  const samples = called.spans.flatMap(({ startNs, endNs }) => [startNs, endNs]);
+  const nowS = Date.now() / 1000;
+  const tookS = samples.length === 0 ? 0 : (samples.at(-1)! - samples[0]!) / 1e9;
+  const system = { tag: 'rpc-recorded', label: 'RPC, one by one, each call in the history' };
+  context.latencies.add(system, { startS: nowS - tookS, endS: nowS, latency: called.latency });
+}

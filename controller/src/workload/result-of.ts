@@ -1,0 +1,25 @@
+/** What a workload returned, typed; null when it failed or another one ran. */
+import type { Evidence } from '../runs/evidence.ts';
+import type { CallsResult } from './calls.ts';
+import type { Comparison } from './compare.ts';
+import type { PingResult } from './ping.ts';
+
+export function pingResultOf({ workload }: Pick<Evidence, 'workload'>): PingResult | null {
+  return workload?.name === 'ping' ? (workload.result as PingResult) : null;
+}
+
+export function callsResultOf({ workload }: Pick<Evidence, 'workload'>): CallsResult | null {
+  return workload?.name === 'calls' ? (workload.result as CallsResult) : null;
+}
+
+type Workload = Evidence['workload'];
+
+/** Of any workload that compared systems. */
+export function comparisonOf(workload: Workload): Comparison | null {
+  return (workload?.result as { readonly comparison?: Comparison } | undefined)?.comparison ?? null;
+}
+
+/** Of any workload that measured the price of its clocks. */
+export function clockReadOf(workload: Workload): readonly { readonly machine: string; readonly ns: number }[] {
+  return (workload?.result as { readonly clockReadNs?: PingResult['clockReadNs'] } | undefined)?.clockReadNs ?? [];
+}

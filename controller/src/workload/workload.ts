@@ -1,0 +1,31 @@
+/** What a workload is: one file each, listed in `index.ts`. */
+import type { z } from 'zod';
+import type { Pod } from '../cluster/pod.ts';
+import type { Crew } from '../runs/crew.ts';
+import type { LatencyBook } from '../traces/latency-book.ts';
+import type { Timeline } from '../traces/timeline.ts';
+
+export interface Workload<Parameters = unknown, Result = unknown> {
+  readonly name: string;
+  /** What it does, for the report. */
+  readonly sentence: string;
+  /** Its keys in a scenario file, `name` aside. */
+  readonly parameters: z.ZodType<Parameters>;
+  readonly needs: { readonly machines: number };
+  /**
+   * Does the work and returns what it measured: plain data, since it is kept in run.json and judged by checks. Throws where it
+   * cannot go on; the run is then `unknown`, or `invalid` when the error says that the system gave a wrong answer.
+   */
+  run(parameters: Parameters, context: WorkloadContext): Promise<Result>;
+}
+
+/** What workloads and faults have of their run. */
+export interface WorkloadContext {
+  readonly pod: Pod;
+  readonly crew: Crew;
+  readonly timeline: Timeline;
+  readonly latencies: LatencyBook;
+  readonly signal: AbortSignal;
+  /** One line for the person who waits. */
+  say(text: string): void;
+}
