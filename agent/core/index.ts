@@ -47,6 +47,7 @@ export {
   gateArrive,
   gateCompareAndSwap,
   gateFetchAdd,
+  gateForget,
   gateJoin,
   gateJoined,
   gateMissing,

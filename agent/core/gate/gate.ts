@@ -56,6 +56,11 @@ export function gateOpen(): void {
   publish64(numberAddress(), number); // publishes G1
 }
 
+/** This thread has been in no session: the next `gateJoin` takes the newest that it has not joined before. */
+export function gateForget(): void {
+  keep64(threadBase + offsetof<ThreadScratch>("gateSession"), 0);
+}
+
 /** OK once all machines are in this session; PENDING until then: call again. Machine 1 starts it. */
 export function gateJoin(machines: u32, machine: u32): i32 {
   if (machines < 1 || machines > GATE_MACHINE_LIMIT || machine < 1 || machine > machines) return BAD_ARGUMENT;

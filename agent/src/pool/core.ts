@@ -63,6 +63,7 @@ export interface CoreExports {
   recordInvoke(operation: number, callLow: number, callHigh: number, valueLow: number, valueHigh: number): number;
   recordEnd(operation: number, callLow: number, callHigh: number, outcome: number, valueLow: number, valueHigh: number): number;
 
+  gateForget(): void;
   gateOpen(): void;
   gateJoin(machines: number, machine: number): number;
   gateJoined(): number;

@@ -71,6 +71,8 @@ export function runGate(core: Core, options: GateOptions): GateResult {
 
 function joinSession(core: Core, { machines, machineNumber, deadlineMs }: GateOptions): void {
   const { exports } = core;
+  // A thread that ran the gate before would else take its old session for the one that machine 1 is about to open.
+  exports.gateForget();
   if (machineNumber === 1) exports.gateOpen();
   const deadline = performance.now() + deadlineMs;
   for (;;) {
