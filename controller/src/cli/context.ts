@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { CxlpodError, type ExitCode, exitCodes, formatError } from '../errors/cxlpod-error.ts';
 import type { CommandContext } from './command.ts';
 
@@ -30,6 +31,7 @@ export function makeContext(quiet: () => boolean): ProgramContext {
 
 function operatorSignal(): AbortSignal {
   const operator = new AbortController();
+  setMaxListeners(0, operator.signal);
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => {
       // Asked twice: end now. What is left carries the pod's name, and `cxlpod down` finds it.

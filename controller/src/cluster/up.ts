@@ -4,7 +4,7 @@ import type { Topology } from '../config/topology.ts';
 import { attachToMachine, uploadAgent } from '../deploy/deploy-agent.ts';
 import { usageError } from '../errors/cxlpod-error.ts';
 import { findProvider } from '../provider/find-provider.ts';
-import type { Environment, Machine, MachinePlan, PodPaths, Provider } from '../provider/provider.ts';
+import type { Environment, Machine, MachinePlan, PodPaths, Provider, ProviderName } from '../provider/provider.ts';
 import { observerFor } from '../steps/observer.ts';
 import { runPlan } from '../steps/run-plan.ts';
 import type { Lane, Plan, Step } from '../steps/step.ts';
@@ -15,6 +15,7 @@ import { lockPod } from './pod-lock.ts';
 import { podPaths } from './pod-paths.ts';
 import { readPodState, writePodState } from './pod-state.ts';
 import { configureAgent, formatPool } from './prepare-pool.ts';
+import { type EngineNeed, removePod } from './remove-pod.ts';
 import { runGate } from './run-gate.ts';
 import { closeAll, RunningPod } from './running-pod.ts';
 import { saveFailedLogs } from './save-failed-logs.ts';
@@ -62,6 +63,7 @@ class Build {
   readonly #startedAt = new Date();
   #environment: Environment | null = null;
   #gate: GateReport | null = null;
+  #leftoverProvider: ProviderName | null = null;
 
   constructor(options: UpOptions, provider: Provider) {
     this.#options = options;
@@ -114,7 +116,7 @@ class Build {
       name: 'clear leftovers',
       deadlineMs: stepDeadlineMs,
       run: async ({ note }) => {
-        const removed = await this.#provider.removeAll(this.#topology.name);
+        const removed = await removePod(this.#topology.name, this.#engineNeed());
         if (removed.length > 0) note(`removed ${removed.join(', ')}`);
       },
     };
@@ -132,7 +134,7 @@ class Build {
         await closeAll(this.#connected);
         await saveFailedLogs({ ...this.#options, machines: [...this.#machines.values()], paths: this.#paths });
         await Promise.allSettled([...this.#machines.values()].map((machine) => machine.close()));
-        await this.#provider.removeAll(this.#topology.name);
+        await removePod(this.#topology.name, this.#engineNeed());
       },
     };
   }
@@ -210,9 +212,15 @@ class Build {
     });
   }
 
+  /** Also when the leftovers are of a pod of the same name that had containers. */
+  #engineNeed(): EngineNeed {
+    return this.#topology.provider === 'qemu' || this.#leftoverProvider === 'qemu' ? 'required' : 'no';
+  }
+
   /** A pod that says it is up counts as up while any of its machines lives; a host that rebooted leaves only the saying. */
   async #refuseSecondUp(): Promise<void> {
-    const state = await readPodState(this.#paths);
+    const state = await readPodState(this.#paths).catch(() => null);
+    this.#leftoverProvider = state?.topology.provider ?? null;
     if (state === null || state.phase !== 'up') return;
     const provider = await findProvider(state.topology.provider);
     for (const plan of machinePlans(state.pod, state.topology, this.#paths)) {

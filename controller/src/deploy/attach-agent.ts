@@ -41,7 +41,7 @@ const defaultRequestTimeoutMs = 30_000;
 /** What an answer may take beyond the work it reports. */
 const answerMarginMs = 10_000;
 const greetTimeoutMs = 10_000;
-const retryAfterMs = 100;
+const retryAfterMs = 25;
 
 export async function attachAgent(options: AttachOptions): Promise<AgentConnection> {
   const connection = new AttachedAgent(options);

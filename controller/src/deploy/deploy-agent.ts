@@ -1,4 +1,4 @@
-import { layoutVersion } from '@cxlpod/agent/layout';
+import { layoutHash } from '@cxlpod/agent/layout';
 import type { Machine } from '../provider/provider.ts';
 import { agentBundle } from './agent-bundle.ts';
 import type { AgentConnection } from './agent-connection.ts';
@@ -18,7 +18,7 @@ export async function uploadAgent(machine: Machine): Promise<void> {
 export function attachToMachine(machine: Machine, limits: AttachLimits): Promise<AgentConnection> {
   return attachAgent({
     machine: machine.name,
-    layout: layoutVersion,
+    layout: layoutHash,
     connect: (signal) => connectOrSayWhy(machine, signal),
     ...limits,
   });
@@ -28,6 +28,9 @@ async function connectOrSayWhy(machine: Machine, signal: AbortSignal) {
   try {
     return await machine.connectAgent(signal);
   } catch (error) {
-    throw (await machine.whyUnreachable()) ?? error;
+    const why = await machine.whyUnreachable();
+    if (why !== null) throw why;
+    const { message, cause } = error as Error;
+    throw new Error(message, { cause });
   }
 }

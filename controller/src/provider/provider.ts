@@ -48,7 +48,7 @@ export interface Provider {
   createMachine(plan: MachinePlan, environment: Environment, signal: AbortSignal): Promise<Machine>;
   /** A machine that an earlier controller created, e.g. for `status`, `exec`, `run` on a running pod. */
   openMachine(plan: MachinePlan): Promise<Machine>;
-  /** Removes everything that carries the pod's name, whatever state it is in; a no-op when there is nothing. */
+  /** Ends and removes this provider's machines of the pod, and their network; says what there was. Files are not its matter. */
   removeAll(pod: string): Promise<readonly string[]>;
 }
 

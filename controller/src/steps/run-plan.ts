@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { CxlpodError, environmentError } from '../errors/cxlpod-error.ts';
 import { interruptedError } from '../errors/interrupted.ts';
 import type { Lane, Plan, Step, StepObserver } from './step.ts';
@@ -60,6 +61,8 @@ async function runStep({ step, lane }: Started, { signal, observer, started, wha
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(), step.deadlineMs);
   const stop = AbortSignal.any([signal, deadline.signal]);
+  // A step may have many requests under way that all listen to it; the default limit suspects a leak.
+  setMaxListeners(0, stop);
   const startMs = performance.now();
   let lastNote: string | null = null;
   started.push({ step, lane });

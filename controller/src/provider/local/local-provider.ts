@@ -1,13 +1,12 @@
 /** Machines that are groups of processes on this host: the same agent and protocol, real SIGKILL, no emulation. */
-import { existsSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { machineFolder, podPaths, requireShortPaths } from '../../cluster/pod-paths.ts';
 import type { Topology } from '../../config/topology.ts';
 import { controllerVersion } from '../../config/version.ts';
 import { killProcesses } from '../processes.ts';
 import type { Environment, Machine, MachinePlan, PodPaths, Provider } from '../provider.ts';
-import { createSharedFiles, removeSharedFiles } from '../shared-files.ts';
+import { createSharedFiles } from '../shared-files.ts';
 import { LocalMachine } from './local-machine.ts';
 
 export const localProvider: Provider = {
@@ -49,15 +48,7 @@ export const localProvider: Provider = {
   },
 
   async removeAll(pod: string): Promise<readonly string[]> {
-    const paths = podPaths(pod);
-    const removed: string[] = [];
-    const killed = await killProcesses(paths.podFolder);
-    if (killed > 0) removed.push(`${killed} process${killed === 1 ? '' : 'es'}`);
-    if (await removeSharedFiles(paths)) removed.push('pool and history');
-    if (existsSync(paths.podFolder)) {
-      await rm(paths.podFolder, { recursive: true, force: true });
-      removed.push(paths.podFolder);
-    }
-    return removed;
+    const killed = await killProcesses(podPaths(pod).podFolder);
+    return killed === 0 ? [] : [`${killed} process${killed === 1 ? '' : 'es'}`];
   },
 };

@@ -61,7 +61,7 @@ async function referenceOf(versions: Readonly<Record<string, string>>, guestPack
 
 async function lookInside(engine: Engine, image: string): Promise<{ qemuVersion: string; kernelRelease: string }> {
   const look = 'qemu-system-x86_64 --version; cat /cxlpod/kernel-release';
-  const { output } = await runToEnd(engine, { image, command: ['sh', '-c', look], devices: [], deadlineMs: inspectDeadlineMs });
+  const output = await runToEnd(engine, { image, command: ['sh', '-c', look], devices: [], deadlineMs: inspectDeadlineMs });
   const qemuVersion = /version (\d+\.\d+(?:\.\d+)?)/.exec(output)?.[1];
   const kernelRelease = output.trim().split('\n').at(-1);
   if (qemuVersion === undefined || kernelRelease === undefined) {

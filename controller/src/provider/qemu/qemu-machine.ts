@@ -34,6 +34,8 @@ const bootAttempts = 2;
 const reconnectDeadlineMs = 10_000;
 const qemuLogLines = 200;
 const agentLogLines = 20;
+const agentLives = `kill -0 "$(cat ${guest.pidFile})" 2>/dev/null`;
+const tailAgentLog = `tail -n ${agentLogLines} ${guest.log}`;
 
 export class QemuMachine implements Machine {
   readonly name: string;
@@ -97,10 +99,17 @@ export class QemuMachine implements Machine {
   async startAgent(): Promise<void> {
     const agent = `${guest.agentFolder}/agent.mjs --socket ${guest.socket} --folder ${guest.agentFolder} --log ${guest.log}`;
     const own = `--machine ${this.name} --cgroup ${guest.cgroup}`;
-    // A session of its own, and no stream of this channel kept open: it outlives the connection.
-    const script = `setsid -f sh -c 'echo $$ >${guest.pidFile}; exec node ${agent} ${own}' </dev/null >>${guest.log} 2>&1`;
-    const { exitCode, stderr } = await this.exec(['sh', '-c', script]);
-    if (exitCode !== 0) throw this.#failed('AGENT_NOT_STARTED', 'the agent could not be started', stderr);
+    // A session of its own, and no stream of this channel kept open: it outlives the connection. Waiting happens there, since each
+    // question over ssh costs more than the answer is worth.
+    const script = [
+      `rm -f ${guest.socket} ${guest.pidFile}`,
+      `setsid -f sh -c 'echo $$ >${guest.pidFile}; exec node ${agent} ${own}' </dev/null >>${guest.log} 2>&1`,
+      `until [ -S ${guest.socket} ]; do sleep 0.05; [ -s ${guest.pidFile} ] || continue; ${agentLives} || { ${tailAgentLog}; exit 1; }; done`,
+    ].join('; ');
+    const { exitCode, stdout, stderr } = await this.exec(['sh', '-c', script], {
+      timeoutMs: this.#plan.topology.timeouts.agentMs,
+    });
+    if (exitCode !== 0) throw this.#failed('AGENT_DIED', `the agent of ${this.name} ended at its start`, stdout + stderr);
   }
 
   async connectAgent(): Promise<Duplex> {
@@ -123,8 +132,7 @@ export class QemuMachine implements Machine {
   async whyUnreachable(): Promise<CxlpodError | null> {
     if (!(await this.isAlive())) return this.#ended();
     try {
-      const script = `kill -0 "$(cat ${guest.pidFile})" 2>/dev/null || tail -n ${agentLogLines} ${guest.log}`;
-      const { stdout } = await this.exec(['sh', '-c', script], { timeoutMs: reconnectDeadlineMs });
+      const { stdout } = await this.exec(['sh', '-c', `${agentLives} || ${tailAgentLog}`], { timeoutMs: reconnectDeadlineMs });
       if (stdout === '') return null;
       return this.#failed('AGENT_DIED', `the agent of ${this.name} has ended`, stdout);
     } catch {

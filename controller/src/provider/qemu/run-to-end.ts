@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Engine, podLabel } from '../../engine/engine.ts';
 import { environmentError } from '../../errors/cxlpod-error.ts';
 
@@ -7,6 +8,8 @@ interface ShortRun {
   readonly command: readonly string[];
   readonly devices: readonly string[];
   readonly deadlineMs: number;
+  /** Output that settles the matter, though the container would run on. */
+  readonly enough?: RegExp;
   readonly signal?: AbortSignal;
 }
 
@@ -14,8 +17,10 @@ interface ShortRun {
 const noPod = 'none';
 const outputLines = 200;
 
-/** Runs a container of the machine image to its end and removes it. Throws `CONTAINER_SLOW` past the deadline. */
-export async function runToEnd(engine: Engine, run: ShortRun): Promise<{ exitCode: number; output: string }> {
+const lookAgainAfterMs = 100;
+
+/** Runs a container of the machine image to its end, or until it wrote enough, and removes it. Throws `CONTAINER_SLOW`. */
+export async function runToEnd(engine: Engine, run: ShortRun): Promise<string> {
   const container = await engine.createContainer({
     name: `cxlpod-look-${randomBytes(6).toString('hex')}`,
     image: run.image,
@@ -29,20 +34,21 @@ export async function runToEnd(engine: Engine, run: ShortRun): Promise<{ exitCod
   });
   try {
     await container.start();
-    const deadline = AbortSignal.timeout(run.deadlineMs);
-    const stop = run.signal === undefined ? deadline : AbortSignal.any([run.signal, deadline]);
-    try {
-      const exitCode = await container.ended(stop);
-      return { exitCode, output: await container.logTail(outputLines) };
-    } catch (error) {
-      if (!deadline.aborted) throw error;
-      throw environmentError(
-        'CONTAINER_SLOW',
-        `${run.command[0]} in the machine image did not end within ${run.deadlineMs / 1000} s`,
-        {
-          cause: new Error((await container.logTail(outputLines)).trim() || 'it wrote nothing'),
-        },
-      );
+    const endMs = performance.now() + run.deadlineMs;
+    for (;;) {
+      const state = await container.inspect();
+      const output = await container.logTail(outputLines);
+      if (state?.running !== true || run.enough?.test(output) === true) return output;
+      if (performance.now() > endMs) {
+        throw environmentError(
+          'CONTAINER_SLOW',
+          `${run.command[0]} in the machine image did not end within ${run.deadlineMs / 1000} s`,
+          {
+            cause: new Error(output.trim() || 'it wrote nothing'),
+          },
+        );
+      }
+      await delay(lookAgainAfterMs, undefined, run.signal === undefined ? {} : { signal: run.signal });
     }
   } finally {
     await container.remove();
