@@ -48,9 +48,12 @@ export const topologySchema = z
     guestPackages: z.array(z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/, 'must be the name of a Debian package')).default([]),
     timeouts: z
       .strictObject({
-        boot: duration.default(90_000),
-        /** A console that says nothing for so long during boot is taken for dead, and its machine started once more. */
-        consoleSilence: duration.default(20_000),
+        boot: duration.default(120_000),
+        /**
+         * A console that says nothing for so long during boot is taken for dead, and its machine started once more. A quiet kernel
+         * says nothing for all of a boot, which takes 6 s on idle cores and several times that on busy ones.
+         */
+        consoleSilence: duration.default(45_000),
         agent: duration.default(30_000),
         gate: duration.default(60_000),
       })

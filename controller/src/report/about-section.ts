@@ -5,9 +5,9 @@ import type { RunFile } from './report-input.ts';
 import { showBytes, showCount } from './units.ts';
 
 export function aboutSection(record: RunRecord, files: readonly RunFile[]): Html {
-  const { provenance, scenario, environment, gate, restarts } = record;
-  const revision = provenance.gitRevision === null ? '' : `git checkout ${provenance.gitRevision}\n`;
-  const commands = `${revision}cxlpod up ${scenario.topology} --name ${record.pod}\n${provenance.command.join(' ')}`;
+  const { provenance, environment, gate, restarts } = record;
+  const revision = provenance.gitRevision === null ? [] : [`git checkout ${provenance.gitRevision}`];
+  const commands = [...revision, `cd .runs/${record.run}`, ...provenance.commands, `cxlpod down --name ${record.pod}`].join('\n');
   const rows: readonly (readonly [string, string | null])[] = [
     ['provider', environment.provider],
     ['accelerator', `${environment.accelerator}: ${environment.acceleratorReason}`],
@@ -26,7 +26,7 @@ export function aboutSection(record: RunRecord, files: readonly RunFile[]): Html
     ['took', `${(record.tookMs / 1000).toFixed(1)} s`],
   ];
   return html`<section id="again">
-  <h2>Again</h2>
+  <h2>Do it again</h2>
   <pre class="commands">${commands}</pre>
   ${provenance.gitDirty === true && html`<p class="note">Files differed from that revision when this ran.</p>`}
   <div class="two">

@@ -6,13 +6,15 @@ import { logScale, type Scale } from './scale.ts';
 import { showCount, showNs } from './units.ts';
 
 const width = 1040;
-const left = 210;
+const left = 232;
 const right = 96;
 const rowHeight = 58;
 const binsPerDecade = 40;
 
 /** Fractions of samples above: 50 %, 10 %, 1 %, ... so that each further nine has the same room. */
 const percentiles = [50, 75, 90, 95, 99, 99.5, 99.9, 99.95, 99.99];
+/** With fewer, the upper percentiles are all the same sample. */
+const samplesForCurves = 100;
 
 export function distributionSection(distributions: readonly Distribution[]): Html | null {
   const drawn = distributions.filter(({ counts }) => counts.length > 0);
@@ -24,8 +26,7 @@ export function distributionSection(distributions: readonly Distribution[]): Htm
   <p class="lead">Each sample is the mean of the batch that the table names, so single slow calls are spread over their batch.
   Left to right is latency, on one logarithmic axis for all; the height is the share of samples.</p>
   ${ridges(drawn, scale)}
-  <h3>By percentile</h3>
-  ${curves(drawn)}
+  ${drawn.some(({ samples }) => samples >= samplesForCurves) && html`<h3>By percentile</h3>${curves(drawn)}`}
   ${quantileTable(drawn)}
   </section>`;
 }
@@ -93,15 +94,19 @@ function binned({ counts, samples }: Distribution): Bin[] {
 
 function curves(drawn: readonly Distribution[]): Html {
   const height = 300;
-  const [top, bottom, start, end] = [14, height - 28, 64, width - 190];
+  const [top, bottom, start, end] = [14, height - 28, 64, width - 225];
   const lowest = Math.min(...drawn.map(({ counts }) => counts[0]![0]));
   const highest = Math.max(...drawn.map(({ maxNs }) => maxNs));
   const y = logScale(lowest * 0.85, highest * 1.2, [bottom, top]);
   const nines = (percentile: number): number => -Math.log10(1 - Math.min(percentile, 99.999) / 100);
-  const span = nines(percentiles.at(-1)!);
+  const most = Math.max(...drawn.map(({ samples }) => samples));
+  // As far as the largest distribution can tell: of 1,000 samples the last one is p99.9.
+  const shown = percentiles.filter((percentile) => percentile <= 100 - 100 / most + 1e-9);
+  const last = shown.at(-1)!;
+  const span = nines(last);
   const x = (percentile: number): number => start + (nines(percentile) / span) * (end - start);
   const labels = spreadOut(
-    drawn.map((distribution, index) => ({ index, at: y.at(valueAt(distribution, percentiles.at(-1)!)) })),
+    drawn.map((distribution, index) => ({ index, at: y.at(valueAt(distribution, last)) })),
     15,
   );
   return html`<figure><svg class="wide" viewBox="0 0 ${width} ${height}" role="img" aria-label="latency by percentile, one line a system">
@@ -109,22 +114,22 @@ function curves(drawn: readonly Distribution[]): Html {
     (tick) => html`<line class="grid" x1="${start}" x2="${end}" y1="${px(y.at(tick))}" y2="${px(y.at(tick))}"/>
     <text class="tick" x="${start - 8}" y="${px(y.at(tick) + 3.5)}" text-anchor="end">${showTick(tick)}</text>`,
   )}
-  ${[0, ...percentiles.filter((_, index) => index % 2 === 0)].map(
+  ${[0, ...shown.filter((_, index) => index % 2 === 0)].map(
     (percentile) => html`<line class="grid" x1="${px(x(percentile))}" x2="${px(x(percentile))}" y1="${top}" y2="${bottom}"/>
     <text class="tick" x="${px(x(percentile))}" y="${height - 10}" text-anchor="middle">${percentile === 0 ? 'min' : `p${percentile}`}</text>`,
   )}
   ${drawn.map((distribution, index) => {
     const points = steps(distribution)
-      .filter(([percentile]) => percentile <= percentiles.at(-1)!)
+      .filter(([percentile]) => percentile <= last)
       .map(([percentile, ns]) => `${px(x(percentile))},${px(y.at(ns))}`);
-    const lastNs = valueAt(distribution, percentiles.at(-1)!);
+    const lastNs = valueAt(distribution, last);
     const line = [...points, `${px(end)},${px(y.at(lastNs))}`].join(' ');
     const dashes = distribution.tag.endsWith('-again') ? '5 3' : 'none';
     const colour = colourOf(distribution.tag, index);
     const labelAt = labels.find((label) => label.index === index)!.at;
     return html`<polyline data-curve="${distribution.tag}" points="${line}" fill="none" stroke="${colour}" stroke-width="2"
       stroke-dasharray="${dashes}"><title>${distribution.label}</title></polyline>
-      <text class="curve" x="${end + 8}" y="${px(labelAt + 4)}" fill="${colour}">${distribution.label}</text>`;
+      <text class="curve" x="${end + 8}" y="${px(labelAt + 4)}" style="fill:${colour}">${distribution.label}</text>`;
   })}
   </svg></figure>`;
 }

@@ -16,7 +16,7 @@ export function factsOf(record: RunRecord): Fact[] {
     {
       name: 'cores',
       value: `${overSubscription.hostCores} host cores`,
-      detail: `${environment.hostCpu}; ${topology.machines.length} machines with ${environment.guestCpus} CPU each`,
+      detail: `${environment.hostCpu}; ${topology.machines.length} machines${environment.provider === 'local' ? ', a process group each' : ` with ${environment.guestCpus} virtual CPU each`}`,
     },
     {
       name: 'over-subscription',

@@ -48,7 +48,7 @@ export function renderSummary(record: RunRecord): string {
       record.checks.map(({ name, verdict, sentence }) => [name, verdict, sentence]),
     ),
     record.missing.length === 0 ? null : `Could not be collected: ${record.missing.join('; ')}`,
-    `Again: \`${record.provenance.command.join(' ')}\` at ${record.provenance.gitRevision ?? 'an unknown revision'}, seed ${record.seed}.`,
+    `Again: \`${record.provenance.commands.join(' && ')}\` at ${record.provenance.gitRevision ?? 'an unknown revision'}, seed ${record.seed}.`,
   ];
   return `${parts.filter((part) => part !== null && part !== '').join('\n\n')}\n`;
 }

@@ -158,7 +158,7 @@ function legend(timeline: AlignedTimeline): Html {
   const has = (kind: string): boolean => [...timeline.spans, ...timeline.marks].some((each) => each.kind === kind);
   const entry = (kind: string, text: string): Html | false =>
     has(kind) && html`<span class="${`key ${kind}`}"><i></i>${text}</span>`;
-  return html`<p class="legend">${entry('process', 'a worker process lives')}${entry('task', 'a task, as the controller sees it')}${entry('calls', 'calls, as the caller’s clock sees them')}${entry('step', 'one system of a round')}${entry('phase', 'a phase of the run')}${entry('fault', 'the fault')}${entry('stall', 'a call that failed, typed')}</p>`;
+  return html`<p class="legend">${entry('process', 'a worker process lives')}${entry('task', 'a task, as the controller sees it')}${entry('calls', 'calls, as the caller’s clock sees them')}${entry('step', 'one system of a round')}${entry('phase', 'a phase of the run')}${entry('fault', 'the fault')}${entry('stall', 'a failed call, and the time without answers')}</p>`;
 }
 
 function labelAt(x: number): number {

@@ -13,15 +13,16 @@ export function provenanceOf(pod: string, scenarioFile: string): Provenance {
   return {
     gitRevision,
     gitDirty: changes === null ? null : changes !== '',
-    command: ['cxlpod', 'run', '--name', pod, scenarioFile],
+    commands: [`cxlpod up topology.yaml --name ${pod}`, `cxlpod run scenario.yaml --name ${pod}`],
     scenarioFile,
     host: { kernel: release(), memoryBytes: totalmem() },
   };
 }
 
+/** A virtual CPU may always want a core. Where machines are processes, it is their pool thread, one each in these workloads. */
 export function overSubscriptionOf(environment: Environment, machines: number): OverSubscription {
-  const { hostCores, guestCpus } = environment;
-  const busyThreads = machines * Math.max(1, guestCpus);
+  const { hostCores, guestCpus, provider } = environment;
+  const busyThreads = machines * (provider === 'local' ? 1 : Math.max(1, guestCpus));
   return { hostCores, busyThreads, ratio: busyThreads / hostCores };
 }
 

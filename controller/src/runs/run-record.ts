@@ -77,7 +77,8 @@ export interface Provenance {
   readonly gitRevision: string | null;
   /** Files differ from that revision. */
   readonly gitDirty: boolean | null;
-  readonly command: readonly string[];
+  /** From the run folder, which holds both files. */
+  readonly commands: readonly string[];
   readonly scenarioFile: string;
   readonly host: { readonly kernel: string; readonly memoryBytes: number };
 }

@@ -5,6 +5,7 @@ import { collectLogs } from '../cluster/collect-logs.ts';
 import type { Pod } from '../cluster/pod.ts';
 import { readPodState } from '../cluster/pod-state.ts';
 import type { LoadedScenario } from '../config/load-scenario.ts';
+import { printTopology } from '../config/print-topology.ts';
 import type { Scenario } from '../config/scenario.ts';
 import { CxlpodError, exitCodes, usageError } from '../errors/cxlpod-error.ts';
 import { interruptedError } from '../errors/interrupted.ts';
@@ -66,6 +67,7 @@ export function requireRunnable(
 export async function runScenario(options: RunOptions): Promise<RunRecord> {
   requireRunnable(options.loaded.scenario, options.pod.topology);
   options.folder.write('scenario.yaml', options.loaded.text);
+  options.folder.write('topology.yaml', printTopology(options.pod.topology));
   const run = new Run(options);
   await run.execute();
   await run.collect();

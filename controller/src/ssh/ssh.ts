@@ -83,6 +83,8 @@ async function connectOnce(target: SshTarget, timeoutMs: number, signal: AbortSi
       client.connect(config);
     });
   } catch (error) {
+    // A connection that is given up may fail once more on its way out.
+    client.on('error', () => {});
     client.destroy();
     throw error;
   } finally {

@@ -22,8 +22,9 @@ export async function runPlan(plan: Plan, options: { signal: AbortSignal; observ
   const started: Started[] = [];
   try {
     for (const part of plan) {
-      if ('together' in part) await runTogether(part.together, { signal, observer, started, what });
-      else await runStep({ step: part, lane: null }, { signal, observer, started, what });
+      const running: Running = { signal, operator: signal, observer, started, what };
+      if ('together' in part) await runTogether(part.together, running);
+      else await runStep({ step: part, lane: null }, running);
     }
   } catch (error) {
     for (const each of started.reverse()) await undoStep(each, observer);
@@ -34,7 +35,9 @@ export async function runPlan(plan: Plan, options: { signal: AbortSignal; observ
 }
 
 interface Running {
+  /** The operator's, or the failure of a lane beside this one. */
   readonly signal: AbortSignal;
+  readonly operator: AbortSignal;
   readonly observer: StepObserver;
   readonly started: Started[];
   readonly what: string;
@@ -56,8 +59,9 @@ async function runTogether(lanes: readonly Lane[], running: Running): Promise<vo
   if (firstError !== undefined) throw firstError;
 }
 
-async function runStep({ step, lane }: Started, { signal, observer, started, what }: Running): Promise<void> {
-  if (signal.aborted) throw interruptedError(what);
+async function runStep({ step, lane }: Started, running: Running): Promise<void> {
+  const { signal, observer, started } = running;
+  if (signal.aborted) throw stopped(running);
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(), step.deadlineMs);
   const stop = AbortSignal.any([signal, deadline.signal]);
@@ -79,12 +83,16 @@ async function runStep({ step, lane }: Started, { signal, observer, started, wha
     observer.finished(step, lane, performance.now() - startMs);
   } catch (error) {
     await settledOrLimit(run);
-    const reason = signal.aborted ? interruptedError(what) : deadline.signal.aborted ? late(step, lane, lastNote, error) : error;
+    const reason = signal.aborted ? stopped(running) : deadline.signal.aborted ? late(step, lane, lastNote, error) : error;
     observer.failed(step, lane, reason);
     throw reason;
   } finally {
     clearTimeout(timer);
   }
+}
+
+function stopped({ operator, what }: Running): Error {
+  return operator.aborted ? interruptedError(what) : new Error('stopped, since the one beside it failed');
 }
 
 class Aborted extends Error {}

@@ -77,6 +77,8 @@ export const calls = {
   },
 } satisfies Workload<CallsParameters, CallsResult>;
 
+type Called = Tasks['rpc-call-through-crash']['result'];
+
 /** Generous: one call in a thousand calls of an emulated machine may wait for a whole time slice of the host. */
 const slowCallMs = 5;
 
@@ -84,7 +86,17 @@ function taskDeadlineMs(wanted: number, interruptionMs: number): number {
   return Math.min(600_000, 30_000 + interruptionMs + wanted * slowCallMs);
 }
 
-function draw(called: Tasks['rpc-call-through-crash']['result'], caller: Hand, context: WorkloadContext): void {
+/** From the call that failed until the next answer: what a death costs whoever calls. */
+function drawStall({ failures, longestStallNs }: Called, caller: Hand, { timeline }: WorkloadContext): void {
+  const [first] = failures;
+  if (first === undefined || longestStallNs === 0) return;
+  const clock = caller.post.machine;
+  const ends = { start: { clock, ns: first.startNs }, end: { clock, ns: first.startNs + longestStallNs } };
+  const lane = { machine: clock, name: `${caller.post.worker}: no answer` };
+  timeline.spans.push({ lane, kind: 'stall', name: `no answer for ${Math.round(longestStallNs / 1e6)} ms`, ...ends });
+}
+
+function draw(called: Called, caller: Hand, context: WorkloadContext): void {
   const clock = caller.post.machine;
   const lane = { machine: clock, name: `${caller.post.worker}: calls` };
   const answered = called.spans.filter((span) => !called.failures.some(({ startNs }) => startNs === span.startNs));
@@ -95,6 +107,7 @@ function draw(called: Tasks['rpc-call-through-crash']['result'], caller: Hand, c
     const ends = { start: { clock, ns: startNs }, end: { clock, ns: endNs } };
     context.timeline.spans.push({ lane, kind: 'stall', name: `call ${call}: ${code}`, ...ends, detail: { call, code } });
   }
+  drawStall(called, caller, context);
   const samples = called.spans.flatMap(({ startNs, endNs }) => [startNs, endNs]);
   const nowS = Date.now() / 1000;
   const tookS = samples.length === 0 ? 0 : (samples.at(-1)! - samples[0]!) / 1e9;

@@ -2,7 +2,7 @@
 import type { Hand } from '../runs/crew.ts';
 import type { WorkloadContext } from './workload.ts';
 
-const rounds = 200;
+const rounds = 100;
 const deadlineMs = 20_000;
 
 /** `server`'s machine is the reference. To be called at the start and at the end: two measurements show the drift. */

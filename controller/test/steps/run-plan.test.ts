@@ -85,7 +85,7 @@ describe('a plan', () => {
       throw environmentError('PANIC', 'vm2 panicked');
     });
 
-    const { error } = await failureOf([
+    const { error, lines } = await failureOf([
       step('network'),
       {
         name: 'machines',
@@ -97,6 +97,7 @@ describe('a plan', () => {
     ]);
 
     expect(error.code).toBe('PANIC');
+    expect(lines.join('\n')).toContain('vm1: boot vm1: stopped, since the one beside it failed');
     expect(events).toEqual(['run network', 'run boot vm1', 'run boot vm2', 'undo boot vm2', 'undo boot vm1', 'undo network']);
   });
 

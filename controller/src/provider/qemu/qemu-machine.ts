@@ -47,11 +47,14 @@ export class QemuMachine implements Machine {
   readonly #plan: MachinePlan;
   readonly #folder: string;
   readonly #container: Container;
+  #booted: boolean;
   #bootRestarts = 0;
   #ssh: Promise<SshSession> | null = null;
   #qmp: Promise<Qmp> | null = null;
 
-  constructor(plan: MachinePlan, folder: string, engine: Engine, record: MachineRecord) {
+  /** `booted`: it was ready before, as a machine of a pod that is up. */
+  constructor(plan: MachinePlan, folder: string, engine: Engine, record: MachineRecord, booted: boolean) {
+    this.#booted = booted;
     this.name = plan.name;
     this.number = plan.number;
     this.podAddress = record.podAddress;
@@ -77,6 +80,7 @@ export class QemuMachine implements Machine {
       onState(`${silent}: starting it once more`);
       await this.#startAgain();
     }
+    this.#booted = true;
     onState('the guest is ready');
     await this.#session({ deadlineMs: this.#plan.topology.timeouts.bootMs, signal });
   }
@@ -156,7 +160,7 @@ export class QemuMachine implements Machine {
   async readLog(log: MachineLog, fromByte = 0): Promise<Buffer> {
     if (log === 'console') return readFileFrom(this.#consolePath, fromByte);
     if (log === 'qemu') return Buffer.from(await this.#container.logTail(qemuLogLines)).subarray(fromByte);
-    if (!(await this.isAlive())) return Buffer.alloc(0);
+    if (!this.#booted || !(await this.isAlive())) return Buffer.alloc(0);
     const { stdout } = await this.exec(['tail', '-c', `+${fromByte + 1}`, guest.log]);
     return Buffer.from(stdout);
   }

@@ -80,7 +80,8 @@ export const qemuProvider: Provider = {
     await writeFile(join(folder, 'authorized_keys'), `${keys.clientPublicKey}\n`, { mode: 0o600 });
     await writeFile(join(folder, 'hostkey'), keys.hostPrivateKey, { mode: 0o600 });
     await writeFile(join(folder, 'qemu.cmd'), `${quoteCommand(command)}\n`);
-    await writeMachineRecord(folder, { container: containerName(pod, name), podAddress: address });
+    const record = { container: containerName(pod, name), podAddress: address };
+    await writeMachineRecord(folder, record);
 
     const container = await theEngine().createContainer({
       name: containerName(pod, name),
@@ -100,12 +101,12 @@ export const qemuProvider: Provider = {
       publish: [sshPort],
     });
     await container.start();
-    return new QemuMachine(plan, folder, theEngine(), { container: containerName(pod, name), podAddress: address });
+    return new QemuMachine(plan, folder, theEngine(), record, false);
   },
 
   async openMachine(plan: MachinePlan): Promise<Machine> {
     const folder = machineFolder(plan.paths, plan.name);
-    return new QemuMachine(plan, folder, theEngine(), await readMachineRecord(plan, folder));
+    return new QemuMachine(plan, folder, theEngine(), await readMachineRecord(plan, folder), true);
   },
 
   async removeAll(pod: string): Promise<readonly string[]> {
