@@ -111,6 +111,6 @@ function draw(called: Called, caller: Hand, context: WorkloadContext): void {
   const samples = called.spans.flatMap(({ startNs, endNs }) => [startNs, endNs]);
   const nowS = Date.now() / 1000;
   const tookS = samples.length === 0 ? 0 : (samples.at(-1)! - samples[0]!) / 1e9;
-  const system = { tag: 'rpc-recorded', label: 'RPC, one by one, each call in the history' };
+  const system = { tag: 'rpc-recorded', label: 'RPC, one by one, recorded' };
   context.latencies.add(system, { startS: nowS - tookS, endS: nowS, latency: called.latency });
 }

@@ -94,13 +94,13 @@ class Pair {
       },
       {
         tag: 'rpc-javascript',
-        label: 'RPC, JavaScript to JavaScript',
+        label: 'RPC, JS to JS',
         sentence: 'The same calls made and served by JavaScript functions.',
         measure: () => this.#rpc('javascript'),
       },
       {
         tag: 'word-ping-pong',
-        label: 'one word, back and forth',
+        label: 'one word, to and fro',
         sentence: 'One 8-byte word bounced between the machines: no exchange over the pool is faster.',
         measure: () => this.#word(),
       },

@@ -1,0 +1,240 @@
+/** Every check sees good evidence as good, and the evidence that was planted for it as what it is. */
+import type { HistoryRecord } from '@cxlpod/agent/history';
+import { describe, expect, test } from 'vitest';
+import { answeredAfterRestart } from '../../src/checks/answered-after-restart.ts';
+import { atMostOnce } from '../../src/checks/at-most-once.ts';
+import type { Check } from '../../src/checks/check.ts';
+import { everyRoundMeasured } from '../../src/checks/every-round-measured.ts';
+import { forgeriesRefused } from '../../src/checks/forgeries-refused.ts';
+import { historyWhole } from '../../src/checks/history-whole.ts';
+import { checks } from '../../src/checks/index.ts';
+import { judge, judgeOne } from '../../src/checks/judge.ts';
+import { onlyPlannedDeaths } from '../../src/checks/only-planned-deaths.ts';
+import { outcomeUnknownTyped } from '../../src/checks/outcome-unknown-typed.ts';
+import { poolSound } from '../../src/checks/pool-sound.ts';
+import { survivorsProgress } from '../../src/checks/survivors-progress.ts';
+import { toldInTime } from '../../src/checks/told-in-time.ts';
+import { createFaults } from '../../src/faults/index.ts';
+import type { Evidence } from '../../src/runs/evidence.ts';
+import { worst } from '../../src/runs/verdict.ts';
+import { callsResult, crashEvidence, death, history, pingEvidence, withCalls, withHistory } from './evidence-of-a-good-run.ts';
+
+const faultFired: Check = {
+  name: 'fault-fired',
+  sentence: '',
+  check: (evidence) => createFaults(evidence.scenario)[0]!.fired(evidence),
+};
+
+const failure = callsResult().failures[0]!;
+const isLastWords = (record: HistoryRecord): boolean => record.kind === 'last-words';
+const isEndOf = (call: number) => (record: HistoryRecord) => record.kind === 'end' && record.call === call;
+const without = (drop: (record: HistoryRecord) => boolean): Evidence => withHistory((all) => all.filter((each) => !drop(each)));
+const deathWith = (changes: object): Evidence =>
+  crashEvidence({ exits: [{ ...death, ...changes }, ...crashEvidence().exits.slice(1)] });
+const noHistory = crashEvidence({ history: null });
+const noResult = crashEvidence({ workload: null });
+const historyWith = (changes: object): Evidence =>
+  crashEvidence({ history: { records: history(), unpublished: [], overflow: 0, problems: [], ...changes } });
+const pingWith = (changes: Parameters<typeof pingEvidence>[0]): Evidence => pingEvidence(changes);
+
+type Planted = readonly [situation: string, evidence: Evidence];
+
+const planted: readonly { check: Check; good?: Evidence; invalid: readonly Planted[]; unknown: readonly Planted[] }[] = [
+  {
+    check: faultFired,
+    invalid: [],
+    unknown: [
+      ['nobody died', crashEvidence({ exits: crashEvidence().exits.slice(1) })],
+      ['the worker left when asked', deathWith({ asked: true })],
+      ['it ended by another signal', deathWith({ signal: 'SIGSEGV' })],
+      ['its end was not seen', deathWith({ fenced: null })],
+      ['it left no last words', without(isLastWords)],
+      [
+        'it died at another passage',
+        withHistory((all) => all.map((each) => (isLastWords(each) ? ({ ...each, hit: 7 } as HistoryRecord) : each))),
+      ],
+      [
+        'it died at another point',
+        withHistory((all) =>
+          all.map((each) => (isLastWords(each) ? ({ ...each, point: 'rpc/serve/after-take' } as HistoryRecord) : each)),
+        ),
+      ],
+      [
+        'the last words are of another process',
+        withHistory((all) => all.map((each) => (isLastWords(each) ? { ...each, pid: 999 } : each))),
+      ],
+      ['the history cannot be read', noHistory],
+    ],
+  },
+  {
+    check: onlyPlannedDeaths,
+    invalid: [
+      ['the caller died as well', crashEvidence({ exits: [death, { ...death, machine: 'vm2', worker: 'caller', pid: 200 }] })],
+      [
+        'a worker failed while leaving',
+        crashEvidence({ exits: [death, { ...death, pid: 101, asked: true, signal: null, exitCode: 70 }] }),
+      ],
+      ['the server died, but not by SIGKILL', deathWith({ signal: 'SIGSEGV' })],
+    ],
+    unknown: [],
+  },
+  {
+    check: outcomeUnknownTyped,
+    invalid: [
+      ['the call in flight timed out instead', withCalls({ failures: [{ ...failure, code: 'TIMEOUT' }] })],
+      ['the call in flight was told nothing', withCalls({ failures: [] })],
+      ['another call was told', withCalls({ failures: [{ ...failure, call: 4 }] })],
+      ['a second call was told too', withCalls({ failures: [failure, { ...failure, call: 3 }] })],
+      ['the call in flight was told that it was never sent', withCalls({ failures: [{ ...failure, code: 'PEER_LOST' }] })],
+    ],
+    unknown: [
+      ['nobody died', without(isLastWords)],
+      ['the workload failed', noResult],
+      ['the history cannot be read', noHistory],
+    ],
+  },
+  {
+    check: toldInTime,
+    invalid: [
+      ['it took longer than the deadline', withCalls({ failures: [{ ...failure, endNs: failure.startNs + 1_000_000_001 }] })],
+    ],
+    unknown: [
+      ['no call failed', withCalls({ failures: [] })],
+      ['the workload failed', noResult],
+    ],
+  },
+  {
+    check: answeredAfterRestart,
+    invalid: [
+      ['a call is missing', withCalls({ answered: 3 })],
+      ['nothing was answered after the death', withHistory((all) => all.filter((each) => each.ticket <= 4))],
+    ],
+    unknown: [
+      ['nobody died', without(isLastWords)],
+      ['the workload failed', noResult],
+      ['the history cannot be read', noHistory],
+    ],
+  },
+  {
+    check: atMostOnce,
+    invalid: [
+      ['a request was executed twice', withCalls({ served: [4] })],
+      ['more was answered than executed', withCalls({ served: [1] })],
+      ['a call ended twice', withHistory((all) => [...all, { ...all.find(isEndOf(3))!, ticket: 99 }])],
+      ['a call began twice', withHistory((all) => [...all, { ...all[0]!, ticket: 99 }])],
+    ],
+    unknown: [
+      ['the history has no calls', withHistory((all) => all.filter(isLastWords))],
+      ['the workload failed', noResult],
+      ['the history cannot be read', noHistory],
+    ],
+  },
+  {
+    check: survivorsProgress,
+    invalid: [['the caller is stuck', withHistory((all) => all.filter((each) => each.ticket <= 4))]],
+    unknown: [
+      ['nobody died', without(isLastWords)],
+      ['nobody had completed anything', withHistory((all) => all.filter((each) => each.ticket >= 2))],
+      ['the history cannot be read', noHistory],
+    ],
+  },
+  {
+    check: historyWhole,
+    invalid: [
+      ['a living client’s call has no end', without(isEndOf(4))],
+      ['more records are torn than workers died', historyWith({ unpublished: [7, 8] })],
+      ['the bytes are wrong', historyWith({ problems: ['record 3 is of no kind'] })],
+    ],
+    unknown: [
+      ['records found no room', historyWith({ overflow: 1 })],
+      ['it is empty', historyWith({ records: [] })],
+      ['it cannot be read', noHistory],
+    ],
+  },
+  {
+    check: poolSound,
+    invalid: [['the audit found something', crashEvidence({ pool: { problems: ['client 3 is in two states', 'b', 'c', 'd'] } })]],
+    unknown: [['the pool cannot be read', crashEvidence({ pool: null })]],
+  },
+  {
+    check: everyRoundMeasured,
+    good: pingEvidence(),
+    invalid: [['the servers executed nothing', pingWith({ served: 0 })]],
+    unknown: [
+      ['the workload failed', { ...pingEvidence(), workload: null }],
+      [
+        'a round has no time',
+        (() => {
+          const evidence = pingEvidence();
+          const { comparison } = evidence.workload!.result as { comparison: { entries: { perRoundP50Ns: number[] }[] } };
+          comparison.entries[1]!.perRoundP50Ns[2] = 0;
+          return evidence;
+        })(),
+      ],
+    ],
+  },
+  {
+    check: forgeriesRefused,
+    good: pingEvidence(),
+    invalid: [['one was accepted', pingWith({ forged: { sent: 12, refused: 11 } })]],
+    unknown: [
+      ['none was sent', pingWith({ forged: { sent: 0, refused: 0 } })],
+      ['the workload failed', { ...pingEvidence(), workload: null }],
+    ],
+  },
+];
+
+describe.each(planted)('$check.name', ({ check, good, invalid, unknown }) => {
+  test('is valid for a good run', () => {
+    expect(check.check(good ?? crashEvidence())).toMatchObject({ verdict: 'valid' });
+  });
+
+  test.each(invalid.map(([situation, evidence]) => ({ situation, evidence })))('is invalid when $situation', ({ evidence }) => {
+    expect(check.check(evidence)).toMatchObject({ verdict: 'invalid' });
+  });
+
+  test.each(unknown.map(([situation, evidence]) => ({ situation, evidence })))('is unknown when $situation', ({ evidence }) => {
+    expect(check.check(evidence)).toMatchObject({ verdict: 'unknown' });
+  });
+});
+
+describe('judging a run', () => {
+  test('every check that a scenario can name is planted above', () => {
+    expect(planted.map(({ check }) => check.name)).toEqual(expect.arrayContaining(checks.map(({ name }) => name)));
+  });
+
+  test('asks for the faults and for unplanned deaths, named or not', () => {
+    expect(judge(crashEvidence()).map(({ name, verdict }) => [name, verdict])).toEqual([
+      ['fault-fired', 'valid'],
+      ['only-planned-deaths', 'valid'],
+    ]);
+  });
+
+  test('a fault that never fired makes a run unknown though every named check holds', () => {
+    const judged = judge(crashEvidence({ exits: crashEvidence().exits.slice(1) }));
+
+    expect(worst(judged.map(({ verdict }) => verdict))).toBe('unknown');
+  });
+
+  test('a check that crashes is unknown and says what broke', () => {
+    const broken: Check = {
+      name: 'broken',
+      sentence: 'Breaks.',
+      check: () => {
+        throw new TypeError('no such thing');
+      },
+    };
+
+    expect(judgeOne(broken, crashEvidence())).toMatchObject({
+      verdict: 'unknown',
+      sentence: expect.stringContaining('no such thing'),
+    });
+  });
+
+  test('the worst verdict wins, and nothing checked is nothing known', () => {
+    expect(worst(['valid', 'unknown', 'valid'])).toBe('unknown');
+    expect(worst(['unknown', 'invalid', 'valid'])).toBe('invalid');
+    expect(worst(['valid'])).toBe('valid');
+    expect(worst([])).toBe('unknown');
+  });
+});

@@ -1,0 +1,129 @@
+/** Evidence of runs in which everything went well; tests of checks spoil one thing of it. */
+import type { HistoryRecord } from '@cxlpod/agent/history';
+import { parseYaml } from '../../src/config/parse-yaml.ts';
+import { scenarioSchema } from '../../src/config/scenario.ts';
+import type { Evidence, SeenExit } from '../../src/runs/evidence.ts';
+import type { CallsResult } from '../../src/workload/calls.ts';
+import { compare } from '../../src/workload/compare.ts';
+import type { PingResult } from '../../src/workload/ping.ts';
+
+const server = { machine: 1, pid: 100, client: 3, incarnation: 1 };
+const caller = { machine: 2, pid: 200, client: 4, incarnation: 1 };
+
+export const callsScenario = scenario(`
+name: dies
+workload: { name: calls, calls: 4, callDeadline: 1s }
+faults: [{ killWorker: { on: vm1, worker: server, at: rpc/serve/after-execute, hit: 2 } }]
+`);
+
+export const pingScenario = scenario('name: ping\nworkload: { name: ping }\n');
+
+function scenario(text: string) {
+  return parseYaml(scenarioSchema, { text, fileName: 'test.yaml', kind: 'scenario' });
+}
+
+/** Calls 1, 3, 4, 5 are answered; call 2 is in flight when the server dies. */
+export function history(): HistoryRecord[] {
+  const call = (number: number, outcome: string): Unticketed[] => [
+    { kind: 'invoke', operation: 'rpc-call', call: number, argument: 0, ...caller },
+    { kind: 'end', operation: 'rpc-call', call: number, outcome, result: 0, ...caller },
+  ];
+  const [invoke2, end2] = call(2, 'unknown');
+  const records: Unticketed[] = [
+    ...call(1, 'ok'),
+    invoke2!,
+    { kind: 'last-words', point: 'rpc/serve/after-execute', hit: 2, ...server },
+    end2!,
+    ...call(3, 'ok'),
+    ...call(4, 'ok'),
+    ...call(5, 'ok'),
+  ];
+  return records.map((record, ticket) => ({ ...record, ticket }) as HistoryRecord);
+}
+
+type Unticketed = HistoryRecord extends infer R ? (R extends HistoryRecord ? Omit<R, 'ticket'> : never) : never;
+
+export const death: SeenExit = {
+  machine: 'vm1',
+  worker: 'server',
+  pid: 100,
+  exitCode: null,
+  signal: 'SIGKILL',
+  fenced: { id: 3, incarnation: 1 },
+  atNs: 5_000,
+  asked: false,
+};
+
+export function callsResult(changes: Partial<CallsResult> = {}): CallsResult {
+  return {
+    wanted: 4,
+    made: 5,
+    answered: 4,
+    failures: [{ call: 2, code: 'OUTCOME_UNKNOWN', startNs: 1_000_000, endNs: 4_000_000 }],
+    longestStallNs: 9_000_000,
+    callDeadlineMs: 1000,
+    served: [3],
+    refused: 0,
+    clockReadNs: [],
+    ...changes,
+  };
+}
+
+export function crashEvidence(changes: Partial<Evidence> = {}): Evidence {
+  const left = (machine: string, worker: string, pid: number): SeenExit => ({
+    ...death,
+    machine,
+    worker,
+    pid,
+    exitCode: 0,
+    signal: null,
+    asked: true,
+  });
+  return {
+    scenario: callsScenario,
+    machines: ['vm1', 'vm2'],
+    workload: { name: 'calls', result: callsResult() },
+    exits: [death, left('vm1', 'server', 101), left('vm2', 'caller', 200)],
+    faults: [
+      {
+        kind: 'killWorker',
+        sentence: 'kill',
+        struckAt: { clock: 'controller', ns: 1 },
+        healedAt: { clock: 'controller', ns: 2 },
+      },
+    ],
+    history: { records: history(), unpublished: [], overflow: 0, problems: [] },
+    pool: { problems: [] },
+    ...changes,
+  };
+}
+
+export function withHistory(change: (records: HistoryRecord[]) => HistoryRecord[]): Evidence {
+  return crashEvidence({ history: { records: change(history()), unpublished: [], overflow: 0, problems: [] } });
+}
+
+export function withCalls(changes: Partial<CallsResult>): Evidence {
+  return crashEvidence({ workload: { name: 'calls', result: callsResult(changes) } });
+}
+
+export function pingResult(changes: Partial<PingResult> = {}): PingResult {
+  const round = (ns: number) => ({ unit: 'ns' as const, callsPerSample: 100, counts: [[ns, 50]] as const });
+  const systems = [
+    { tag: 'floor', label: 'floor in C', sentence: 'The floor.' },
+    { tag: 'rpc-core', label: 'RPC, core to core', sentence: 'The RPC.' },
+    { tag: 'floor-again', label: 'floor in C, again', sentence: 'The floor.', again: true as const },
+  ];
+  const rounds = [100, 110, 120, 130, 140];
+  const measured = [rounds.map(round), rounds.map((ns) => round(2 * ns)), rounds.map(round)];
+  return { comparison: compare(systems, measured), clockReadNs: [], forged: { sent: 12, refused: 12 }, served: 500, ...changes };
+}
+
+export function pingEvidence(changes: Partial<PingResult> = {}): Evidence {
+  return crashEvidence({
+    scenario: pingScenario,
+    faults: [],
+    exits: [],
+    workload: { name: 'ping', result: pingResult(changes) },
+    history: { records: [], unpublished: [], overflow: 0, problems: [] },
+  });
+}
