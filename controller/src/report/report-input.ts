@@ -51,9 +51,13 @@ export function readRunRecord(folder: RunFolder): RunRecord {
 }
 
 function listFiles(folder: RunFolder): RunFile[] {
-  return readdirSync(folder.path, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .map((path) => ({ path: path.slice(folder.path.length + 1), sizeBytes: statSync(path).size }))
-    .sort((a, b) => (a.path < b.path ? -1 : 1));
+  return (
+    readdirSync(folder.path, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .map((path) => ({ path: path.slice(folder.path.length + 1), sizeBytes: statSync(path).size }))
+      // Not the page itself, whose size would depend on its size.
+      .filter(({ path }) => path !== 'report.html')
+      .sort((a, b) => (a.path < b.path ? -1 : 1))
+  );
 }

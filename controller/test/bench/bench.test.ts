@@ -1,0 +1,95 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { chooseItems } from '../../src/bench/bench-command.ts';
+import { type BenchFigure, figure } from '../../src/bench/bench-item.ts';
+import { merged, readBenchList, writeBenchList } from '../../src/bench/bench-list.ts';
+import { benchItems } from '../../src/bench/index.ts';
+import { printBench, printBenchMarkdown } from '../../src/bench/print-bench.ts';
+import { exitCodes } from '../../src/errors/cxlpod-error.ts';
+
+const up = (value: number | null): BenchFigure =>
+  figure({
+    name: 'cluster-up',
+    value,
+    unit: 's',
+    bar: 20,
+    spread: 'median of 5, 14.0 to 19.0',
+    provider: 'qemu',
+    accelerator: 'tcg',
+  });
+
+describe('a figure', () => {
+  test('holds up to its bar, not beyond, and not when it could not be measured', () => {
+    expect([up(20).holds, up(20.1).holds, up(null).holds]).toEqual([true, false, false]);
+  });
+
+  test('without a bar neither holds nor fails', () => {
+    expect(figure({ name: 'tcp', value: 9, unit: '×', spread: '', provider: 'qemu', accelerator: 'tcg' })).toMatchObject({
+      bar: null,
+      holds: null,
+    });
+  });
+});
+
+describe('the list of figures', () => {
+  let runs: string;
+  beforeEach(() => {
+    runs = mkdtempSync(join(tmpdir(), 'cxlpod-bench-'));
+  });
+  afterEach(() => rmSync(runs, { recursive: true }));
+
+  test('is empty before the first, and reads back as it was written', () => {
+    expect(readBenchList(runs)).toEqual([]);
+    writeBenchList(runs, [up(15)]);
+
+    expect(readBenchList(runs)).toEqual([up(15)]);
+  });
+
+  test('replaces what is measured again, in its place, and keeps the rest', () => {
+    const other = { ...up(1), name: 'cluster-down' };
+
+    expect(merged([up(30), other], [up(15), { ...up(2), name: 'idle' }]).map(({ name, value }) => [name, value])).toEqual([
+      ['cluster-up', 15],
+      ['cluster-down', 1],
+      ['idle', 2],
+    ]);
+  });
+
+  test('that is broken says which file to delete', () => {
+    writeFileSync(join(runs, 'bench.json'), '{');
+
+    expect(() => readBenchList(runs)).toThrow(
+      expect.objectContaining({ code: 'BENCH_UNREADABLE', exitCode: exitCodes.environment }),
+    );
+  });
+
+  test('is printed with what does not hold in capitals, and as a table of a document', () => {
+    expect(printBench([up(25)])).toContain('<= 20 s  NO');
+    expect(printBenchMarkdown([up(15)])).toContain(
+      '| cluster-up | 15.0 s | <= 20 s | yes | median of 5, 14.0 to 19.0 (qemu, tcg) |',
+    );
+  });
+});
+
+describe('choosing', () => {
+  test('nothing means everything but what takes minutes', () => {
+    const names = chooseItems(undefined).flatMap((item) => item.names);
+
+    expect(names).toEqual(['up', 'down', 'memory', 'idle', 'local', 'ping']);
+  });
+
+  test('names choose, and one item is measured once for all of its names', () => {
+    expect(chooseItems('down,up, demo').map((item) => item.names[0])).toEqual(['up', 'demo']);
+  });
+
+  test('a name that is not known is a usage error with the nearest one', () => {
+    expect(() => chooseItems('pin')).toThrow(expect.objectContaining({ code: 'NO_SUCH_FIGURE', hint: 'did you mean ping?' }));
+  });
+
+  test('no two items share a name', () => {
+    const names = benchItems.flatMap((item) => item.names);
+    expect(new Set(names).size).toBe(names.length);
+  });
+});

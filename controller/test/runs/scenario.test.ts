@@ -1,0 +1,104 @@
+import { describe, expect, test } from 'vitest';
+import { builtInScenarios, loadScenario } from '../../src/config/load-scenario.ts';
+import { parseYaml } from '../../src/config/parse-yaml.ts';
+import { scenarioSchema } from '../../src/config/scenario.ts';
+import { CxlpodError, exitCodes, formatError } from '../../src/errors/cxlpod-error.ts';
+import { requireRunnable } from '../../src/runs/run-scenario.ts';
+
+const read = (text: string) => parseYaml(scenarioSchema, { text, fileName: 'mine.yaml', kind: 'scenario' });
+
+function refusal(act: () => unknown): string {
+  try {
+    act();
+  } catch (error) {
+    if (!(error instanceof CxlpodError)) throw error;
+    expect(error.exitCode).toBe(exitCodes.usage);
+    return formatError(error);
+  }
+  throw new Error('nothing was refused');
+}
+
+const kill = (fault: string): string => `name: a\nworkload: { name: calls }\nfaults:\n  - { killWorker: ${fault} }\n`;
+
+describe('a scenario', () => {
+  test('needs a name and a workload; the rest has defaults', () => {
+    expect(read('name: a\nworkload: { name: ping }\n')).toMatchObject({
+      topology: 'two',
+      workload: { name: 'ping', rounds: 5, payloadBytes: 64, callsPerBatch: 100 },
+      faults: [],
+      checks: [],
+      seed: 1,
+    });
+  });
+
+  test('takes a fault with its defaults, and durations with units', () => {
+    const { faults, workload } = read(
+      kill('{ on: vm1, at: rpc/serve/after-execute }').replace('calls }', 'calls, callDeadline: 2s }'),
+    );
+
+    expect(faults).toEqual([{ killWorker: { on: 'vm1', worker: 'server', at: 'rpc/serve/after-execute', hit: 1 } }]);
+    expect(workload).toMatchObject({ callDeadline: 2000 });
+  });
+
+  test.each([
+    [
+      'an unknown key',
+      'name: a\nworkload: { name: ping }\nfault: []\n',
+      'line 3: fault is not a known key (did you mean faults?)',
+    ],
+    [
+      'an unknown key of a workload',
+      'name: a\nworkload: { name: ping, round: 5 }\n',
+      'workload.round is not a known key (did you mean rounds?)',
+    ],
+    ['a key of another workload', 'name: a\nworkload: { name: ping, calls: 5 }\n', 'workload.calls is not a known key'],
+    ['an unknown workload', 'name: a\nworkload: { name: pin }\n', '"pin" is not a workload (did you mean ping?)'],
+    [
+      'an unknown check',
+      'name: a\nworkload: { name: ping }\nchecks: [pool-sond]\n',
+      '"pool-sond" is not a check (did you mean pool-sound?)',
+    ],
+    [
+      'an unknown fault',
+      'name: a\nworkload: { name: ping }\nfaults: [{ killWorkers: {} }]\n',
+      'killWorkers is not a known key (did you mean killWorker?)',
+    ],
+    ['a fault of no kind', 'name: a\nworkload: { name: ping }\nfaults: [{}]\n', 'must have exactly one key, one of killWorker'],
+    [
+      'an unknown crash point',
+      kill('{ on: vm1, at: rpc/serve/after-exectue }'),
+      '"rpc/serve/after-exectue" is not a crash point (did you mean rpc/serve/after-execute?)',
+    ],
+    ['a passage before the first', kill('{ on: vm1, at: rpc/serve/after-execute, hit: 0 }'), 'hit'],
+    ['fewer rounds than a spread needs', 'name: a\nworkload: { name: ping, rounds: 4 }\n', 'workload.rounds'],
+    ['a name that is a path', 'name: ../a\nworkload: { name: ping }\n', '"../a" must be a lower-case letter'],
+    ['a seed that is not a number', 'name: a\nworkload: { name: ping }\nseed: x\n', 'seed'],
+  ])('with %s is refused, and told where and what was meant', (_, text, told) => {
+    expect(refusal(() => read(text))).toContain(told);
+  });
+
+  test('of cxlpod itself can be named, and is sound', () => {
+    expect([...builtInScenarios().keys()]).toEqual(expect.arrayContaining(['ping', 'server-dies-after-execute']));
+    for (const name of builtInScenarios().keys()) expect(loadScenario(name).scenario.name).toBe(name);
+  });
+
+  test('that does not exist is told the nearest one', () => {
+    expect(refusal(() => loadScenario('pingg'))).toContain('did you mean ping?');
+    expect(refusal(() => loadScenario('infra/scenarios/latency/png.yaml'))).toContain('did you mean ping?');
+  });
+});
+
+describe('a pod', () => {
+  const scenario = read(kill('{ on: vm7, at: rpc/serve/after-execute }'));
+
+  test('of one machine cannot run a workload of two', () => {
+    expect(refusal(() => requireRunnable(scenario, { name: 'one', machines: ['vm1'] }))).toContain('needs 2 machines');
+  });
+
+  test('without the machine of a fault is told which machines it has', () => {
+    const text = refusal(() => requireRunnable(scenario, { name: 'two', machines: ['vm1', 'vm2'] }));
+
+    expect(text).toContain('is on vm7');
+    expect(text).toContain('its machines are vm1, vm2');
+  });
+});
