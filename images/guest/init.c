@@ -35,8 +35,7 @@
 
 enum { waitStepMs = 5, deviceDeadlineMs = 20000, sshdDeadlineMs = 30000, textBytes = 4096 };
 
-static const char *step = "start";
-static char reason[512];
+static char reason[512], refusedModule[256];
 
 static double seconds(clockid_t clock) {
   struct timespec t;
@@ -110,10 +109,8 @@ static char *parameter(const char *name) {
 
 // Waits for a state, never for a time.
 static bool await(bool (*holds)(void), int deadlineMs) {
-  for (int waitedMs = 0; !holds(); waitedMs += waitStepMs) {
-    if (waitedMs >= deadlineMs) return false;
-    usleep(waitStepMs * 1000);
-  }
+  for (double deadlineS = seconds(CLOCK_MONOTONIC) + deadlineMs / 1e3; !holds(); usleep(waitStepMs * 1000))
+    if (seconds(CLOCK_MONOTONIC) >= deadlineS) return false;
   return true;
 }
 
@@ -148,25 +145,25 @@ static bool kernel_file_systems(void) {
 
 // Loads the initrd's modules/<group>/00, 01, ...: the build numbered them in the order of their dependencies. The folder
 // stays open because the initrd is out of reach once the root is entered; the files go, to free their memory.
-static bool load_modules(const char *group) {
+// A refusal is no failure yet: a kernel of the user's own takes no modules of ours, and may need none.
+static void load_modules(const char *group) {
   static int modules = -1;
   if (modules < 0) modules = open("/modules", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   for (int index = 0;; index++) {
     char *file = path("%s/%02d", group, index);
     int fd = openat(modules, file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return index > 0 || because("no modules/%s in the initrd", group);
-    bool loaded = !syscall(SYS_finit_module, fd, "", 0);
-    int error = errno;
+    if (fd < 0) return;
+    if (syscall(SYS_finit_module, fd, "", 0) && !refusedModule[0])
+      snprintf(refusedModule, sizeof refusedModule, "; the kernel refused modules/%s: %s", file, strerror(errno));
     close(fd);
     unlinkat(modules, file, 0);
-    if (!loaded) return because("module %s: %s", file, strerror(error));
   }
 }
 
 static bool disk_is_there(void) { return !access(DISK, F_OK); }
 
 static bool root_file_system(void) {
-  if (!load_modules("disk")) return false;
+  load_modules("disk");
   if (!await(disk_is_there, deviceDeadlineMs)) return because("no disk at " DISK);
   return !mount(DISK, "/root", "erofs", MS_RDONLY, NULL) || because("mount " DISK ": %s", strerror(errno));
 }
@@ -239,16 +236,16 @@ static bool route_control(void) {
 }
 
 static bool networks(void) {
-  if (!load_modules("network") || !start_loopback() || !start_interface("control", CONTROL_NIC, CONTROL_ADDRESS) ||
-      !route_control())
-    return false;
+  load_modules("network");
+  if (!start_loopback() || !start_interface("control", CONTROL_NIC, CONTROL_ADDRESS) || !route_control()) return false;
   char *pod = parameter("pod");
   return !pod || start_interface("pod", POD_NIC, pod);
 }
 
 static bool keys(void) {
   mkdir("/run/cxlpod", 0755), mkdir("/run/sshd", 0755);
-  return load_modules("keys") && copy_file(KEYS "authorized_keys/raw", "/run/cxlpod/authorized_keys", 0600) &&
+  load_modules("keys");
+  return copy_file(KEYS "authorized_keys/raw", "/run/cxlpod/authorized_keys", 0600) &&
          copy_file(KEYS "hostkey/raw", "/run/cxlpod/hostkey", 0600);
 }
 
@@ -283,12 +280,16 @@ static bool leads_to_memory(const char *name) {
 }
 static bool makes_ram_regions(const char *name) { return !access(path(CXL "%s/create_ram_region", name), F_OK); }
 static bool memory_is_there(void) { return (memory = find(CXL, "mem", has_serial)); }
-static bool endpoint_is_there(void) { return (endpoint = find(CXL, "endpoint", leads_to_memory)); }
+// An endpoint shows before its decoders do.
+static bool endpoint_is_there(void) {
+  endpoint = find(CXL, "endpoint", leads_to_memory);
+  return endpoint && !access(path(CXL "decoder%s.0/dpa_size", endpoint + strlen("endpoint")), F_OK);
+}
 
 static bool device(void) {
   char *text = parameter("serial");
   serial = text ? strtoull(text, NULL, 0) : 0;
-  if (!load_modules("cxl")) return false;
+  load_modules("cxl");
   if (!await(memory_is_there, deviceDeadlineMs)) return because("no CXL memory device has serial %#llx", serial);
   if (!await(endpoint_is_there, deviceDeadlineMs)) return because("%s has no endpoint: the path to it is not enabled", memory);
   return true;
@@ -316,11 +317,16 @@ static bool create_region(void) {
          write_text("/sys/bus/cxl/drivers/cxl_region/bind", region);
 }
 
+// A device whose registration is still under way is taken when it ends; one that was there before has to be bound.
+static bool dax_is_bound(void) {
+  return !access(path("/dev/%s", dax), F_OK) || (write_text("/sys/bus/dax/drivers/device_dax/bind", dax), false);
+}
+
 static bool device_dax(void) {
   if (!await(dax_is_there, deviceDeadlineMs)) return because("%s has no dax device", region);
   // The driver takes no device of a CXL region by itself (those are kmem's), only one it is told by name.
   if (!write_text("/sys/bus/dax/drivers/device_dax/new_id", dax)) return false;
-  if (access(path("/dev/%s", dax), F_OK) && !write_text("/sys/bus/dax/drivers/device_dax/bind", dax)) return false;
+  if (!await(dax_is_bound, deviceDeadlineMs)) return false;
   return !symlink(path("/dev/%s", dax), "/dev/cxlpod-pool") || because("symlink: %s", strerror(errno));
 }
 
@@ -340,9 +346,8 @@ static bool sshd(void) {
 // ---------------------------------------------------------------------------------------------------------------------
 
 static bool run(const char *name, bool (*act)(void)) {
-  step = name;
   if (act()) return true;
-  printf("cxlpod: failed %s: %s\n", name, reason);
+  printf("cxlpod: failed %s: %s%s\n", name, reason, refusedModule);
   return false;
 }
 
