@@ -2,7 +2,7 @@
  * What holds a worker and everything it may start, so that its end can be enforced and *seen* (design D7). A cgroup v2 holds
  * all descendants; where none can be made, a process group holds those that do not leave it, and a worker starts none.
  */
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 
@@ -41,7 +41,8 @@ export function fenceMaker(cgroupFolder: string | null): FenceMaker {
   if (cgroupFolder === null) return processGroups('no --cgroup was given');
   const made = !existsSync(cgroupFolder);
   try {
-    mkdirSync(cgroupFolder, { recursive: true });
+    // Not recursive: under /proc that never returns (Node 20 takes the kernel's ENOENT for a missing parent, again and again).
+    if (made) mkdirSync(cgroupFolder);
     const probe = new CgroupFence(join(cgroupFolder, `probe-${process.pid}`));
     const usable = existsSync(join(probe.folder, 'cgroup.kill'));
     probe.remove();
@@ -101,7 +102,7 @@ class ProcessGroupFence implements Fence {
   }
 
   isEmpty(): boolean {
-    return !this.#signal(0);
+    return !this.#signal(0) || !hasLivingMember(this.#group!);
   }
 
   remove(): void {}
@@ -116,6 +117,25 @@ class ProcessGroupFence implements Fence {
       throw error;
     }
   }
+}
+
+/**
+ * A dead process stays in its group until its parent has taken notice of it, and an orphan's may be slow at that. It maps nothing
+ * any more once it is a zombie *and* its last thread is gone.
+ */
+function hasLivingMember(group: number): boolean {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .some((pid) => {
+      try {
+        // pid (name) state parent group ...; a name may hold anything, also a parenthesis.
+        const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\)/s, '').trim().split(' ');
+        if (Number(fields[2]) !== group) return false;
+        return fields[0] !== 'Z' || readdirSync(`/proc/${pid}/task`).length > 1;
+      } catch {
+        return false;
+      }
+    });
 }
 
 function removeFolder(folder: string): void {

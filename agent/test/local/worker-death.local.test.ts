@@ -1,7 +1,8 @@
 /** Workers that die, by SIGKILL, for real: seen, fenced, told; and everybody else goes on. */
-import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { hostCgroup } from './host-cgroup.ts';
 import { TestController } from './local-agent.ts';
 import { LocalPod, temporaryBundle } from './local-pod.ts';
 import { isGone, until } from './until.ts';
@@ -15,28 +16,12 @@ beforeAll(async () => {
 afterEach(async () => pod?.close());
 afterAll(() => bundle?.remove());
 
-/** Where this host lets us make cgroups; null where it does not. */
-const cgroup = (() => {
-  const mounts = readFileSync('/proc/self/mounts', 'utf8')
-    .split('\n')
-    .map((line) => line.split(' '));
-  const mounted = mounts.find(([, , type]) => type === 'cgroup2')?.[1];
-  if (mounted === undefined) return null;
-  const folder = join(mounted, `cxlpod-test-${process.pid}`);
-  try {
-    mkdirSync(folder);
-    return folder;
-  } catch {
-    return null;
-  }
-})();
-afterAll(() => {
-  if (cgroup !== null) rmdirSync(cgroup);
-});
+const cgroup = hostCgroup('death');
+afterAll(() => cgroup?.remove());
 
 const fences: readonly { readonly kind: string; readonly folder?: string }[] = [
   { kind: 'process-group' },
-  ...(cgroup === null ? [] : [{ kind: 'cgroup', folder: cgroup }]),
+  ...(cgroup === null ? [] : [{ kind: 'cgroup', folder: cgroup.folder }]),
 ];
 
 describe.each(fences)('with a $kind as fence, a worker', ({ kind, folder }) => {
@@ -161,6 +146,50 @@ describe('a worker', () => {
     expect(await next.event('worker-exited')).toMatchObject({ worker: 'w', signal: 'SIGKILL' });
     expect(next.events.map(({ number }) => number)).toEqual([seen + 1]);
     next.close();
+  });
+
+  test('that serves goes on when its caller dies with a call in flight', async () => {
+    await start(2);
+    await pod.on(1).request('startWorker', { worker: 'server' });
+    const crash = { point: 'rpc/call/after-publish', hit: 50 };
+    await pod.on(2).request('startWorker', { worker: 'caller', crash });
+    const serving = pod.task(1, 'server', 'rpc-serve', { service: 'echo', handler: 'javascript' });
+    const calling = pod.task(2, 'caller', 'rpc-call', {
+      ...{ service: 'echo', caller: 'javascript', payloadBytes: 64 },
+      ...{ batches: 10, callsPerBatch: 10 },
+    });
+    await expect(calling).rejects.toMatchObject({ code: 'WORKER_DIED', cause: 'SIGKILL' });
+    const { served, refused } = await serving;
+    // What was published before its death may be served or not; more than that was never asked.
+    expect([49, 50]).toContain(served);
+    expect(refused).toBe(0);
+
+    await pod.on(2).request('startWorker', { worker: 'caller' });
+    const servingAgain = pod.task(1, 'server', 'rpc-serve', { service: 'echo', handler: 'core' });
+    await pod.task(2, 'caller', 'rpc-call', { service: 'echo', caller: 'core', payloadBytes: 64, batches: 1, callsPerBatch: 1 });
+    expect((await servingAgain).served).toBe(11);
+  });
+
+  test('that does not react to its deadline kills itself, and is fenced', async () => {
+    await start(1);
+    const { client } = await pod.on(1).request('startWorker', { worker: 'w' });
+    // One uninterrupted loop of the core that lasts far longer than the grace.
+    const stuck = pod.task(1, 'w', 'gate', { machines: 1, machineNumber: 1, iterations: 2 ** 31 - 1 }, 100);
+    await expect(stuck).rejects.toMatchObject({ code: 'WORKER_DIED', cause: 'SIGKILL' });
+    expect(await pod.on(1).event('worker-exited')).toMatchObject({ worker: 'w', signal: 'SIGKILL', fenced: client });
+    expect(pod.agents[0]!.log()).toMatch(/kills itself: the pool thread did not react/);
+    const again = await pod.on(1).request('startWorker', { worker: 'w' });
+    expect(again.client.incarnation).toBeGreaterThan(client.incarnation);
+  });
+
+  test('starts while a program runs that must not be disturbed', async () => {
+    await start(1);
+    const fifo = join(pod.files.folder, 'fifo');
+    const running = pod.on(1).request('exec', { argv: ['sh', '-c', `mkfifo ${fifo}; cat ${fifo}`], timeoutMs: 600_000 });
+    for (const worker of ['first', 'second']) await pod.on(1).request('startWorker', { worker });
+    await until('the program waits', () => existsSync(fifo));
+    writeFileSync(fifo, 'go');
+    expect(await running).toMatchObject({ exitCode: 0, stdout: 'go' });
   });
 
   test.each([
