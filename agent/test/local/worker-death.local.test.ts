@@ -119,11 +119,15 @@ describe('a worker', () => {
     pod = await LocalPod.start(bundle.folder, { machines });
   };
 
-  test('dies with its agent, even one that spins', async () => {
+  test.each([
+    ['that spins', () => {}],
+    ['that is stopped', (pid: number) => process.kill(pid, 'SIGSTOP')],
+  ])('%s dies with its agent', async (_, prepare) => {
     await start(1);
     const { pid, client } = await pod.on(1).request('startWorker', { worker: 'w' });
     pod.task(1, 'w', 'rpc-serve', { service: 'echo', handler: 'core' }).catch(() => {});
     await pod.on(1).event('task-progress');
+    prepare(pid);
     pod.agents[0]!.process.kill('SIGKILL');
     await until('it is gone', () => isGone(pid));
     // Nobody has seen its end who may say so.
