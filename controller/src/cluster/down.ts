@@ -1,6 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { tmpfsFolder } from '../config/fits-host.ts';
+import { sharedFilesFolder } from '../config/fits-host.ts';
 import { namePattern } from '../config/names.ts';
 import { lockPod } from './pod-lock.ts';
 import { knownPods, podPaths } from './pod-paths.ts';
@@ -27,6 +26,5 @@ export async function findPods(): Promise<readonly string[]> {
 }
 
 function sharedFilesOfPods(): string[] {
-  const folder = join(tmpfsFolder, 'cxlpod');
-  return existsSync(folder) ? readdirSync(folder).filter((name) => namePattern.test(name)) : [];
+  return existsSync(sharedFilesFolder) ? readdirSync(sharedFilesFolder).filter((name) => namePattern.test(name)) : [];
 }

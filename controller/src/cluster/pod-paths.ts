@@ -5,7 +5,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { tmpfsFolder } from '../config/fits-host.ts';
+import { sharedFilesFolder } from '../config/fits-host.ts';
 import { namePattern } from '../config/names.ts';
 import { usageError } from '../errors/cxlpod-error.ts';
 import type { PodPaths } from '../provider/provider.ts';
@@ -19,7 +19,7 @@ export function stateRoot(): string {
 }
 
 export function podPaths(pod: string): PodPaths {
-  const shared = join(tmpfsFolder, 'cxlpod', pod);
+  const shared = join(sharedFilesFolder, pod);
   return {
     podFolder: join(stateRoot(), pod),
     poolFile: join(shared, 'pool.raw'),

@@ -1,5 +1,5 @@
 /** Whether this host can carry a topology: asked before anything is created, since running out later looks like something else. */
-import { readFileSync, statfsSync } from 'node:fs';
+import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { usageError } from '../errors/cxlpod-error.ts';
 import { printSize } from './quantities.ts';
 import type { Topology } from './topology.ts';
@@ -15,10 +15,13 @@ const mebibyte = 1024 ** 2;
 const overheadPerMachineBytes = { qemu: 160 * mebibyte, local: 80 * mebibyte } as const;
 
 export const tmpfsFolder = '/dev/shm';
+/** A folder in it for each pod. */
+export const sharedFilesFolder = `${tmpfsFolder}/cxlpod`;
 
 export function readHostMemory(): HostMemory {
   const kibibytes = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1];
-  const { bavail, bsize } = statfsSync(tmpfsFolder);
+  // In a container /dev/shm is the container's own, and only our folder in it is the host's.
+  const { bavail, bsize } = statfsSync(existsSync(sharedFilesFolder) ? sharedFilesFolder : tmpfsFolder);
   return { availableBytes: Number(kibibytes) * 1024, tmpfsFreeBytes: bavail * bsize };
 }
 

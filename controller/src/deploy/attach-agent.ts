@@ -3,6 +3,7 @@
  * next one; the agent knows it by session and id, and never runs it twice.
  */
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -71,6 +72,7 @@ class AttachedAgent implements AgentConnection {
 
   constructor(options: AttachOptions) {
     this.#options = options;
+    setMaxListeners(0, this.#ending.signal);
   }
 
   get machine(): string {

@@ -1,4 +1,4 @@
-import { setMaxListeners } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import { CxlpodError, environmentError } from '../errors/cxlpod-error.ts';
 import { interruptedError } from '../errors/interrupted.ts';
 import type { Lane, Plan, Step, StepObserver } from './step.ts';
@@ -71,13 +71,11 @@ async function runStep({ step, lane }: Started, running: Running): Promise<void>
   let lastNote: string | null = null;
   started.push({ step, lane });
   observer.started(step, lane);
-  const run = step.run({
-    signal: stop,
-    note: (text) => {
-      lastNote = text;
-      observer.noted(step, lane, text);
-    },
-  });
+  const note = (text: string): void => {
+    lastNote = text;
+    observer.noted(step, lane, text);
+  };
+  const run = step.run({ signal: stop, note }).then(() => held(nameOf(step, lane), stop, note));
   try {
     await untilAborted(run, stop);
     observer.finished(step, lane, performance.now() - startMs);
@@ -131,10 +129,24 @@ async function withLimit(work: Promise<void>, limitMs: number): Promise<boolean>
   }
 }
 
+function nameOf(step: Step, lane: Lane | null): string {
+  return lane === null ? step.name : `${lane.name}: ${step.name}`;
+}
+
+/**
+ * With CXLPOD_HOLD='vm1: boot' that step, its work done, waits to be interrupted: how a controller is caught between any two steps, by
+ * the tests, or by a person who wants to look at a half-made pod.
+ */
+async function held(name: string, signal: AbortSignal, note: (text: string) => void): Promise<void> {
+  if (process.env.CXLPOD_HOLD !== name) return;
+  note(`held, as process ${process.pid}`);
+  await once(signal, 'abort');
+}
+
 /** A step that knew why it was waiting says so itself: a CxlpodError of its own wins over the bare deadline. */
 function late(step: Step, lane: Lane | null, lastNote: string | null, error: unknown): unknown {
   if (error instanceof CxlpodError) return error;
-  const name = lane === null ? step.name : `${lane.name}: ${step.name}`;
+  const name = nameOf(step, lane);
   const cause = lastNote === null ? undefined : new Error(`the last thing seen was: ${lastNote}`);
   return environmentError('DEADLINE', `${name} did not end within ${step.deadlineMs / 1000} s`, {
     ...(cause === undefined ? {} : { cause }),

@@ -75,9 +75,15 @@ export class LocalMachine implements Machine {
   }
 
   async connectAgent(signal: AbortSignal): Promise<Duplex> {
-    const socket = connect({ path: this.#socket, signal });
-    await once(socket, 'connect');
-    return socket;
+    const socket = connect(this.#socket);
+    try {
+      // The signal ends the attempt; a connection that stands is its holder's.
+      await once(socket, 'connect', { signal });
+      return socket;
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
   }
 
   async shell(): Promise<number> {

@@ -1,0 +1,59 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { afterEach, describe, expect, test } from 'vitest';
+import { findProcesses, killProcesses, markedEnvironment } from '../../src/provider/processes.ts';
+
+const children: ChildProcess[] = [];
+
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+});
+
+async function start(environment: NodeJS.ProcessEnv, script = 'exec sleep 1000'): Promise<number> {
+  const child = spawn('sh', ['-c', `echo; ${script}`], { env: environment, stdio: ['ignore', 'pipe', 'ignore'] });
+  children.push(child);
+  // Its first word shows that it runs its own program, environment and all.
+  await once(child.stdout, 'data');
+  return child.pid!;
+}
+
+const folder = (name: string): string => `/nowhere/processes-test-${process.pid}/${name}`;
+
+describe('the processes of a pod', () => {
+  test('are those that carry its mark, children included, and no others', async () => {
+    const one = await start(markedEnvironment(folder('a'), 'vm1'));
+    const two = await start(markedEnvironment(folder('a'), 'vm2'), 'sleep 1000 & wait');
+    await start(markedEnvironment(folder('ab'), 'vm1'));
+    await start({ ...process.env });
+
+    const found = findProcesses(folder('a'));
+
+    expect(found.map(({ pid }) => pid)).toEqual(expect.arrayContaining([one, two]));
+    expect(found.filter(({ machine }) => machine === 'vm1')).toEqual([{ pid: one, machine: 'vm1' }]);
+    expect(found.length).toBeGreaterThanOrEqual(2);
+  });
+
+  test('are gone when killing them has returned, and strangers are not touched', async () => {
+    await start(markedEnvironment(folder('b'), 'vm1'), 'sleep 1000 & sleep 1000 & wait');
+    const stranger = await start(markedEnvironment(folder('c'), 'vm1'));
+
+    const killed = await killProcesses(folder('b'));
+
+    expect(killed).toBeGreaterThanOrEqual(1);
+    expect(findProcesses(folder('b'))).toEqual([]);
+    expect(findProcesses(folder('c'))).toEqual([{ pid: stranger, machine: 'vm1' }]);
+  });
+
+  test('of one machine can be ended alone', async () => {
+    await start(markedEnvironment(folder('d'), 'vm1'));
+    const survivor = await start(markedEnvironment(folder('d'), 'vm2'));
+
+    await killProcesses(folder('d'), 'vm1');
+
+    expect(findProcesses(folder('d'))).toEqual([{ pid: survivor, machine: 'vm2' }]);
+  });
+
+  test('that are not there need no killing', async () => {
+    expect(await killProcesses(folder('e'))).toBe(0);
+  });
+});
