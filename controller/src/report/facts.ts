@@ -3,6 +3,9 @@ import type { RunRecord } from '../runs/run-record.ts';
 import { clockReadOf } from '../workload/result-of.ts';
 import { digits, showBytes, showNs } from './units.ts';
 
+/** Load a core above which somebody else was at work; a pod that has just booted leaves about half of it. */
+const busyFrom = 1.5;
+
 export interface Fact {
   readonly name: string;
   readonly value: string;
@@ -21,10 +24,7 @@ export function factsOf(record: RunRecord): Fact[] {
     {
       name: 'over-subscription',
       value: `${digits(overSubscription.ratio)} busy threads a core`,
-      detail:
-        overSubscription.ratio > 1
-          ? 'Threads take turns: tails are the host scheduler’s, and no bar may stand on them.'
-          : 'Both sides can spin at once. The controller and QEMU’s own threads come on top: tails are partly theirs.',
+      detail: overSubscriptionDetail(overSubscription),
     },
     {
       name: 'times are',
@@ -58,6 +58,13 @@ export function shortRevision({ provenance }: RunRecord): string {
 
 function acceleratorOf({ environment }: RunRecord): string {
   return { tcg: 'TCG (emulated)', kvm: 'KVM', none: 'none: processes' }[environment.accelerator];
+}
+
+function overSubscriptionDetail({ ratio, loadBefore, hostCores }: RunRecord['overSubscription']): string {
+  const load = `Load of this host before the run: ${digits(loadBefore)}`;
+  if (loadBefore > hostCores * busyFrom) return `${load}. It was busy with something else: do not trust these times.`;
+  if (ratio > 1) return `Threads take turns: tails are the host scheduler’s, and no bar may stand on them. ${load}.`;
+  return `Both sides can spin at once; the controller and the emulators’ own threads come on top. ${load}.`;
 }
 
 function clockFact(record: RunRecord): { value: string; detail: string } {

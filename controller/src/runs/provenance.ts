@@ -20,10 +20,10 @@ export function provenanceOf(pod: string, scenarioFile: string): Provenance {
 }
 
 /** A virtual CPU may always want a core. Where machines are processes, it is their pool thread, one each in these workloads. */
-export function overSubscriptionOf(environment: Environment, machines: number): OverSubscription {
+export function overSubscriptionOf(environment: Environment, machines: number, loadBefore: number): OverSubscription {
   const { hostCores, guestCpus, provider } = environment;
   const busyThreads = machines * (provider === 'local' ? 1 : Math.max(1, guestCpus));
-  return { hostCores, busyThreads, ratio: busyThreads / hostCores };
+  return { hostCores, busyThreads, ratio: busyThreads / hostCores, loadBefore };
 }
 
 /** Null outside a checkout, or without git: a run does not need it. */

@@ -71,6 +71,8 @@ export interface OverSubscription {
   readonly busyThreads: number;
   /** Above 1 they take turns, and the tails of latencies are the host scheduler's. */
   readonly ratio: number;
+  /** Threads that others kept running on this host before the run, on average over a minute. */
+  readonly loadBefore: number;
 }
 
 export interface Provenance {

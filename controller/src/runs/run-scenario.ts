@@ -1,4 +1,5 @@
 /** One execution of a scenario on a pod that is up: from its run folder to its verdict. */
+import { loadavg } from 'node:os';
 import { inspectPoolFile, type PoolInspection } from '@cxlpod/agent/inspect';
 import { judge } from '../checks/judge.ts';
 import { collectLogs } from '../cluster/collect-logs.ts';
@@ -83,6 +84,7 @@ class Run {
   readonly #crew: Crew;
   readonly #startedAt = new Date();
   readonly #startMs = performance.now();
+  readonly #loadBefore = loadavg()[0]!;
   readonly #firstTicket: number;
   readonly #missing: string[] = [];
   #workload: Evidence['workload'] = null;
@@ -170,7 +172,7 @@ class Run {
       pod: pod.name,
       topology: { name: topology.name, machines: topology.machines, poolBytes: topology.pool.sizeBytes },
       environment,
-      overSubscription: overSubscriptionOf(environment, topology.machines.length),
+      overSubscription: overSubscriptionOf(environment, topology.machines.length, this.#loadBefore),
       provenance: provenanceOf(pod.name, loaded.fileName),
       startedAt: this.#startedAt.toISOString(),
       tookMs: performance.now() - this.#startMs,

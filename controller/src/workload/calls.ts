@@ -6,6 +6,7 @@ import type { CallFailure, Tasks } from '@cxlpod/agent/protocol';
 import { z } from 'zod';
 import { duration } from '../config/quantities.ts';
 import type { Hand } from '../runs/crew.ts';
+import { both } from './both.ts';
 import { measureClocks } from './clocks.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
@@ -47,8 +48,10 @@ export const calls = {
     const [serving, calling] = context.pod.machines;
     const service = 'echo';
     const deadlineMs = taskDeadlineMs(wanted, callDeadline + reconnectWithin);
-    const server = await context.crew.hire({ machine: serving!.machine.name, worker: 'server' });
-    const caller = await context.crew.hire({ machine: calling!.machine.name, worker: 'caller' });
+    const [server, caller] = await both(
+      context.crew.hire({ machine: serving!.machine.name, worker: 'server' }),
+      context.crew.hire({ machine: calling!.machine.name, worker: 'caller' }),
+    );
     const clockReadNs = await measureClocks(server, caller, context);
 
     const serve = context.crew.employ(server, (hand) =>

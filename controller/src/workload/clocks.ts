@@ -1,5 +1,6 @@
 /** Measures how far the clocks of two machines are apart, over the pool, for the time line; and what reading a clock costs there. */
 import type { Hand } from '../runs/crew.ts';
+import { both } from './both.ts';
 import type { WorkloadContext } from './workload.ts';
 
 const rounds = 100;
@@ -12,10 +13,10 @@ export async function measureClocks(
   context: WorkloadContext,
 ): Promise<readonly { readonly machine: string; readonly ns: number }[]> {
   const sent = context.timeline.now();
-  const [served, asked] = await Promise.all([
+  const [served, asked] = await both(
     server.task('clock', { role: 'server', rounds }, { deadlineMs, label: 'clock' }),
     caller.task('clock', { role: 'caller', rounds }, { deadlineMs, label: 'clock' }),
-  ]);
+  );
   const received = context.timeline.now();
   context.timeline.offsets.push({
     clock: caller.post.machine,

@@ -4,6 +4,7 @@ import type { LatencyCounts } from '@cxlpod/agent/protocol';
 import type { Pod, PodMachine } from '../cluster/pod.ts';
 import { environmentError } from '../errors/cxlpod-error.ts';
 import type { Timeline } from '../traces/timeline.ts';
+import { both } from './both.ts';
 
 export interface FloorSize {
   readonly payloadBytes: number;
@@ -44,6 +45,6 @@ export async function runFloor(
     });
   };
   const size = ['--payload-bytes', payloadBytes, '--batches', batches, '--calls-per-batch', callsPerBatch];
-  const [, output] = await Promise.all([run(machines.server, 'serve', []), run(machines.caller, 'call', size)]);
+  const [, output] = await both(run(machines.server, 'serve', []), run(machines.caller, 'call', size));
   return (JSON.parse(output) as { readonly latency: LatencyCounts }).latency;
 }

@@ -5,6 +5,7 @@
 import type { LatencyCounts, Span } from '@cxlpod/agent/protocol';
 import { z } from 'zod';
 import type { Hand } from '../runs/crew.ts';
+import { both } from './both.ts';
 import { measureClocks } from './clocks.ts';
 import { type ComparedSystem, type Comparison, compare, rotated } from './compare.ts';
 import { runFloor } from './floor.ts';
@@ -40,8 +41,10 @@ export const ping = {
   needs: { machines: 2 },
   async run(wanted: PingParameters, context: WorkloadContext): Promise<PingResult> {
     const [serving, calling] = context.pod.machines;
-    const server = await context.crew.hire({ machine: serving!.machine.name, worker: 'server' });
-    const caller = await context.crew.hire({ machine: calling!.machine.name, worker: 'caller' });
+    const [server, caller] = await both(
+      context.crew.hire({ machine: serving!.machine.name, worker: 'server' }),
+      context.crew.hire({ machine: calling!.machine.name, worker: 'caller' }),
+    );
     const clockReadNs = await measureClocks(server, caller, context);
     const pair = new Pair(server, caller, wanted, context);
 
@@ -199,19 +202,4 @@ class Pair {
       this.#context.timeline.spans.push({ lane, kind: 'calls', name: label, ...ends, detail });
     }
   }
-}
-
-/** Waits for both sides; of two failures the first one is told, since the other is usually its consequence. */
-async function both<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
-  let first: unknown;
-  let failed = false;
-  const noted = <T>(side: Promise<T>): Promise<T> =>
-    side.catch((error: unknown) => {
-      if (!failed) first = error;
-      failed = true;
-      throw error;
-    });
-  const [a, b] = await Promise.allSettled([noted(one), noted(other)]);
-  if (a.status === 'fulfilled' && b.status === 'fulfilled') return [a.value, b.value];
-  throw first;
 }

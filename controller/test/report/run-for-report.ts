@@ -93,7 +93,7 @@ export function writeRun(evidence: Evidence, changes: Partial<RunRecord> = {}): 
     pod: 'two',
     topology: { name: 'two', machines: evidence.machines, poolBytes: 256 * 1024 ** 2 },
     environment,
-    overSubscription: { hostCores: 2, busyThreads: 2, ratio: 1 },
+    overSubscription: { hostCores: 2, busyThreads: 2, ratio: 1, loadBefore: 0.5 },
     provenance: {
       gitRevision: '0123456789abcdef0123456789abcdef01234567',
       gitDirty: false,
