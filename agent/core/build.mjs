@@ -17,7 +17,6 @@ const coreFolder = fileURLToPath(new URL('.', import.meta.url));
 const agentFolder = fileURLToPath(new URL('..', import.meta.url));
 
 const commonArguments = [
-  'index.ts',
   '--runtime', 'stub',
   '--noAssert',
   '--importMemory', '--sharedMemory', '--noExportMemory',
@@ -28,19 +27,20 @@ const commonArguments = [
 
 /**
  * Compiles one variant and returns its bytes. `traced`: the door is imports. `mutants`: deliberate mistakes can be switched on.
- * `optimized`: as shipped. `name`s are kept in the traced variants, for the reports of the simulator.
+ * `optimized`: as shipped. Names are kept in all but the release. `entry` and `extraFiles`: for tests, which compile a probe.
  */
-export async function compileCore({ traced = false, mutants = traced, optimized = true, transforms = [] } = {}) {
+export async function compileCore({ traced = false, mutants = traced, optimized = true, transforms = [], entry = 'index.ts', extraFiles = {} } = {}) {
   const { layoutVersion } = readDeclarations(coreFolder);
   const replaced = new Map([
     ['layout/version.ts', `export const LAYOUT_VERSION: u64 = 0x${layoutVersion};\n`],
+    ...Object.entries(extraFiles),
     ...(traced ? [['memory/memory.ts', sourceOf('memory/traced.ts')]] : []),
     ...(mutants ? [['memory/mutant.ts', sourceOf('memory/mutant-traced.ts')]] : []),
   ]);
   const outputs = new Map();
   const optimization = optimized ? ['--optimizeLevel', '3', '--shrinkLevel', '0', '--converge'] : ['--optimizeLevel', '0'];
   const { error, stderr } = await asc.main(
-    [...commonArguments, ...optimization, ...(optimized && !traced ? [] : ['--debug']), '--outFile', 'core.wasm'],
+    [entry, ...commonArguments, ...optimization, ...(optimized && !traced ? [] : ['--debug']), '--outFile', 'core.wasm'],
     {
       stdout: asc.createMemoryStream(),
       stderr: asc.createMemoryStream(),

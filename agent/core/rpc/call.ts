@@ -31,7 +31,6 @@ import {
   look,
   markOf,
   pattern,
-  publishEntry,
   reachesWithin,
   refersInto,
   statusAt,
@@ -183,22 +182,16 @@ export function rpcCallBatch(handle: u32, calls: u32, payloadBytes: u32, maxLook
   const capacityLog2: u32 = recall32(at + offsetof<Handle>("capacityLog2"));
   const strideBytes: u32 = recall32(at + offsetof<Handle>("strideBytes"));
   const requests: usize = requestArena(at);
-  const ring: usize = requestRing(at);
   for (let call: u32 = 0; call < calls; call++) {
     const produced: u64 = recall64(at + offsetof<Handle>("produced"));
     if (produced == recall64(at + offsetof<Handle>("consumed"))) {
       const peer: i32 = peerState(at);
       if (peer != OK) return peer;
       const request: usize = bufferAt(requests, produced, capacityLog2, strideBytes);
-      const entry: usize = entryAt(ring, produced, capacityLog2);
-      const mark: u64 = markOf(produced, capacityLog2);
-      if (mutant(5)) publishEntry(entry, mark, offsetOf(request));
+      const offset: u64 = <u64>offsetOf(request);
+      if (mutant(12)) publish64(entryAt(requestRing(at), produced, capacityLog2), RingEntry.pack(markOf(produced, capacityLog2), offset));
       for (let word: u32 = 0; word < payloadBytes; word += 8) store64(request + HEADER_BYTES + word, pattern(produced, word));
-      writeHeader(request, rpcIdOf(at, produced), payloadBytes, 0);
-      crashPoint(CALL_AFTER_HEADER);
-      publishEntry(entry, mark, offsetOf(request));
-      crashPoint(CALL_AFTER_PUBLISH);
-      keep64(at + offsetof<Handle>("produced"), produced + 1);
+      send(at, request, payloadBytes, offset);
     }
     const status: i32 = rpcPollResponse(handle, maxLooks);
     if (status != OK) return status;
