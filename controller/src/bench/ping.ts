@@ -27,7 +27,7 @@ export const pingLocal: BenchItem = {
 function measureOn(topology: string, where: string, bar: number, context: BenchContext): Promise<BenchFigure[]> {
   return onPod(topology, context, async (pod) => {
     context.say(`bench ping: ${where}`);
-    const loaded = loadScenario('ping');
+    const loaded = loadScenario('ping-long');
     const folder = RunFolder.create(context.runs, `bench-ping-${topology}`, new Date());
     const record = await runScenario({ pod, loaded, folder, signal: context.signal, say: context.say });
     writeReport(folder);
