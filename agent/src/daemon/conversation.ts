@@ -9,16 +9,22 @@ import { type AgentEvent, type AgentHello, type AnswerLine, answerBacklog } from
 type Log = (level: 'info' | 'warn' | 'error', message: string) => void;
 
 /**
- * The agent's side of the conversation, over any number of channels, one at a time: the newest controller wins. Events and
- * answers that a lost channel swallowed are sent again on the next one.
+ * How many controllers an agent remembers. Several at once are usual: one runs a scenario, others ask for the status meanwhile; and
+ * each must find its answers when it comes back.
+ */
+const sessionLimit = 16;
+
+/**
+ * The agent's side of the conversation with its controllers, each over one channel at a time. Events and answers that a lost
+ * channel swallowed are sent again on the next one of the same controller.
  */
 export class Conversation {
   readonly #hello: AgentHello;
   readonly #perform: (request: Request) => Promise<unknown>;
   readonly #log: Log;
   readonly #events = new EventBacklog();
-  #channel: LineChannel | null = null;
-  #session: Session | null = null;
+  /** The one that attached last comes last. */
+  readonly #sessions = new Map<string, Session>();
 
   constructor(hello: AgentHello, perform: (request: Request) => Promise<unknown>, log: Log) {
     this.#hello = hello;
@@ -28,20 +34,20 @@ export class Conversation {
 
   emit(body: AgentEvent): void {
     const line = this.#events.append(body);
-    this.#channel?.send(line);
+    for (const { channel } of this.#sessions.values()) channel?.send(line);
   }
 
   /** Serves one channel until it ends. Never rejects. */
   async attach(stream: Duplex): Promise<void> {
     const channel = lineChannel(stream);
+    let session: Session | null = null;
     try {
       const hello = await greetController(channel, this.#hello);
       this.#log('info', `controller ${hello.session} attached, seen events up to ${hello.lastEvent}`);
-      this.#replaceChannel(channel);
-      if (this.#session?.name !== hello.session) this.#session = new Session(hello.session);
-      const session = this.#session;
+      const own = this.#sessionOf(hello.session, channel);
+      session = own;
       for (const line of this.#events.after(hello.lastEvent)) channel.send(line);
-      channel.onMessage((message) => this.#receive(message, session, channel));
+      channel.onMessage((message) => this.#receive(message, own, channel));
       const reason = await channel.closed;
       this.#log('info', `channel of ${hello.session} ended${reason === null ? '' : `: ${reason.code} ${reason.message}`}`);
     } catch (error) {
@@ -49,26 +55,34 @@ export class Conversation {
       this.#log('warn', `channel refused: ${code} ${message}${cause === undefined ? '' : ` (${cause})`}`);
     } finally {
       channel.close();
-      if (this.#channel === channel) this.#channel = null;
+      if (session?.channel === channel) session.channel = null;
     }
   }
 
   /** Resolves when what was sent is out, or the peer was given up. */
   async close(): Promise<void> {
-    const channel = this.#channel;
-    this.#channel = null;
-    channel?.close();
-    await channel?.closed;
+    const channels = [...this.#sessions.values()].flatMap(({ channel }) => (channel === null ? [] : [channel]));
+    for (const channel of channels) channel.close();
+    await Promise.all(channels.map((channel) => channel.closed));
   }
 
-  #replaceChannel(channel: LineChannel): void {
-    this.#channel?.send({
-      refused: toWireError(
-        new AgentError('DISPLACED', 'a newer controller took over this agent', { hint: 'use one controller at a time' }),
-      ),
-    });
-    this.#channel?.close();
-    this.#channel = channel;
+  /** The memory of this controller, now with this channel. */
+  #sessionOf(name: string, channel: LineChannel): Session {
+    const session = this.#sessions.get(name) ?? new Session();
+    displace(session, 'the same controller attached again');
+    session.channel = channel;
+    this.#sessions.delete(name);
+    this.#sessions.set(name, session);
+    if (this.#sessions.size > sessionLimit) this.#forgetOne();
+    return session;
+  }
+
+  /** Whoever is away longest; among those who are all there, the one who came first. */
+  #forgetOne(): void {
+    const entries = [...this.#sessions];
+    const [name, session] = entries.find(([, each]) => each.channel === null) ?? entries[0]!;
+    displace(session, `more than ${sessionLimit} controllers are attached`);
+    this.#sessions.delete(name);
   }
 
   #receive(message: unknown, session: Session, channel: LineChannel): void {
@@ -95,20 +109,22 @@ export class Conversation {
       line = { id: request.id, error: toWireError(error) };
     }
     session.ended(line);
-    if (this.#session === session) this.#channel?.send(line);
+    session.channel?.send(line);
   }
+}
+
+function displace(session: Session, cause: string): void {
+  session.channel?.send({ refused: toWireError(new AgentError('DISPLACED', 'this channel is no longer served', { cause })) });
+  session.channel?.close();
+  session.channel = null;
 }
 
 /** What one controller asked for, across its channels: so that a request sent again is answered again, not done again. */
 class Session {
-  readonly name: string;
+  channel: LineChannel | null = null;
   readonly #running = new Set<number>();
   readonly #answers = new Map<number, AnswerLine>();
   #highestId = -1;
-
-  constructor(name: string) {
-    this.name = name;
-  }
 
   earlier(id: number): 'unknown' | 'running' | AnswerLine {
     const answer = this.#answers.get(id);

@@ -115,14 +115,42 @@ describe('a request', () => {
     performed[0]!.end('for the first');
     performed[1]!.end('for the second');
     expect(await next(second)).toEqual({ id: 1, result: 'for the second' });
+    expect(await next(first)).toEqual({ id: 1, result: 'for the first' });
+  });
+
+  test('is not done again because another controller came by while its channel was lost', async () => {
+    const { subject, performed } = conversation();
+    const lost = await attach(subject, 's1');
+    lost.send(status(1));
+    await expect.poll(() => performed.length).toBe(1);
+    lost.close();
+    await lost.closed;
+    await attach(subject, 's2');
+
+    const channel = await attach(subject, 's1');
+    channel.send(status(1));
+    performed[0]!.end('once');
+
+    expect(await next(channel)).toEqual({ id: 1, result: 'once' });
+    expect(performed.length).toBe(1);
   });
 });
 
-describe('the newest controller', () => {
-  test('wins: the one before is told and closed', async () => {
+describe('controllers', () => {
+  test('stand side by side, and each sees every event', async () => {
     const { subject } = conversation();
     const first = await attach(subject, 's1');
     const second = await attach(subject, 's2');
+
+    subject.emit(log('hello'));
+
+    for (const channel of [first, second]) expect(await next(channel)).toEqual({ event: 1, body: log('hello') });
+  });
+
+  test('have one channel each: the one before is told and closed', async () => {
+    const { subject } = conversation();
+    const first = await attach(subject, 's1');
+    const second = await attach(subject, 's1');
     expect(await next(first)).toMatchObject({ refused: { code: 'DISPLACED' } });
     expect(await first.closed).toBeNull();
 
@@ -130,7 +158,25 @@ describe('the newest controller', () => {
     expect(await next(second)).toEqual({ event: 1, body: log('hello') });
   });
 
-  test('must speak our language before it displaces anybody', async () => {
+  test('are remembered up to a limit: who is away goes first, then who came first', async () => {
+    const { subject } = conversation();
+    const away = await attach(subject, 'away');
+    const oldest = await attach(subject, 'oldest');
+    away.close();
+    await away.closed;
+    for (let number = 1; number <= 14; number++) await attach(subject, `s${number}`);
+    subject.emit(log('sixteen are known'));
+    expect(await next(oldest)).toMatchObject({ event: 1 });
+
+    await attach(subject, 's15');
+    subject.emit(log('the one that was away is forgotten'));
+    expect(await next(oldest)).toMatchObject({ event: 2 });
+    await attach(subject, 's16');
+
+    expect(await next(oldest)).toMatchObject({ refused: { code: 'DISPLACED' } });
+  });
+
+  test('must speak our language to be let in', async () => {
     const { subject } = conversation();
     const first = await attach(subject, 's1');
     const [near, far] = duplexPair() as [Duplex, Duplex];
@@ -145,7 +191,7 @@ describe('the newest controller', () => {
     expect(await next(first)).toEqual({ event: 1, body: log('still yours') });
   });
 
-  test('is sent the events it has not seen, and then the new ones', async () => {
+  test('are sent the events they have not seen, and then the new ones', async () => {
     const { subject } = conversation();
     for (const message of ['a', 'b', 'c']) subject.emit(log(message));
     const channel = await attach(subject, 's1', 2);

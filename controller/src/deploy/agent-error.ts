@@ -13,8 +13,11 @@ export function fromAgentError(machine: string, thrown: unknown): CxlpodError {
   });
 }
 
+/** `DISPLACED`: the agent serves more controllers than it remembers, and this one went first. */
+const finalCodes: readonly string[] = ['PROTOCOL_MISMATCH', 'LAYOUT_MISMATCH', 'BAD_HELLO', 'DISPLACED'];
+
 /** Attaching again cannot help: the other side is of another build, or it is known that there is none any more. */
 export function isFinal(error: unknown): boolean {
   if (error instanceof CxlpodError) return true;
-  return error instanceof AgentError && ['PROTOCOL_MISMATCH', 'LAYOUT_MISMATCH', 'BAD_HELLO'].includes(error.code);
+  return error instanceof AgentError && finalCodes.includes(error.code);
 }

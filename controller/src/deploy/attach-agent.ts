@@ -176,7 +176,8 @@ class AttachedAgent implements AgentConnection {
       else if (read.kind === 'answer') this.#onAnswer(read.line);
       else throw fromWireError(read.error);
     } catch (error) {
-      // The agent refuses this channel or speaks nonsense on it; a new channel is the way on, within its limit.
+      if (isFinal(error)) this.#end(fromAgentError(this.machine, error));
+      // The agent refuses this channel or speaks nonsense on it; else a new channel is the way on, within its limit.
       this.#tell({ event: 'log', level: 'error', message: fromAgentError(this.machine, error).message });
       this.#channel?.close();
     }

@@ -86,6 +86,23 @@ describe('a connection to an agent', () => {
     }
   });
 
+  test('is not disturbed by another controller, and each gets its own answers and all events', async () => {
+    const agent = await attach();
+    const events: string[] = [];
+    agent.onEvent((event) => events.push(event.event));
+    const gate = join(folder, 'go');
+    const slow = agent.request('exec', { argv: ['sh', '-c', `until [ -e ${gate} ]; do sleep 0.01; done`], timeoutMs: 20_000 });
+
+    const other = await attachToMachine(machine, { attachWithinMs: 20_000 });
+    expect(await other.request('status', {})).toMatchObject({ machine: 'vm1' });
+    await other.close();
+    await machine.exec(['touch', gate]);
+
+    expect(await slow).toMatchObject({ exitCode: 0 });
+    expect(agent.reattachCount).toBe(0);
+    expect(events).toEqual([]);
+  });
+
   test('is over when the agent is dead, and says so at once', async () => {
     connection = await attachToMachine(machine, { attachWithinMs: 20_000 });
     const asked = connection.request('exec', { argv: ['sleep', '1000'], timeoutMs: 600_000 });
