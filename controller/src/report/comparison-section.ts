@@ -18,7 +18,7 @@ export function comparisonSection(record: RunRecord): Html | null {
   const [again, others] = [comparison.entries.filter((entry) => entry.again), comparison.entries.filter((entry) => !entry.again)];
   return html`<section id="comparison">
   <h2>Compared with the floor</h2>
-  <p class="lead">p50 of a 64-byte exchange over the p50 of ${comparison.baseline.label}, taken inside each of ${comparison.rounds} rounds;
+  <p class="lead">p50 of an exchange of ${record.scenario.workload.payloadBytes} bytes over the p50 of ${comparison.baseline.label}, taken inside each of ${comparison.rounds} rounds;
   the order of systems rotates from round to round. The dot is the median of the rounds, the line their lowest and highest.</p>
   <table class="ratios">
     <thead><tr><th>system</th><th class="n">p50</th><th class="n">p99</th><th class="n">ratio</th><th class="n">spread</th>

@@ -126,7 +126,10 @@ describe('a run', () => {
     expect(second).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('is being changed') });
     expect(ended).toMatchObject({ exitCode: 130, stderr: expect.stringContaining('was interrupted') });
     expect(await workers()).toEqual([]);
-    expect(record(await bench.mustRun(['run', '--name', pod, '--json', short])).verdict).toBe('valid');
+    const next = record(await bench.mustRun(['run', '--name', pod, '--json', short]));
+    expect(next.verdict).toBe('valid');
+    // Its own calls alone, though the pod's history has those of all runs before.
+    expect(check(next, 'history-whole')).toMatchObject({ evidence: { records: 200 } });
   });
 
   test('on a full disk says so, exits 3, and does not harm the pod', async (context) => {

@@ -14,7 +14,7 @@ describe('clocks', () => {
   test('an offset measured over the pool moves a machine, and its error is stated', () => {
     const alignment = alignClocks({
       reference: 'vm1',
-      offsets: [{ clock: 'vm2', atNs: 1000, behindNs: 5_000_000, errorNs: 700 }],
+      offsets: [{ clock: 'vm2', controllerNs: 1000, behindNs: 5_000_000, errorNs: 700 }],
       observations: [],
     });
 
@@ -23,17 +23,27 @@ describe('clocks', () => {
   });
 
   test('two offsets at different times also correct the drift between them', () => {
+    // vm2 loses 0.1 ms a second on vm1, and both are far from the controller.
     const alignment = alignClocks({
       reference: 'vm1',
       offsets: [
-        { clock: 'vm2', atNs: 0, behindNs: 1000, errorNs: 10 },
-        { clock: 'vm2', atNs: 1000 * ms, behindNs: 1000 + 0.1 * ms, errorNs: 10 },
+        { clock: 'vm2', controllerNs: 0, behindNs: 1000, errorNs: 10 },
+        { clock: 'vm2', controllerNs: 1000 * ms, behindNs: 1000 + 0.1 * ms, errorNs: 10 },
       ],
-      observations: [],
+      observations: [{ clock: 'vm2', sentNs: 0, machineNs: 70_000 * ms, receivedNs: 0 }],
     });
 
-    expect(alignment.toReferenceNs({ clock: 'vm2', ns: 500 * ms })).toBeCloseTo(500 * ms + 1000 + 0.05 * ms, 0);
-    expect(alignment.clocks.find(({ clock }) => clock === 'vm2')?.driftPpm).toBeCloseTo(-100, 6);
+    expect(alignment.toReferenceNs({ clock: 'vm2', ns: 70_500 * ms })).toBeCloseTo(70_500 * ms + 1000 + 0.05 * ms, 0);
+    const aligned = alignment.clocks.find(({ clock }) => clock === 'vm2')!;
+    expect(aligned.driftPpm).toBeCloseTo(-100, 6);
+    expect(aligned.errorNs).toBe(10);
+  });
+
+  test('two offsets of a clock that the controller never saw are averaged no further than their error says', () => {
+    const offset = (controllerNs: number, behindNs: number) => ({ clock: 'vm2', controllerNs, behindNs, errorNs: 10 });
+    const alignment = alignClocks({ reference: 'vm1', offsets: [offset(0, 1000), offset(5, 1500)], observations: [] });
+
+    expect(alignment.clocks.find(({ clock }) => clock === 'vm2')).toMatchObject({ driftPpm: null, errorNs: 510 });
   });
 
   test('the controller is never placed further from its true time than the error that is stated', () => {
