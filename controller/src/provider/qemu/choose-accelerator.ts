@@ -17,7 +17,7 @@ export interface AcceleratorChoice {
 
 export const kvmDevice = '/dev/kvm';
 /** A machine with a working KVM is through in about a second; one with a broken KVM may spin for ever. */
-const probeDeadlineMs = 8_000;
+const probeDeadlineMs = 6_000;
 /** QEMU says so and then stands still, with the machine's state kept for a debugger. */
 const broken = /KVM internal error/;
 
