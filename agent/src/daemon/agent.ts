@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { layoutHash } from '../layout/index.ts';
 import { AgentError } from '../protocol/agent-error.ts';
@@ -37,7 +36,8 @@ export class Agent {
     agent.#listening = await listenAlone(options.socketPath, (socket) => agent.#onConnection(socket));
     log.write(
       'info',
-      `agent of ${options.machine}, process ${process.pid}, on ${options.socketPath}; fence: ${agent.#fences.kind}` +
+      `agent of ${options.machine}, process ${process.pid}, on ${options.socketPath} after ${Math.round(performance.now())} ms; ` +
+        `fence: ${agent.#fences.kind}` +
         (agent.#fences.reason === null ? '' : ` (${agent.#fences.reason})`),
     );
     agent.#workers.prepareSpare();
@@ -58,7 +58,8 @@ export class Agent {
         layout: layoutHash,
         machine: options.machine,
         pid: process.pid,
-        instance: randomUUID(),
+        // Not of node:crypto, which takes longer to load than all of this agent on an emulated CPU.
+        instance: `${process.pid}-${Math.random().toString(36).slice(2)}`,
       },
       (request) => this.#perform(request),
       (level, message) => log.write(level, message),

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { resolve } from 'node:path';
@@ -39,11 +38,13 @@ export async function listenAlone(socketPath: string, onConnection: (socket: Soc
   };
 }
 
+/** sun_path without the zero that makes a name abstract. */
+const abstractNameLimitBytes = 107;
+
 async function claim(socketPath: string): Promise<Server> {
-  const digest = createHash('sha256').update(resolve(socketPath)).digest('hex').slice(0, 32);
   const right = createServer((socket) => socket.destroy());
   try {
-    await listening(right, `\0cxlpod-agent-${digest}`);
+    await listening(right, `\0${resolve(socketPath).slice(-abstractNameLimitBytes)}`);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
     throw new AgentError('AGENT_RUNNING', `an agent answers on ${socketPath} already`, {

@@ -8,7 +8,7 @@ export const gate: Workload<'gate'> = {
   parameters: object<Tasks['gate']['parameters']>({
     machines: integer(1, 64),
     machineNumber: integer(1, 64),
-    iterations: integer(1, 2 ** 31 - 1),
+    iterations: integer(1, 2 ** 34),
   }),
   run: (context, parameters) => runGate(context.core, { ...parameters, deadlineMs: context.remainingMs() }),
 };

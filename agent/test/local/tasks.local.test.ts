@@ -20,14 +20,16 @@ afterAll(async () => {
 const samplesOf = (latency: LatencyCounts) => latency.counts.reduce((sum, [, count]) => sum + count, 0);
 
 describe('on two machines', () => {
-  test('the gate counts exactly, loses plain increments, and sees no forbidden outcome', async () => {
+  test('the gate counts exactly and sees no forbidden outcome', async () => {
     const iterations = 200_000;
     const gate = (machineNumber: number) => pod.task(machineNumber, 'w', 'gate', { machines: 2, machineNumber, iterations });
     const [first, second] = await Promise.all([gate(1), gate(2)]);
-    expect(first.totals.fetchAdd).toBe(2 * iterations);
+    // More than asked for where the machines did not overlap at first.
+    expect(first.iterations).toBeGreaterThanOrEqual(iterations);
+    expect(first.totals.fetchAdd).toBe(first.iterations + second.iterations);
     expect(first.totals).toEqual(second.totals);
     expect(first.casWon + second.casWon).toBe(first.totals.casCounter);
-    expect(first.totals.plain).toBeLessThanOrEqual(2 * iterations);
+    expect(first.totals.plain).toBeLessThanOrEqual(first.totals.fetchAdd);
     expect(first.litmus.length).toBeGreaterThan(0);
     for (const { forbidden } of [...first.litmus, ...second.litmus]) expect(forbidden).toBe(0);
   });

@@ -178,7 +178,7 @@ describe('a worker', () => {
     await start(1);
     const { client } = await pod.on(1).request('startWorker', { worker: 'w' });
     // One uninterrupted loop of the core that lasts far longer than the grace.
-    const stuck = pod.task(1, 'w', 'gate', { machines: 1, machineNumber: 1, iterations: 2 ** 31 - 1 }, 100);
+    const stuck = pod.task(1, 'w', 'gate', { machines: 1, machineNumber: 1, iterations: 2 ** 34 }, 100);
     await expect(stuck).rejects.toMatchObject({ code: 'WORKER_DIED', cause: 'SIGKILL' });
     expect(await pod.on(1).event('worker-exited')).toMatchObject({ worker: 'w', signal: 'SIGKILL', fenced: client });
     expect(pod.agents[0]!.log()).toMatch(/kills itself: the pool thread did not react/);
