@@ -16,7 +16,7 @@ import { Timeline } from '../../src/traces/timeline.ts';
 
 /** What a guest may print: markup, a script, control characters, and one that turns text round. */
 export const hostile =
-  '<img src="http://example.invalid/x" onerror="alert(1)"></script><script>window.broken=1</script>\u0007\u001b[31m\u202e]]>&"\'';
+  '<img src="http://example.invalid/x" onerror="alert(1)"></script><script>window.broken=1</script>\u0007\u001b[31m\u202e]]>&"\'|';
 
 export const environment: Environment = {
   provider: 'qemu',

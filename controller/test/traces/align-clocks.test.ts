@@ -75,6 +75,17 @@ describe('clocks', () => {
     );
   });
 
+  test('every observation narrows what the others leave open', () => {
+    const observations = [
+      { clock: 'vm1', sentNs: 0, machineNs: 101 * ms, receivedNs: 50 * ms },
+      { clock: 'vm1', sentNs: 60 * ms, machineNs: 199 * ms, receivedNs: 100 * ms },
+    ];
+    const alignment = alignClocks({ reference: 'vm1', offsets: [], observations });
+
+    // The first says 51 to 101 ms ahead, the second 99 to 139 ms: together 99 to 101 ms.
+    expect(alignment.clocks.find(({ clock }) => clock === controllerClock)).toMatchObject({ behindNs: 100 * ms, errorNs: ms });
+  });
+
   test('a machine that was never measured is placed through the controller, with both errors added', () => {
     const seen = (clock: string, aheadNs: number, slackNs: number) => ({
       clock,
