@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { lineChannel } from '../../src/protocol/index.ts';
+import { type AgentHello, lineChannel, protocolVersion, type RefusalLine } from '../../src/protocol/index.ts';
 import { bundleAgent } from './agent-bundle.ts';
 import { endAgent, type LocalAgent, spawnAgent, startAgent, TestController } from './local-agent.ts';
 import { isGone, until } from './until.ts';
