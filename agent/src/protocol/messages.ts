@@ -6,7 +6,7 @@
  * `eventBacklog`), so that a controller that attaches again misses none.
  *
  * The agent says its hello first. A controller that attaches again in the same session sends its unanswered requests again,
- * with their ids: the agent does none of them twice, and answers each on the newest channel.
+ * with their ids: the agent does none of them twice, and answers each on that controller's newest channel.
  */
 import type { WireError } from './agent-error.ts';
 

@@ -117,6 +117,29 @@ describe('a channel', () => {
     expect(agent.log()).toContain('BAD_HELLO');
   });
 
+  test.each([
+    ['PROTOCOL_MISMATCH', { protocol: protocolVersion + 1 }, String(protocolVersion + 1)],
+    ['LAYOUT_MISMATCH', { layout: 'of-another-build' }, 'of-another-build'],
+  ])(
+    'of a controller of another build is refused with %s and both versions, here and in the log',
+    async (code, differs, theirs) => {
+      const agent = await start();
+      const other = lineChannel(connect(agent.socketPath));
+      const { layout } = (await other.next('hello', 10_000)) as AgentHello;
+      const hello = { hello: 'cxlpod-controller', protocol: protocolVersion, layout, session: 'other', lastEvent: 0 };
+      other.send({ ...hello, ...differs });
+      const { refused } = (await other.next('the refusal', 10_000)) as RefusalLine;
+      expect(refused.code).toBe(code);
+      for (const version of [theirs, code === 'LAYOUT_MISMATCH' ? layout : String(protocolVersion)]) {
+        expect(refused.cause).toContain(version);
+      }
+      await until('the log tells it', () => agent.log().includes(code));
+
+      const ours = await TestController.attach(agent);
+      expect((await ours.request('status', {})).pid).toBe(agent.process.pid);
+    },
+  );
+
   test("does not disturb another controller's", async () => {
     const agent = await start();
     const older = await TestController.attach(agent);
