@@ -162,11 +162,14 @@ class Build {
           name: 'agent',
           deadlineMs: timeouts.agentMs,
           hint: `read .runs/latest/machines/${plan.name}/agent.log`,
-          run: async ({ signal }) => {
+          run: async ({ signal, note }) => {
             await uploadAgent(machine());
+            note('uploaded');
             await machine().startAgent();
+            note('started');
             const agent = await attachToMachine(machine(), { attachWithinMs: timeouts.agentMs, signal });
             this.#connected.push({ machine: machine(), agent });
+            note('attached');
             await configureAgent({ machine: machine(), agent }, this.#topology);
           },
         },

@@ -54,7 +54,7 @@ export const topologySchema = z
          * says nothing for all of a boot, which takes 6 s on idle cores and several times that on busy ones.
          */
         consoleSilence: duration.default(45_000),
-        agent: duration.default(30_000),
+        agent: duration.default(60_000),
         gate: duration.default(60_000),
       })
       .prefault({}),

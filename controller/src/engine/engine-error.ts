@@ -17,7 +17,7 @@ export function engineError(what: string, thrown: unknown): CxlpodError {
     case 'ENOENT':
       return environmentError('NO_ENGINE', 'there is no docker engine', {
         cause,
-        hint: 'make prepare, which installs and starts it',
+        hint: 'make prepare, which installs and starts it; then cxlpod down removes what may be left of a pod',
       });
     case 'EACCES':
       return environmentError('ENGINE_FORBIDDEN', 'this user may not talk to the docker engine', {

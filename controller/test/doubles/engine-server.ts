@@ -18,7 +18,7 @@ export function fakeEngineServer(path: string, answer: (request: EngineRequest) 
       const { method = '', url = '' } = request;
       const { status, body } = answer({ method, url, body: text === '' ? null : JSON.parse(text) });
       response.writeHead(status, { 'content-type': 'application/json', connection: 'close' });
-      response.end(JSON.stringify(body));
+      response.end(Buffer.isBuffer(body) ? body : JSON.stringify(body));
     });
   });
   server.listen(path);

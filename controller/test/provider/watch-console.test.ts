@@ -37,12 +37,15 @@ describe('a console', () => {
   });
 
   test('of a kernel that panics is told at once', async () => {
-    appendFileSync(path, '[    1.0] Kernel panic - not syncing: no init found\n');
+    const trace = Array.from({ length: 100 }, (_, index) => `function_${index}`).join('\n');
+    appendFileSync(path, `cxlpod: some line\n[    1.0] Kernel panic - not syncing: no init found\n${trace}\n`);
 
     await expect(watch()).rejects.toMatchObject({
       code: 'GUEST_PANIC',
       message: 'the kernel of vm1 panicked',
-      cause: new Error('[    1.0] Kernel panic - not syncing: no init found'),
+      cause: expect.objectContaining({
+        message: expect.stringMatching(/^\[ {4}1\.0\] Kernel panic - not syncing: no init found\nfunction_0\n/),
+      }),
     });
   });
 

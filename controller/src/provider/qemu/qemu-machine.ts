@@ -10,7 +10,7 @@ import type { Machine, MachineLog, MachinePlan } from '../provider.ts';
 import { readFileFrom } from '../read-file-from.ts';
 import { linkIds, sshPort } from './command-line.ts';
 import { readPodKeys } from './pod-keys.ts';
-import { consoleTail, readConsole, watchConsole } from './watch-console.ts';
+import { consoleTail, panicked, readConsole, watchConsole } from './watch-console.ts';
 
 /** What `up` leaves for later controllers, in the machine's folder. */
 export interface MachineRecord {
@@ -183,7 +183,7 @@ export class QemuMachine implements Machine {
     const stop = AbortSignal.any([signal, decided.signal]);
     const ended = this.#container.ended(stop).then(
       async () => Promise.reject((await this.#ended())!),
-      () => new Promise<never>(() => {}),
+      (error: unknown) => (stop.aborted ? new Promise<never>(() => {}) : Promise.reject(error)),
     );
     const silenceMs = this.#plan.topology.timeouts.consoleSilenceMs;
     const watching = watchConsole({ machine: this.name, path: this.#consolePath, silenceMs, signal: stop, onState });
@@ -242,11 +242,10 @@ export class QemuMachine implements Machine {
     const said = (await this.#container.logTail(qemuLogLines).catch(() => '')).trim();
     const how = state === null ? 'its container is gone' : state.error || `QEMU ended with exit code ${state.exitCode}`;
     const words = [how, said, await this.#consoleTail()].filter((text) => text !== '').join('\n');
-    const panicked = /Kernel panic - not syncing/.test(words);
-    return environmentError(panicked ? 'GUEST_PANIC' : 'MACHINE_ENDED', `${this.name} ${panicked ? 'panicked' : 'has ended'}`, {
-      cause: new Error(words),
-      hint: readConsole(this.name),
-    });
+    const cause = new Error(words);
+    const hint = readConsole(this.name);
+    if (panicked.test(words)) return environmentError('GUEST_PANIC', `the kernel of ${this.name} panicked`, { cause, hint });
+    return environmentError('MACHINE_ENDED', `${this.name} has ended`, { cause, hint });
   }
 
   async #consoleTail(): Promise<string> {

@@ -37,21 +37,31 @@ export async function watchConsole(watch: ConsoleWatch): Promise<BootOutcome> {
   }
 }
 
-/** The last lines of a console, without the control characters of firmware and kernel. */
+/** The last lines of a console; of a kernel that panicked, those from the word on. */
 export function consoleTail(text: string): string {
-  const lines = text
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is taken out
-    .replaceAll(/\x1b\[[0-9;?]*[A-Za-z]|\x1bc|[\x00-\x09\x0b-\x1f\x7f]/g, '')
-    .split('\n')
-    .map((line) => line.trimEnd())
-    .filter((line) => line !== '');
-  return lines.slice(-tailLines).join('\n');
+  const lines = readableLines(text);
+  const panic = lines.findIndex((line) => panicked.test(line));
+  return (panic >= 0 ? lines.slice(panic, panic + tailLines) : lines.slice(-tailLines)).join('\n');
+}
+
+export const panicked = /Kernel panic - not syncing/;
+
+/** Without empty lines and the control characters of firmware and kernel. */
+function readableLines(text: string): string[] {
+  return (
+    text
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is taken out
+      .replaceAll(/\x1b\[[0-9;?]*[A-Za-z]|\x1bc|[\x00-\x09\x0b-\x1f\x7f]/g, '')
+      .split('\n')
+      .map((line) => line.trimEnd())
+      .filter((line) => line !== '')
+  );
 }
 
 /** Whether the guest has said that it is ready. Throws when it has said that it never will be. */
 function judge(machine: string, text: string): boolean {
   const cause = new Error(consoleTail(text));
-  if (/Kernel panic - not syncing/.test(text)) {
+  if (panicked.test(text)) {
     throw environmentError('GUEST_PANIC', `the kernel of ${machine} panicked`, { cause, hint: readConsole(machine) });
   }
   const failed = /^cxlpod: failed ([^:]+): (.*?)\r?$/m.exec(text);
