@@ -180,27 +180,42 @@ export class Crew {
     return this.#place(post).hand;
   }
 
-  /** Ends all workers, gracefully first, and waits until every end was seen. Returns what would not go by itself. */
+  /**
+   * Ends all workers and waits until every end was seen. Returns those that had to be killed because they did not leave. Throws the
+   * first failure, after all have been tried.
+   */
   async dismiss({ how }: { readonly how: 'graceful' | 'kill' }): Promise<readonly Post[]> {
-    const stubborn: Post[] = [];
-    for (const { post, hand } of this.#places.values()) {
-      if (hand === null || this.exits.some((exit) => exit.machine === post.machine && exit.pid === hand.pid)) continue;
-      this.#asked.add(processKey(post.machine, hand.pid));
-      const { agent } = this.#pod.machine(post.machine);
-      const stop = (means: 'graceful' | 'kill') =>
-        agent.request('stopWorker', { worker: post.worker, how: means }, { timeoutMs: startTimeoutMs });
-      const exit = await stop(how).catch(() => {
-        stubborn.push(post);
-        return stop('kill');
-      });
-      this.#seen(post.machine, exit);
-      await this.#exitWithin(hand);
-    }
-    return stubborn;
+    const living = [...this.#places.values()].flatMap(({ hand }) => (hand === null || this.#hasEnded(hand) ? [] : [hand]));
+    const ended = await Promise.allSettled(living.map((hand) => this.#dismissOne(hand, how)));
+    const failed = ended.find((each) => each.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+    return ended.flatMap((each, index) =>
+      each.status === 'fulfilled' && each.value === 'stubborn' ? [living[index]!.post] : [],
+    );
   }
 
   close(): void {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
+  }
+
+  async #dismissOne(hand: Hand, how: 'graceful' | 'kill'): Promise<'left' | 'stubborn'> {
+    const { post, pid } = hand;
+    this.#asked.add(processKey(post.machine, pid));
+    const { agent } = this.#pod.machine(post.machine);
+    const stop = (means: 'graceful' | 'kill') =>
+      agent.request('stopWorker', { worker: post.worker, how: means }, { timeoutMs: startTimeoutMs });
+    let manner: 'left' | 'stubborn' = 'left';
+    const exit = await stop(how).catch(() => {
+      manner = 'stubborn';
+      return stop('kill');
+    });
+    this.#seen(post.machine, exit);
+    await this.#exitWithin(hand);
+    return manner;
+  }
+
+  #hasEnded({ post, pid }: Hand): boolean {
+    return this.exits.some((exit) => exit.machine === post.machine && exit.pid === pid);
   }
 
   async #runTask<Name extends TaskName>(

@@ -7,9 +7,11 @@ import { type LoadedScenario, loadScenario } from '../config/load-scenario.ts';
 import { exitCodes, usageError } from '../errors/cxlpod-error.ts';
 import { describeRun } from '../report/describe-run.ts';
 import { writeReport } from '../report/write-report.ts';
+import { requireRunnable } from './require-runnable.ts';
+import { exitCodeOfRun } from './run-error.ts';
 import { RunFolder } from './run-folder.ts';
 import type { RunRecord } from './run-record.ts';
-import { exitCodeOfRun, requireRunnable, runScenario } from './run-scenario.ts';
+import { runScenario } from './run-scenario.ts';
 
 interface Options {
   readonly name?: string;

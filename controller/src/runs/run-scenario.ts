@@ -7,8 +7,6 @@ import type { Pod } from '../cluster/pod.ts';
 import { readPodState } from '../cluster/pod-state.ts';
 import type { LoadedScenario } from '../config/load-scenario.ts';
 import { printTopology } from '../config/print-topology.ts';
-import type { Scenario } from '../config/scenario.ts';
-import { CxlpodError, exitCodes, usageError } from '../errors/cxlpod-error.ts';
 import { interruptedError } from '../errors/interrupted.ts';
 import type { Fault } from '../faults/fault.ts';
 import { createFaults } from '../faults/index.ts';
@@ -21,8 +19,11 @@ import { workloads } from '../workload/index.ts';
 import type { Workload, WorkloadContext } from '../workload/workload.ts';
 import { Crew } from './crew.ts';
 import type { Evidence, FaultOutcome, RunHistory } from './evidence.ts';
+import { orAborted } from './or-aborted.ts';
 import { overSubscriptionOf, provenanceOf } from './provenance.ts';
 import { nextTicket, printHistory, readRunHistory } from './read-history.ts';
+import { requireRunnable } from './require-runnable.ts';
+import { describeError } from './run-error.ts';
 import type { RunFolder } from './run-folder.ts';
 import { type RunError, type RunRecord, runRecordFormat } from './run-record.ts';
 import { worst } from './verdict.ts';
@@ -36,34 +37,6 @@ export interface RunOptions {
 }
 
 const controllerLane = { machine: 'controller', name: 'run' };
-/** Codes of errors by which the system under test itself says that it is wrong. */
-const violations = new Set(['WRONG_ANSWER']);
-
-/** Refuses, before anything is started, what this pod cannot run. */
-export function requireRunnable(
-  scenario: Scenario,
-  topology: { readonly name: string; readonly machines: readonly string[] },
-): void {
-  const { needs } = workloads[scenario.workload.name];
-  if (topology.machines.length < needs.machines) {
-    throw usageError('TOO_FEW_MACHINES', `workload ${scenario.workload.name} needs ${needs.machines} machines`, {
-      cause: new Error(`pod ${topology.name} has ${topology.machines.length}`),
-      hint: `cxlpod up ${scenario.topology}`,
-    });
-  }
-  for (const fault of createFaults(scenario)) {
-    const missing = fault.needs.machines.find((machine) => !topology.machines.includes(machine));
-    if (missing === undefined) continue;
-    throw usageError(
-      'NO_SUCH_MACHINE',
-      `a fault of ${scenario.name} is on ${missing}, which pod ${topology.name} does not have`,
-      {
-        hint: `its machines are ${topology.machines.join(', ')}`,
-      },
-    );
-  }
-}
-
 /** Writes everything but the report. Throws when the run folder cannot be written, or the operator interrupts. */
 export async function runScenario(options: RunOptions): Promise<RunRecord> {
   requireRunnable(options.loaded.scenario, options.pod.topology);
@@ -113,11 +86,14 @@ class Run {
       await this.#phase('workload and faults', () => this.#work());
     } catch (error) {
       this.#error = describeError(error);
+    }
+    try {
+      const stubborn = await this.#phase('drain', () => this.#crew.dismiss({ how: signal.aborted ? 'kill' : 'graceful' }));
+      this.#stubborn = stubborn.length;
+    } catch (error) {
+      // What can still be read is read: it may tell why.
+      this.#error ??= describeError(error);
     } finally {
-      await this.#phase('drain', async () => {
-        const stubborn = await this.#crew.dismiss({ how: signal.aborted ? 'kill' : 'graceful' });
-        this.#stubborn = stubborn.length;
-      });
       this.#crew.close();
     }
     if (signal.aborted) throw interruptedError(`run ${this.#options.loaded.scenario.name}`);
@@ -256,44 +232,4 @@ class Run {
       return null;
     }
   }
-}
-
-/** Stops waiting when the operator does; who is still at work is killed with the workers. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let giveUp: () => void = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    giveUp = () => reject(interruptedError('the workload'));
-    signal.addEventListener('abort', giveUp, { once: true });
-    if (signal.aborted) giveUp();
-  });
-  work.catch(() => {});
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', giveUp);
-  }
-}
-
-export function describeError(thrown: unknown): RunError {
-  const because: string[] = [];
-  let cause = thrown instanceof Error ? thrown.cause : undefined;
-  for (let depth = 0; cause !== undefined && depth < 5; depth++) {
-    because.push(cause instanceof Error ? cause.message : String(cause));
-    cause = cause instanceof Error ? cause.cause : undefined;
-  }
-  const known = thrown instanceof CxlpodError ? thrown : null;
-  const code = known?.code ?? 'INTERNAL';
-  return {
-    code,
-    message: thrown instanceof Error ? thrown.message : String(thrown),
-    because: because.length > 0 ? because.join('; ') : known === null && thrown instanceof Error ? (thrown.stack ?? null) : null,
-    hint: known?.hint ?? null,
-    violation: violations.has(code),
-  };
-}
-
-/** The environment's failure outranks what little could be judged; an invalid system outranks that. */
-export function exitCodeOfRun({ verdict, error }: Pick<RunRecord, 'verdict' | 'error'>): number {
-  if (verdict === 'invalid') return exitCodes.invalid;
-  return error !== null ? exitCodes.environment : exitCodes[verdict];
 }

@@ -3,7 +3,7 @@ import { builtInScenarios, loadScenario } from '../../src/config/load-scenario.t
 import { parseYaml } from '../../src/config/parse-yaml.ts';
 import { scenarioSchema } from '../../src/config/scenario.ts';
 import { CxlpodError, exitCodes, formatError } from '../../src/errors/cxlpod-error.ts';
-import { requireRunnable } from '../../src/runs/run-scenario.ts';
+import { requireRunnable } from '../../src/runs/require-runnable.ts';
 
 const read = (text: string) => parseYaml(scenarioSchema, { text, fileName: 'mine.yaml', kind: 'scenario' });
 

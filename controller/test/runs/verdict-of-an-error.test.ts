@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { environmentError } from '../../src/errors/cxlpod-error.ts';
-import { describeError, exitCodeOfRun } from '../../src/runs/run-scenario.ts';
+import { describeError, exitCodeOfRun } from '../../src/runs/run-error.ts';
 
 const wrongAnswer = environmentError('WRONG_ANSWER', 'vm2: the answer to call 7 is not its echo', {
   cause: new Error('sent a, got b'),
