@@ -8,7 +8,7 @@ import type { PodMachine } from './pod.ts';
 export const gateWorker = 'gate';
 
 /** Iterations of one attempt after the other: small ones usually overlap; on busy cores it takes more. */
-const attempts = [200_000, 1_000_000, 4_000_000, 16_000_000] as const;
+const attempts = [200_000, 2_000_000, 10_000_000] as const;
 const attemptDeadlineMs = 20_000;
 
 export interface GateOptions {

@@ -1,6 +1,11 @@
 /** Progress as a live tree, for a terminal. listr2 only draws: the plan runs by itself and each task waits for its step. */
-import { Listr, ListrLogger, type ListrTask, ProcessOutput } from 'listr2';
+import { DefaultRenderer, Listr, ListrLogger, type ListrTask, ProcessOutput } from 'listr2';
 import type { Lane, Plan, Step, StepObserver } from './step.ts';
+
+/** listr2 draws its tree only when standard *output* is a terminal, and ours goes to another stream. */
+class TreeRenderer extends DefaultRenderer {
+  static override nonTTY = true;
+}
 
 interface Watch {
   readonly ended: Promise<void>;
@@ -10,11 +15,12 @@ interface Watch {
 }
 
 export function showTree(plan: Plan, stream: NodeJS.WriteStream): StepObserver {
-  const watches = new Map<Step, Watch>();
+  // All at once: a step may be over before its task is drawn.
+  const watches = new Map(stepsOf(plan).map((step) => [step, newWatch()]));
   const tasks = plan.map((part) => ('together' in part ? laneTasks(part.together, part.name, watches) : stepTask(part, watches)));
   const logger = new ListrLogger({ useIcons: true, processOutput: new ProcessOutput(stream, stream) });
   const tree = new Listr(tasks, {
-    renderer: 'default',
+    renderer: TreeRenderer,
     registerSignalListeners: false,
     rendererOptions: { logger, collapseSubtasks: false, showErrorMessage: false, suffixSkips: true },
   });
@@ -38,7 +44,7 @@ export function showTree(plan: Plan, stream: NodeJS.WriteStream): StepObserver {
   };
 }
 
-function laneTasks(lanes: readonly Lane[], title: string, watches: Map<Step, Watch>): ListrTask {
+function laneTasks(lanes: readonly Lane[], title: string, watches: ReadonlyMap<Step, Watch>): ListrTask {
   return {
     title,
     task: (_, task) =>
@@ -52,9 +58,12 @@ function laneTasks(lanes: readonly Lane[], title: string, watches: Map<Step, Wat
   };
 }
 
-function stepTask(step: Step, watches: Map<Step, Watch>): ListrTask {
-  const watch = newWatch();
-  watches.set(step, watch);
+function stepsOf(plan: Plan): Step[] {
+  return plan.flatMap((part) => ('together' in part ? part.together.flatMap((lane) => lane.steps) : [part]));
+}
+
+function stepTask(step: Step, watches: ReadonlyMap<Step, Watch>): ListrTask {
+  const watch = watches.get(step)!;
   return {
     title: step.name,
     task: (_, task) => {

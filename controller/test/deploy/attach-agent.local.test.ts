@@ -1,5 +1,5 @@
 /** The conversation with a real agent over channels that this test cuts. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -101,6 +101,46 @@ describe('a connection to an agent', () => {
     expect(await slow).toMatchObject({ exitCode: 0 });
     expect(agent.reattachCount).toBe(0);
     expect(events).toEqual([]);
+  });
+
+  test('tells every event once, also those of the time when it was cut, and none from before it attached', async () => {
+    const pool = { path: join(folder, 'pool.raw'), sizeBytes: 256 * 1024 ** 2 };
+    const history = { path: join(folder, 'history.raw'), sizeBytes: 16 * 1024 ** 2 };
+    for (const { path, sizeBytes } of [pool, history]) {
+      writeFileSync(path, '');
+      truncateSync(path, sizeBytes);
+    }
+    const other = await attachToMachine(machine, { attachWithinMs: 20_000 });
+    await other.request('configure', { machine: 'vm1', machineNumber: 1, pool, history });
+    await other.request('format', {});
+    const liveAndDie = async (worker: string): Promise<void> => {
+      await other.request('startWorker', { worker });
+      await other.request('stopWorker', { worker, how: 'kill' });
+    };
+    await liveAndDie('before');
+    let reachable = true;
+    const agent = await attach({
+      connect: async (signal) => {
+        if (!reachable) throw new Error('no way through');
+        const channel = await machine.connectAgent(signal);
+        channels.push(channel);
+        return channel;
+      },
+    });
+    const exits: string[] = [];
+    agent.onEvent((event) => void (event.event === 'worker-exited' && exits.push(event.worker)));
+
+    await liveAndDie('attached');
+    reachable = false;
+    cutChannel();
+    await liveAndDie('cut');
+    reachable = true;
+    await until(async () => agent.reattachCount === 1);
+    await liveAndDie('again');
+    await until(async () => exits.includes('again'));
+    await other.close();
+
+    expect(exits).toEqual(['attached', 'cut', 'again']);
   });
 
   test('is over when the agent is dead, and says so at once', async () => {

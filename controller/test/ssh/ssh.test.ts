@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeSshKeyPair, publicKeyBlob } from '../../src/ssh/key-pair.ts';
 import { quoteCommand } from '../../src/ssh/quote.ts';
+import { connectSsh } from '../../src/ssh/ssh.ts';
 import { packTar } from '../../src/ssh/tar.ts';
 
 let folder: string;
@@ -62,6 +64,52 @@ describe('a quoted command', () => {
     const received = execFileSync('sh', ['-c', script], { encoding: 'utf8' }).split('\0').slice(0, -1);
 
     expect(received).toEqual(argv.slice(1));
+  });
+});
+
+describe('a machine that does not answer ssh', () => {
+  const keys = makeSshKeyPair('test');
+  const target = (port: number) => ({
+    machine: 'vm1',
+    host: '127.0.0.1',
+    port,
+    privateKey: keys.privateKey,
+    hostPublicKey: keys.publicKey,
+  });
+  const behaviours: readonly (readonly [string, (socket: Socket) => void])[] = [
+    ['says nothing', () => {}],
+    ['hangs up', (socket) => socket.destroy()],
+    ['speaks something else', (socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')],
+  ];
+
+  test.each(behaviours)('but %s is tried until the deadline, and told', async (_, behave) => {
+    const sockets = new Set<Socket>();
+    const server = createServer((socket) => {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      behave(socket);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = server.address() as AddressInfo;
+
+      await expect(connectSsh(target(port), { deadlineMs: 300 })).rejects.toMatchObject({
+        code: 'SSH_SILENT',
+        message: 'vm1 did not answer ssh within 0.3 s',
+        exitCode: 3,
+      });
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  });
+
+  test('is left at once when the operator interrupts', async () => {
+    const operator = new AbortController();
+    const connecting = connectSsh(target(1), { deadlineMs: 60_000, signal: operator.signal });
+    operator.abort();
+
+    await expect(connecting).rejects.toThrow('aborted');
   });
 });
 
