@@ -48,6 +48,8 @@ export const ping = {
     const clockReadNs = await measureClocks(server, caller, context);
     const pair = new Pair(server, caller, wanted, context);
 
+    context.say('ping: warming up');
+    await pair.warmUp();
     const measured = pair.systems.map((): LatencyCounts[] => []);
     for (let round = 0; round < wanted.rounds; round++) {
       context.say(`ping: round ${round + 1} of ${wanted.rounds}`);
@@ -68,6 +70,7 @@ interface System extends ComparedSystem {
 
 /** Beside the measured part: connecting, warming up, and machines that share two cores. */
 const taskDeadlineMs = 30_000;
+const warmUpBatches = 50;
 const firstTcpPort = 7100;
 /** Of each round and system; a trace with every batch would be too large to open. */
 const spansDrawnPerRound = 100;
@@ -127,6 +130,11 @@ class Pair {
     return measured.latency;
   }
 
+  /** Not measured: the engine compiles while the first thousands of calls run, on the only CPU that a machine may have. */
+  async warmUp(): Promise<void> {
+    for (const language of ['core', 'javascript'] as const) await this.#rpc(language, warmUpBatches);
+  }
+
   /** The server must refuse each forged request, and serve on. */
   async forge(): Promise<{ sent: number; refused: number }> {
     const service = this.#service('forge');
@@ -142,8 +150,11 @@ class Pair {
     return forged;
   }
 
-  async #rpc(language: 'core' | 'javascript'): Promise<{ latency: LatencyCounts; spans: readonly Span[] }> {
-    const { payloadBytes, batches, callsPerBatch } = this.#wanted;
+  async #rpc(
+    language: 'core' | 'javascript',
+    batches = this.#wanted.batches,
+  ): Promise<{ latency: LatencyCounts; spans: readonly Span[] }> {
+    const { payloadBytes, callsPerBatch } = this.#wanted;
     const service = this.#service(`ping-${language}`);
     const options = { deadlineMs: taskDeadlineMs };
     const [served, called] = await both(
