@@ -191,7 +191,6 @@ class AttachedAgent implements AgentConnection {
   }
 
   #onEventLine({ event, body }: EventLine): void {
-    if (event <= this.#lastEvent) return;
     const missed = event - this.#lastEvent - 1;
     this.#lastEvent = event;
     if (missed > 0) this.#tell({ event: 'log', level: 'error', message: `${missed} events of ${this.machine} were lost` });
