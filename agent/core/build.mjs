@@ -65,7 +65,10 @@ function readIfPresent(path) {
 /** Lets the traced build suspend inside an access. */
 export function makeSuspendable(bytes) {
   const module = binaryen.readBinary(bytes);
-  module.setFeatures(binaryen.Features.All);
+  const { Atomics, MutableGlobals, NontrappingFPToInt, SignExt } = binaryen.Features;
+  module.setFeatures(Atomics | MutableGlobals | NontrappingFPToInt | SignExt);
+  // The traced core has no memory; this one holds nothing but the stack of a suspended call.
+  module.setMemory(1, 1, 'stack');
   binaryen.setPassArgument('asyncify-imports', 'simulator.access');
   module.runPasses(['asyncify']);
   binaryen.setOptimizeLevel(2);

@@ -79,6 +79,9 @@ export function format(machine: u32, process: u32, deadMachine: u32, deadProcess
   if (poolSizeBytes < POOL_LEAST_BYTES) return BAD_ARGUMENT;
   const stateAddress: usize = poolBase + offsetof<Superblock>("state");
   const claim: u64 = FormatWord.pack(FORMATTING, machine, process);
+  // The magic first: whoever formats claims the state before it writes the magic, so a magic that was there while the state is still
+  // blank is somebody else's.
+  const magic: u64 = load64(poolBase + offsetof<Superblock>("magic"));
   const seen: u64 = load64(stateAddress);
   const seenState: u32 = FormatWord.state(seen);
   if (seenState == FORMATTED) {
@@ -87,7 +90,7 @@ export function format(machine: u32, process: u32, deadMachine: u32, deadProcess
   if (seenState == FORMATTING) {
     const byTheDead: bool = FormatWord.machine(seen) == deadMachine && FormatWord.process(seen) == deadProcess;
     if (!byTheDead) return IN_PROGRESS;
-  } else if (seen != 0 || load64(poolBase + offsetof<Superblock>("magic")) != 0) {
+  } else if (seen != 0 || magic != 0) {
     return NOT_BLANK;
   }
   if (swap64(stateAddress, seen, claim) != seen) return IN_PROGRESS;
