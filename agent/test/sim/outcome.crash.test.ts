@@ -38,7 +38,8 @@ test('a call whose server dies ends once: answered if the answer was published, 
     const { server, caller, undertaker } = connectedPair();
     sendCall(caller);
     server.crashAtAccess(n);
-    server.attempt((core) => core.rpcServeLoop(0, 1, 1));
+    // Two looks, so that it can also die after its answer is published.
+    server.attempt((core) => core.rpcServeLoop(0, 2, 1));
     if (!server.isDead) break;
 
     // Nothing is known before the fence stands: slow is not dead.

@@ -1,0 +1,1 @@
+export function documents(): Readonly<Record<'shared-memory.md' | 'crash-points.md', string>>;
