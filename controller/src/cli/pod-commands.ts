@@ -84,12 +84,20 @@ export const podCommands: readonly Command[] = [
       .action(
         context.action(async ({ name, json, all }: PodOptions & { readonly all?: boolean }) => {
           const { downPod } = await import('../cluster/down.ts');
-          const removed = [];
-          for (const pod of await podsToRemove(name, all === true)) removed.push({ pod, removed: await downPod(pod) });
+          const removed: { pod: string; removed: readonly string[] }[] = [];
+          const failures: unknown[] = [];
+          for (const pod of await podsToRemove(name, all === true)) {
+            // One that cannot be removed keeps none of the others.
+            await downPod(pod).then(
+              (each) => removed.push({ pod, removed: each }),
+              (error: unknown) => failures.push(error),
+            );
+          }
           if (json === true) context.out(JSON.stringify(removed, null, 2));
           for (const each of removed) {
             context.say(`${each.pod}: ${each.removed.length === 0 ? 'nothing was there' : `removed ${each.removed.join(', ')}`}`);
           }
+          if (failures.length > 0) throw failures[0];
           if (removed.length === 0) context.say('there is no pod');
         }),
       ),

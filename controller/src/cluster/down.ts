@@ -1,4 +1,5 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { sharedFilesFolder } from '../config/fits-host.ts';
 import { namePattern } from '../config/names.ts';
 import { lockPod } from './pod-lock.ts';
@@ -25,6 +26,10 @@ export async function findPods(): Promise<readonly string[]> {
   return [...new Set([...knownPods(), ...sharedFilesOfPods(), ...labelled])].sort();
 }
 
+/** Other users of this host have theirs beside. */
 function sharedFilesOfPods(): string[] {
-  return existsSync(sharedFilesFolder) ? readdirSync(sharedFilesFolder).filter((name) => namePattern.test(name)) : [];
+  if (!existsSync(sharedFilesFolder)) return [];
+  return readdirSync(sharedFilesFolder)
+    .filter((name) => namePattern.test(name))
+    .filter((name) => statSync(join(sharedFilesFolder, name), { throwIfNoEntry: false })?.uid === process.getuid?.());
 }

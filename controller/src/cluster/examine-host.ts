@@ -8,6 +8,7 @@ import { CxlpodError } from '../errors/cxlpod-error.ts';
 import { whyNoKvm } from '../provider/qemu/choose-accelerator.ts';
 import { atLeast, findMachineImage } from '../provider/qemu/machine-image.ts';
 import { findPods } from './down.ts';
+import { isLocked } from './pod-lock.ts';
 import { podPaths } from './pod-paths.ts';
 import { readPodState } from './pod-state.ts';
 
@@ -103,12 +104,15 @@ function tmpfs(): Answer {
   return { status: 'fail', found, fix: `mount -o remount,size=1g ${tmpfsFolder}` };
 }
 
-/** Pods that are up are none; what a killed controller left is. */
+/** Pods that are up, or are being changed, are none; what a killed controller left is. */
 async function leftovers(): Promise<Answer> {
   const pods = await findPods();
-  const states = await Promise.all(pods.map((pod) => readPodState(podPaths(pod)).catch(() => null)));
-  const left = pods.filter((_, index) => states[index]?.phase !== 'up');
-  const up = pods.filter((pod) => !left.includes(pod));
-  if (left.length === 0) return ok(up.length === 0 ? 'none' : `none; up: ${up.join(', ')}`);
+  const left: string[] = [];
+  for (const pod of pods) {
+    const state = await readPodState(podPaths(pod)).catch(() => null);
+    if (state?.phase !== 'up' && !(await isLocked(pod))) left.push(pod);
+  }
+  const alive = pods.filter((pod) => !left.includes(pod));
+  if (left.length === 0) return ok(alive.length === 0 ? 'none' : `none; in use: ${alive.join(', ')}`);
   return { status: 'warn', found: `of ${left.join(', ')}`, fix: left.map((pod) => `cxlpod down --name ${pod}`).join('; ') };
 }

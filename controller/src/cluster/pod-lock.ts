@@ -4,7 +4,6 @@
  */
 import { connect, createServer, type Server } from 'node:net';
 import { type CxlpodError, usageError } from '../errors/cxlpod-error.ts';
-import { podPaths } from './pod-paths.ts';
 
 export interface PodLock {
   release(): Promise<void>;
@@ -31,9 +30,14 @@ export async function lockPod(pod: string, what: string): Promise<PodLock> {
   };
 }
 
-/** The pod's folder is part of it: users with folders of their own do not meet. */
+/** Whether somebody changes the pod right now. */
+export async function isLocked(pod: string): Promise<boolean> {
+  return (await askHolder(lockName(pod))) !== '';
+}
+
+/** One for the whole host, like the names of containers and of the pod's folder on the tmpfs. */
 function lockName(pod: string): string {
-  return `\0cxlpod:${podPaths(pod).podFolder}`;
+  return `\0cxlpod-pod-${pod}`;
 }
 
 function listen(server: Server, name: string): Promise<void> {
