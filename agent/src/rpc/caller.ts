@@ -94,6 +94,7 @@ class PoolConnection implements Connection {
       const finishedBefore = exports.rpcFinished(this.#handle);
       const code = exports.rpcCallBatch(this.#handle, left, payloadBytes, looksPerPoll);
       if (code === codes.OK) return;
+      this.#holdsResponse = code === codes.CORRUPT || code === codes.REFUSED;
       if (code === codes.CORRUPT) throw new RpcError('BAD_ARGUMENT', `${this.service} did not send back what was sent`);
       if (code !== codes.PENDING) this.#expect(code);
       left -= (exports.rpcFinished(this.#handle) - finishedBefore) >>> 0;
