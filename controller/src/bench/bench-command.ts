@@ -3,7 +3,7 @@ import type { CommandContext } from '../cli/command.ts';
 import { CxlpodError, exitCodes, formatError, usageError } from '../errors/cxlpod-error.ts';
 import { nearest } from '../errors/nearest.ts';
 import { type BenchFigure, type BenchItem, figure } from './bench-item.ts';
-import { benchFile, merged, readBenchList, writeBenchList } from './bench-list.ts';
+import { benchFile, merged, readBenchList, withoutFailure, writeBenchList } from './bench-list.ts';
 import { benchItems } from './index.ts';
 import { printBench, printBenchMarkdown } from './print-bench.ts';
 
@@ -19,7 +19,7 @@ export async function benchCommand({ only, runs, json }: Options, context: Comma
     context.say(`bench: ${item.sentence}`);
     measured.push(...(await measureItem(item, runs, context)));
     // Kept after each item: a later one may be interrupted.
-    writeBenchList(runs, merged(readBenchList(runs), measured));
+    writeBenchList(runs, merged(withoutFailure(readBenchList(runs), failureName(item)), measured));
   }
   context.out(json ? JSON.stringify(measured, null, 2) : printBench(measured));
   context.say(`\nkept in ${benchFile(runs)}`);
@@ -47,6 +47,11 @@ export function chooseItems(only: string | undefined): BenchItem[] {
   return benchItems.filter(({ names }) => names.some((name) => wanted.includes(name)));
 }
 
+/** What stands in the list for an item that could not be measured. */
+function failureName(item: BenchItem): string {
+  return `bench ${item.names.join(', ')}`;
+}
+
 /** A figure that cannot be had is an entry that says why; the others are still measured. */
 async function measureItem(item: BenchItem, runs: string, context: CommandContext): Promise<readonly BenchFigure[]> {
   try {
@@ -57,7 +62,7 @@ async function measureItem(item: BenchItem, runs: string, context: CommandContex
     const why = error instanceof Error ? error.message : String(error);
     return [
       {
-        ...figure({ name: item.names.join(', '), value: null, unit: '', spread: why, provider: 'qemu', accelerator: '' }),
+        ...figure({ name: failureName(item), value: null, unit: '', spread: why, provider: 'qemu', accelerator: '' }),
         holds: false,
       },
     ];

@@ -34,6 +34,11 @@ export function merged(known: readonly BenchFigure[], measured: readonly BenchFi
   return [...kept, ...measured.filter((figure) => !known.some((old) => isSame(old, figure)))];
 }
 
+/** An item that is measured now did not fail any more. */
+export function withoutFailure(known: readonly BenchFigure[], failureName: string): BenchFigure[] {
+  return known.filter(({ name, value }) => value !== null || name !== failureName);
+}
+
 export function benchFile(runs: string): string {
   return join(runs, 'bench.json');
 }

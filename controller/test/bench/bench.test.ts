@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { chooseItems } from '../../src/bench/bench-command.ts';
 import { type BenchFigure, figure } from '../../src/bench/bench-item.ts';
-import { merged, readBenchList, writeBenchList } from '../../src/bench/bench-list.ts';
+import { merged, readBenchList, withoutFailure, writeBenchList } from '../../src/bench/bench-list.ts';
 import { benchItems } from '../../src/bench/index.ts';
 import { printBench, printBenchMarkdown } from '../../src/bench/print-bench.ts';
 import { exitCodes } from '../../src/errors/cxlpod-error.ts';
@@ -55,6 +55,12 @@ describe('the list of figures', () => {
       ['cluster-down', 1],
       ['idle', 2],
     ]);
+  });
+
+  test('forgets that an item could not be measured once it is', () => {
+    const failed = { ...up(null), name: 'bench ping' };
+
+    expect(withoutFailure([failed, up(15), up(null)], 'bench ping')).toEqual([up(15), up(null)]);
   });
 
   test('that is broken says which file to delete', () => {
