@@ -241,7 +241,7 @@ describe('an agent', () => {
       await bench.mustRun(['exec', '--name', pod, machine, '--', 'sh', '-c', script]);
     };
     await replaceAgent('vm1', (source) => source.replace(/protocolVersion = \d+/, 'protocolVersion = 99'));
-    await replaceAgent('vm2', (source) => source.replace(/layoutHash = "\w+"/, 'layoutHash = "0123456789abcdef"'));
+    await replaceAgent('vm2', (source) => source.replace(/layout: \w+,/, 'layout: "0123456789abcdef",'));
 
     const { exitCode, stdout } = await bench.run(['status', '--name', pod, '--json']);
 
