@@ -33,6 +33,7 @@ import {
   pattern,
   reachesWithin,
   refersInto,
+  rpcId,
   statusAt,
   writeHeader,
 } from './ring';
@@ -40,10 +41,6 @@ import {
 /** Calls in flight at once: half the ring, so that acknowledging every half ring is enough. */
 function windowOf(capacityLog2: u32): u64 {
   return (<u64>1 << <u64>capacityLog2) >> 1;
-}
-
-function rpcIdOf(at: usize, index: u64): u64 {
-  return (<u64>recall32(at + offsetof<Handle>("epoch")) << 32) | (index & 0xffffffff);
 }
 
 function nextRequest(at: usize): usize {
@@ -72,7 +69,7 @@ export function rpcPublish(handle: u32, lengthBytes: u32): i32 {
   if (recall32(at + offsetof<Handle>("taken")) == 0) return BAD_ARGUMENT;
   if (lengthBytes > recall32(at + offsetof<Handle>("payloadBytes"))) return BAD_ARGUMENT;
   const request: usize = nextRequest(at);
-  send(at, request, lengthBytes, <u64>offsetOf(request));
+  sendNext(at, request, lengthBytes, <u64>offsetOf(request));
   return OK;
 }
 
@@ -80,22 +77,27 @@ export function rpcPublish(handle: u32, lengthBytes: u32): i32 {
 export function rpcForge(handle: u32, offsetLow: u32, offsetHigh: u32, lengthBytes: u32): i32 {
   const at: usize = handleAt(handle);
   if (recall32(at + offsetof<Handle>("taken")) == 0) return BAD_ARGUMENT;
-  send(at, nextRequest(at), lengthBytes, ((<u64>offsetHigh << 32) | <u64>offsetLow) & 0xffffffffffff);
+  sendNext(at, nextRequest(at), lengthBytes, ((<u64>offsetHigh << 32) | <u64>offsetLow) & 0xffffffffffff);
   return OK;
 }
 
-function send(at: usize, request: usize, lengthBytes: u32, offset: u64): void {
+function sendNext(at: usize, request: usize, lengthBytes: u32, offset: u64): void {
   const produced: u64 = recall64(at + offsetof<Handle>("produced"));
   const capacityLog2: u32 = recall32(at + offsetof<Handle>("capacityLog2"));
   const entry: usize = entryAt(requestRing(at), produced, capacityLog2);
   const word: u64 = RingEntry.pack(markOf(produced, capacityLog2), offset);
+  send(request, entry, word, rpcId(recall32(at + offsetof<Handle>("epoch")), produced), lengthBytes);
+  keep64(at + offsetof<Handle>("produced"), produced + 1);
+  keep32(at + offsetof<Handle>("taken"), 0);
+}
+
+/** Sends the request behind `request`, see `writeHeader` for the steps. */
+function send(request: usize, entry: usize, word: u64, id: u64, lengthBytes: u32): void {
   if (mutant(5)) publish64(entry, word);
-  writeHeader(request, rpcIdOf(at, produced), lengthBytes, 0);
+  writeHeader(request, id, lengthBytes, 0);
   crashPoint(CALL_AFTER_HEADER);
   publish64(entry, word); // publishes R1
   crashPoint(CALL_AFTER_PUBLISH);
-  keep64(at + offsetof<Handle>("produced"), produced + 1);
-  keep32(at + offsetof<Handle>("taken"), 0);
 }
 
 /**
@@ -110,39 +112,52 @@ export function rpcPollResponse(handle: u32, maxLooks: u32): i32 {
   const capacityLog2: u32 = recall32(at + offsetof<Handle>("capacityLog2"));
   const address: usize = entryAt(responseRing(at), consumed, capacityLog2);
   const mark: u64 = markOf(consumed, capacityLog2);
-  let entry: u64 = 0;
-  for (let left: u32 = maxLooks; ; ) {
-    const looks: u32 = min<u32>(left, LOOKS_PER_CHECK);
-    entry = look(address, mark, looks);
-    if (entry != 0) break;
+  let entry: u64 = look(address, mark, min<u32>(maxLooks, LOOKS_PER_CHECK));
+  if (entry == 0) {
+    const waited: i32 = waitForResponse(at, address, mark, maxLooks);
+    if (waited != OK) return waited;
+    entry = look(address, mark, 1);
+  }
+  const answer: u64 = receive(entry, mark, <u64>offsetOf(responseArena(at)), recall32(at + offsetof<Handle>("payloadBytes")));
+  if (answer == NOT_BELIEVED) return disbelieve(at);
+  keep32(at + offsetof<Handle>("messageOffset"), <u32>RingEntry.offset(entry) + HEADER_BYTES);
+  keep32(at + offsetof<Handle>("messageBytes"), <u32>answer);
+  return <i32>(answer >> 32);
+}
+
+/** OK once the entry has arrived; between looks at it, everything else is looked at. */
+function waitForResponse(at: usize, address: usize, mark: u64, maxLooks: u32): i32 {
+  for (let left: u32 = maxLooks; left != 0; ) {
     const peer: i32 = peerState(at);
     if (peer != OK) {
       // It may have answered just before its end.
-      entry = look(address, mark, 1);
-      if (entry != 0) break;
+      if (look(address, mark, 1) != 0) return OK;
       return peer == PEER_LOST ? OUTCOME_UNKNOWN : peer;
     }
+    const looks: u32 = min<u32>(left, LOOKS_PER_CHECK);
+    if (look(address, mark, looks) != 0) return OK;
     left -= looks;
-    if (left == 0) return PENDING;
   }
-  return receive(at, entry, mark);
+  return PENDING;
 }
 
-/** Believes a response only as far as it can be checked; one that lies ends the connection, its outcome unknown. */
-function receive(at: usize, entry: u64, mark: u64): i32 {
-  const arena: u64 = <u64>offsetOf(responseArena(at));
+/** What `receive` answers for a response that lies. */
+const NOT_BELIEVED: u64 = 0xffffffffffffffff;
+
+/** Believes a response only as far as it can be checked. Its status (upper half) and length, or NOT_BELIEVED. */
+function receive(entry: u64, mark: u64, arena: u64, payloadBytes: u32): u64 {
   const offset: u64 = RingEntry.offset(entry);
-  if (RingEntry.markOf(entry) == mark && refersInto(entry, arena)) {
-    const header: usize = poolBase + <usize>offset;
-    const lengthBytes: u32 = lengthAt(header);
-    const status: u32 = statusAt(header);
-    if (reachesWithin(offset, lengthBytes, arena, recall32(at + offsetof<Handle>("payloadBytes")))) {
-      keep32(at + offsetof<Handle>("messageOffset"), <u32>offset + HEADER_BYTES);
-      keep32(at + offsetof<Handle>("messageBytes"), lengthBytes);
-      crashPoint(CALL_AFTER_RESPONSE);
-      return <i32>status;
-    }
-  }
+  if (RingEntry.markOf(entry) != mark || !refersInto(entry, arena)) return NOT_BELIEVED;
+  const header: usize = poolBase + <usize>offset;
+  const lengthBytes: u32 = lengthAt(header);
+  const status: u32 = statusAt(header);
+  if (!reachesWithin(offset, lengthBytes, arena, payloadBytes)) return NOT_BELIEVED;
+  crashPoint(CALL_AFTER_RESPONSE);
+  return (<u64>status << 32) | <u64>lengthBytes;
+}
+
+/** A server that lies is not asked again; whether it executed the call, nobody knows. */
+function disbelieve(at: usize): i32 {
   keep32(at + offsetof<Handle>("broken"), 1);
   return OUTCOME_UNKNOWN;
 }
@@ -173,39 +188,76 @@ function acknowledge(at: usize, consumed: u64, capacityLog2: u32): void {
 
 /**
  * `calls` echo calls, one after the other, each response verified: the figure "core to core". OK, or the first failure's code;
- * PENDING when a response did not come within `maxLooks`: call again, it goes on where it was with what is left.
+ * PENDING when a response did not come within `maxLooks`: call again for what is left, it goes on where it was. The same steps as
+ * begin, publish, poll and finish, with what does not change between calls read once; a server that is lost in the middle of a
+ * batch is therefore told as OUTCOME_UNKNOWN, by the call that it did not answer.
  */
 export function rpcCallBatch(handle: u32, calls: u32, payloadBytes: u32, maxLooks: u32): i32 {
   const at: usize = handleAt(handle);
   if (recall32(at + offsetof<Handle>("role")) != HANDLE_CALLER) return BAD_ARGUMENT;
-  if (payloadBytes > recall32(at + offsetof<Handle>("payloadBytes"))) return BAD_ARGUMENT;
+  if (recall32(at + offsetof<Handle>("broken")) != 0) return CLOSED;
+  const limitBytes: u32 = recall32(at + offsetof<Handle>("payloadBytes"));
+  if (payloadBytes > limitBytes) return BAD_ARGUMENT;
   const capacityLog2: u32 = recall32(at + offsetof<Handle>("capacityLog2"));
   const strideBytes: u32 = recall32(at + offsetof<Handle>("strideBytes"));
+  const epoch: u32 = recall32(at + offsetof<Handle>("epoch"));
   const requests: usize = requestArena(at);
-  for (let call: u32 = 0; call < calls; call++) {
-    const produced: u64 = recall64(at + offsetof<Handle>("produced"));
-    if (produced == recall64(at + offsetof<Handle>("consumed"))) {
-      const peer: i32 = peerState(at);
-      if (peer != OK) return peer;
-      const request: usize = bufferAt(requests, produced, capacityLog2, strideBytes);
-      const offset: u64 = <u64>offsetOf(request);
-      if (mutant(12)) publish64(entryAt(requestRing(at), produced, capacityLog2), RingEntry.pack(markOf(produced, capacityLog2), offset));
-      for (let word: u32 = 0; word < payloadBytes; word += 8) store64(request + HEADER_BYTES + word, pattern(produced, word));
-      send(at, request, payloadBytes, offset);
-    }
-    const status: i32 = rpcPollResponse(handle, maxLooks);
-    if (status != OK) return status;
-    if (!isEcho(at, recall64(at + offsetof<Handle>("consumed")), payloadBytes)) return CORRUPT;
-    rpcFinishCall(handle);
+  const requestEntries: usize = requestRing(at);
+  const responseEntries: usize = responseRing(at);
+  const responseBytes: u64 = <u64>offsetOf(responseArena(at));
+  const firstLooks: u32 = min<u32>(maxLooks, LOOKS_PER_CHECK);
+  let index: u64 = recall64(at + offsetof<Handle>("consumed"));
+  const inFlight: u64 = recall64(at + offsetof<Handle>("produced")) - index;
+  if (inFlight > 1) return BUSY;
+  let isSent: bool = inFlight == 1;
+  if (!isSent) {
+    const peer: i32 = peerState(at);
+    if (peer != OK) return peer;
   }
-  return OK;
+  let code: i32 = OK;
+  for (const end: u64 = index + <u64>calls; index < end; ) {
+    const mark: u64 = markOf(index, capacityLog2);
+    if (!isSent) {
+      const request: usize = bufferAt(requests, index, capacityLog2, strideBytes);
+      const entry: usize = entryAt(requestEntries, index, capacityLog2);
+      const word: u64 = RingEntry.pack(mark, <u64>offsetOf(request));
+      if (mutant(12)) publish64(entry, word);
+      const first: u64 = pattern(index);
+      for (let at: u32 = 0; at < payloadBytes; at += 8) store64(request + HEADER_BYTES + at, first + <u64>at);
+      send(request, entry, word, rpcId(epoch, index), payloadBytes);
+      isSent = true;
+    }
+    const address: usize = entryAt(responseEntries, index, capacityLog2);
+    let entry: u64 = look(address, mark, firstLooks);
+    if (entry == 0) {
+      code = waitForResponse(at, address, mark, maxLooks);
+      if (code != OK) break;
+      entry = look(address, mark, 1);
+    }
+    const answer: u64 = receive(entry, mark, responseBytes, limitBytes);
+    if (answer == NOT_BELIEVED) {
+      code = disbelieve(at);
+      break;
+    }
+    code = <i32>(answer >> 32);
+    if (code != OK) break;
+    if (<u32>answer != payloadBytes || !isEcho(poolBase + <usize>RingEntry.offset(entry) + HEADER_BYTES, index, payloadBytes)) {
+      code = CORRUPT;
+      break;
+    }
+    index++;
+    isSent = false;
+    acknowledge(at, index, capacityLog2);
+  }
+  keep64(at + offsetof<Handle>("consumed"), index);
+  keep64(at + offsetof<Handle>("produced"), isSent ? index + 1 : index);
+  return code;
 }
 
-function isEcho(at: usize, call: u64, payloadBytes: u32): bool {
-  if (recall32(at + offsetof<Handle>("messageBytes")) != payloadBytes) return false;
-  const response: usize = poolBase + recall32(at + offsetof<Handle>("messageOffset"));
+function isEcho(response: usize, call: u64, payloadBytes: u32): bool {
+  const first: u64 = pattern(call);
   let difference: u64 = 0;
-  for (let word: u32 = 0; word < payloadBytes; word += 8) difference |= load64(response + word) ^ pattern(call, word);
+  for (let at: u32 = 0; at < payloadBytes; at += 8) difference |= load64(response + at) ^ (first + <u64>at);
   return difference == 0;
 }
 

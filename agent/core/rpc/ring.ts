@@ -41,6 +41,11 @@ export function reachesWithin(offset: u64, lengthBytes: u32, arenaOffset: u64, p
   return offset - arenaOffset + <u64>HEADER_BYTES + <u64>lengthBytes <= <u64>ARENA_BYTES;
 }
 
+/** Epoch of the connection and number of the call. */
+export function rpcId(epoch: u32, index: u64): u64 {
+  return (<u64>epoch << 32) | (index & 0xffffffff);
+}
+
 export function lengthAt(header: usize): u32 {
   return load32(header + offsetof<MessageHeader>("lengthBytes"));
 }
@@ -57,8 +62,8 @@ export function statusAt(header: usize): u32 {
  *
  * Dead before 2: nobody saw it. Dead after 2: it is sent.
  */
-export function writeHeader(header: usize, rpcId: u64, lengthBytes: u32, status: u32): void {
-  store64(header + offsetof<MessageHeader>("rpcId"), rpcId);
+export function writeHeader(header: usize, id: u64, lengthBytes: u32, status: u32): void {
+  store64(header + offsetof<MessageHeader>("rpcId"), id);
   store32(header + offsetof<MessageHeader>("lengthBytes"), lengthBytes);
   store32(header + offsetof<MessageHeader>("status"), status);
 }
@@ -72,7 +77,7 @@ export function copyWords(to: usize, from: usize, lengthBytes: u32): void {
   for (let at: u32 = 0; at < lengthBytes; at += 8) store64(to + at, load64(from + at));
 }
 
-/** What the in-core caller writes into word `at` of its call number `call`. */
-export function pattern(call: u64, at: u32): u64 {
-  return call * 0x9e3779b97f4a7c15 + <u64>at;
+/** What the in-core caller writes into the words of its call number `call`, plus each word's place. */
+export function pattern(call: u64): u64 {
+  return call * 0x9e3779b97f4a7c15;
 }

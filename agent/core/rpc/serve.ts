@@ -15,7 +15,15 @@ import { CallerLine, CONNECTION_CALLER_LINE, HEADER_BYTES, RingEntry } from '../
 import { connectionAt } from './close';
 import { reportServed } from './connect';
 import { handleAt, LOOKS_PER_CHECK, offsetOf, peerState, requestArena, requestRing, responseArena, responseRing, slotOf } from './handle';
-import { bufferAt, copyWords, entryAt, lengthAt, look, markOf, publishEntry, reachesWithin, refersInto, writeHeader } from './ring';
+import { bufferAt, copyWords, entryAt, lengthAt, look, markOf, publishEntry, reachesWithin, refersInto, rpcId, writeHeader } from './ring';
+
+/** What `accept` answers for a request that does not hold. */
+const NOT_ACCEPTED: i64 = -1;
+
+/** A server takes and answers in order: the next entry of both rings has the same index. */
+function nextIndex(at: usize): u64 {
+  return recall64(at + offsetof<Handle>("consumed"));
+}
 
 /**
  * Waits for the next request: OK (see `rpcRequestOffset`), PENDING after `maxLooks`, ABORTED, CLOSED, PEER_LOST, or REFUSED: one
@@ -27,48 +35,55 @@ export function rpcPollRequest(handle: u32, maxLooks: u32): i32 {
   if (recall32(at + offsetof<Handle>("taken")) != 0) return BAD_ARGUMENT;
   if (recall32(at + offsetof<Handle>("broken")) != 0) return CLOSED;
   const capacityLog2: u32 = recall32(at + offsetof<Handle>("capacityLog2"));
-  const consumed: u64 = recall64(at + offsetof<Handle>("consumed"));
-  const address: usize = entryAt(requestRing(at), consumed, capacityLog2);
-  const mark: u64 = markOf(consumed, capacityLog2);
-  let entry: u64 = 0;
-  for (let left: u32 = maxLooks; ; ) {
-    const looks: u32 = min<u32>(left, LOOKS_PER_CHECK);
-    entry = look(address, mark, looks);
-    if (entry != 0) break;
+  const index: u64 = nextIndex(at);
+  const address: usize = entryAt(requestRing(at), index, capacityLog2);
+  const mark: u64 = markOf(index, capacityLog2);
+  let entry: u64 = look(address, mark, min<u32>(maxLooks, LOOKS_PER_CHECK));
+  if (entry == 0) {
+    const waited: i32 = waitForRequest(at, address, mark, maxLooks);
+    if (waited != OK) return waited;
+    entry = look(address, mark, 1);
+  }
+  keep32(at + offsetof<Handle>("taken"), 1);
+  const length: i64 = accept(entry, mark, <u64>offsetOf(requestArena(at)), recall32(at + offsetof<Handle>("payloadBytes")));
+  if (length == NOT_ACCEPTED) return refuse(at);
+  keep32(at + offsetof<Handle>("messageOffset"), <u32>RingEntry.offset(entry) + HEADER_BYTES);
+  keep32(at + offsetof<Handle>("messageBytes"), <u32>length);
+  return OK;
+}
+
+/** OK once the entry has arrived; between looks at it, everything else is looked at. */
+function waitForRequest(at: usize, address: usize, mark: u64, maxLooks: u32): i32 {
+  for (let left: u32 = maxLooks; left != 0; ) {
     const peer: i32 = peerState(at);
     if (peer != OK) {
       reportServed(at);
       return peer;
     }
+    const looks: u32 = min<u32>(left, LOOKS_PER_CHECK);
+    if (look(address, mark, looks) != 0) return OK;
     left -= looks;
-    if (left == 0) {
-      reportServed(at);
-      return PENDING;
-    }
   }
-  crashPoint(SERVE_AFTER_SEE);
-  return accept(at, entry, mark);
+  reportServed(at);
+  return PENDING;
 }
 
-/** Believes nothing: flag and sequence, alignment and range of the reference, length; each read once. */
-function accept(at: usize, entry: u64, mark: u64): i32 {
-  const arena: u64 = <u64>offsetOf(requestArena(at));
+/** Believes nothing: flag and sequence, alignment and range of the reference, length; each read once. The length, or NOT_ACCEPTED. */
+function accept(entry: u64, mark: u64, arena: u64, payloadBytes: u32): i64 {
+  crashPoint(SERVE_AFTER_SEE);
   const offset: u64 = RingEntry.offset(entry);
-  keep32(at + offsetof<Handle>("taken"), 1);
-  if (RingEntry.markOf(entry) == mark || mutant(6)) {
-    if (refersInto(entry, arena) || mutant(7)) {
-      const lengthBytes: u32 = lengthAt(poolBase + <usize>offset);
-      if (reachesWithin(offset, lengthBytes, arena, recall32(at + offsetof<Handle>("payloadBytes"))) || mutant(7)) {
-        keep32(at + offsetof<Handle>("messageOffset"), <u32>offset + HEADER_BYTES);
-        keep32(at + offsetof<Handle>("messageBytes"), lengthBytes);
-        crashPoint(SERVE_AFTER_TAKE);
-        return OK;
-      }
-    }
-  }
+  if (RingEntry.markOf(entry) != mark && !mutant(6)) return NOT_ACCEPTED;
+  if (!refersInto(entry, arena) && !mutant(7)) return NOT_ACCEPTED;
+  const lengthBytes: u32 = lengthAt(poolBase + <usize>offset);
+  if (!reachesWithin(offset, lengthBytes, arena, payloadBytes) && !mutant(7)) return NOT_ACCEPTED;
+  crashPoint(SERVE_AFTER_TAKE);
+  return <i64>lengthBytes;
+}
+
+function refuse(at: usize): i32 {
   keep64(at + offsetof<Handle>("refused"), recall64(at + offsetof<Handle>("refused")) + 1);
-  respond(at, 0, REFUSED);
-  return REFUSED;
+  const answered: i32 = respond(at, 0, REFUSED);
+  return answered == OK ? REFUSED : answered;
 }
 
 export function rpcRequestOffset(handle: u32): u32 {
@@ -80,27 +95,28 @@ export function rpcRequestLength(handle: u32): u32 {
 }
 
 function nextResponse(at: usize): usize {
-  const produced: u64 = recall64(at + offsetof<Handle>("produced"));
   const capacityLog2: u32 = recall32(at + offsetof<Handle>("capacityLog2"));
-  return bufferAt(responseArena(at), produced, capacityLog2, recall32(at + offsetof<Handle>("strideBytes")));
+  return bufferAt(responseArena(at), nextIndex(at), capacityLog2, recall32(at + offsetof<Handle>("strideBytes")));
 }
 
-/** Whether the response's buffer and entry are the server's again: the caller has acknowledged what they held a ring ago. */
-function hasCredit(at: usize): bool {
-  const produced: u64 = recall64(at + offsetof<Handle>("produced"));
-  const capacity: u64 = <u64>1 << <u64>recall32(at + offsetof<Handle>("capacityLog2"));
-  if (produced - recall64(at + offsetof<Handle>("credit")) < capacity || mutant(10)) return true;
+/**
+ * Whether the response's buffer and entry are the server's again: the caller has acknowledged what they held a ring ago. The
+ * caller's counter is read only when what is known of it does not suffice.
+ */
+function hasCredit(at: usize, index: u64, capacityLog2: u32): bool {
+  const capacity: u64 = <u64>1 << <u64>capacityLog2;
+  if (index - recall64(at + offsetof<Handle>("credit")) < capacity || mutant(10)) return true;
   const line: usize = connectionAt(slotOf(at)) + CONNECTION_CALLER_LINE;
   const acknowledged: u64 = load64(line + offsetof<CallerLine>("acknowledged")); // sees A1
   keep64(at + offsetof<Handle>("credit"), acknowledged);
-  return produced - acknowledged < capacity;
+  return index - acknowledged < capacity;
 }
 
 /** Where to write the response's payload (from 64 on), or CLOSED: the caller sent more than its window allows. */
 export function rpcResponseBuffer(handle: u32): u32 {
   const at: usize = handleAt(handle);
   if (recall32(at + offsetof<Handle>("taken")) == 0) return BAD_ARGUMENT;
-  if (!hasCredit(at)) return violated(at);
+  if (!hasCredit(at, nextIndex(at), recall32(at + offsetof<Handle>("capacityLog2")))) return violated(at);
   return offsetOf(nextResponse(at)) + HEADER_BYTES;
 }
 
@@ -109,7 +125,6 @@ export function rpcReply(handle: u32, lengthBytes: u32, status: u32): i32 {
   const at: usize = handleAt(handle);
   if (recall32(at + offsetof<Handle>("taken")) == 0) return BAD_ARGUMENT;
   if (lengthBytes > recall32(at + offsetof<Handle>("payloadBytes"))) return BAD_ARGUMENT;
-  crashPoint(SERVE_AFTER_EXECUTE);
   const code: i32 = respond(at, lengthBytes, status);
   if (code == OK) keep64(at + offsetof<Handle>("served"), recall64(at + offsetof<Handle>("served")) + 1);
   return code;
@@ -123,40 +138,88 @@ function violated(at: usize): i32 {
 }
 
 function respond(at: usize, lengthBytes: u32, status: u32): i32 {
-  if (!hasCredit(at)) return violated(at);
-  const produced: u64 = recall64(at + offsetof<Handle>("produced"));
+  const index: u64 = nextIndex(at);
   const capacityLog2: u32 = recall32(at + offsetof<Handle>("capacityLog2"));
-  const response: usize = nextResponse(at);
-  const entry: usize = entryAt(responseRing(at), produced, capacityLog2);
-  const mark: u64 = markOf(produced, capacityLog2);
-  if (mutant(11)) publishEntry(entry, mark, offsetOf(response));
-  const rpcId: u64 = (<u64>recall32(at + offsetof<Handle>("epoch")) << 32) | (produced & 0xffffffff);
-  writeHeader(response, rpcId, lengthBytes, status);
-  crashPoint(SERVE_AFTER_HEADER);
-  publishEntry(entry, mark, offsetOf(response));
-  crashPoint(SERVE_AFTER_PUBLISH);
-  keep64(at + offsetof<Handle>("produced"), produced + 1);
-  keep64(at + offsetof<Handle>("consumed"), recall64(at + offsetof<Handle>("consumed")) + 1);
+  if (!hasCredit(at, index, capacityLog2)) return violated(at);
+  const entry: usize = entryAt(responseRing(at), index, capacityLog2);
+  answer(nextResponse(at), entry, index, markOf(index, capacityLog2), recall32(at + offsetof<Handle>("epoch")), lengthBytes, status);
+  keep64(at + offsetof<Handle>("consumed"), index + 1);
   keep32(at + offsetof<Handle>("taken"), 0);
   return OK;
 }
 
-/** Echoes up to `maxRequests`, each within `maxLooks`: OK when it did all, or what `rpcPollRequest` said. */
+/** Sends the response behind `response`, see `writeHeader` for the steps. */
+function answer(response: usize, entry: usize, index: u64, mark: u64, epoch: u32, lengthBytes: u32, status: u32): void {
+  crashPoint(SERVE_AFTER_EXECUTE);
+  if (mutant(11)) publishEntry(entry, mark, offsetOf(response));
+  writeHeader(response, rpcId(epoch, index), lengthBytes, status);
+  crashPoint(SERVE_AFTER_HEADER);
+  publishEntry(entry, mark, offsetOf(response));
+  crashPoint(SERVE_AFTER_PUBLISH);
+}
+
+/**
+ * Echoes up to `maxRequests`, each within `maxLooks`: OK when it did all, or what `rpcPollRequest` said. The same steps as poll and
+ * reply, with what does not change between requests read once.
+ */
 export function rpcServeLoop(handle: u32, maxRequests: u32, maxLooks: u32): i32 {
   const at: usize = handleAt(handle);
-  for (let request: u32 = 0; request < maxRequests; request++) {
-    const polled: i32 = rpcPollRequest(handle, maxLooks);
-    if (polled == REFUSED) continue;
-    if (polled != OK) return polled;
-    const buffer: u32 = rpcResponseBuffer(handle);
-    if (buffer < 64) return buffer;
-    const lengthBytes: u32 = recall32(at + offsetof<Handle>("messageBytes"));
-    if (!mutant(11)) copyWords(poolBase + buffer, poolBase + recall32(at + offsetof<Handle>("messageOffset")), lengthBytes);
-    const replied: i32 = rpcReply(handle, lengthBytes, OK);
-    if (mutant(11)) copyWords(poolBase + buffer, poolBase + recall32(at + offsetof<Handle>("messageOffset")), lengthBytes);
-    if (replied != OK) return replied;
+  if (recall32(at + offsetof<Handle>("role")) != HANDLE_SERVER) return BAD_ARGUMENT;
+  if (recall32(at + offsetof<Handle>("taken")) != 0) return BAD_ARGUMENT;
+  if (recall32(at + offsetof<Handle>("broken")) != 0) return CLOSED;
+  const capacityLog2: u32 = recall32(at + offsetof<Handle>("capacityLog2"));
+  const payloadBytes: u32 = recall32(at + offsetof<Handle>("payloadBytes"));
+  const strideBytes: u32 = recall32(at + offsetof<Handle>("strideBytes"));
+  const epoch: u32 = recall32(at + offsetof<Handle>("epoch"));
+  const requests: usize = requestRing(at);
+  const responses: usize = responseRing(at);
+  const requestBytes: u64 = <u64>offsetOf(requestArena(at));
+  const responseBuffers: usize = responseArena(at);
+  const firstLooks: u32 = min<u32>(maxLooks, LOOKS_PER_CHECK);
+  const first: u64 = nextIndex(at);
+  let index: u64 = first;
+  let refused: u64 = 0;
+  let code: i32 = OK;
+  for (const end: u64 = first + <u64>maxRequests; index < end; index++) {
+    const address: usize = entryAt(requests, index, capacityLog2);
+    const mark: u64 = markOf(index, capacityLog2);
+    let entry: u64 = look(address, mark, firstLooks);
+    if (entry == 0) {
+      remember(at, index, index - first - refused, refused);
+      code = waitForRequest(at, address, mark, maxLooks);
+      forget(at, index - first - refused, refused);
+      if (code != OK) break;
+      entry = look(address, mark, 1);
+    }
+    const length: i64 = accept(entry, mark, requestBytes, payloadBytes);
+    if (!hasCredit(at, index, capacityLog2)) {
+      code = violated(at);
+      break;
+    }
+    const response: usize = bufferAt(responseBuffers, index, capacityLog2, strideBytes);
+    const isAccepted: bool = length != NOT_ACCEPTED;
+    const lengthBytes: u32 = isAccepted ? <u32>length : 0;
+    const request: usize = poolBase + <usize>RingEntry.offset(entry) + HEADER_BYTES;
+    if (!mutant(11)) copyWords(response + HEADER_BYTES, request, lengthBytes);
+    answer(response, entryAt(responses, index, capacityLog2), index, mark, epoch, lengthBytes, isAccepted ? OK : REFUSED);
+    if (mutant(11)) copyWords(response + HEADER_BYTES, request, lengthBytes);
+    if (!isAccepted) refused++;
   }
-  return OK;
+  remember(at, index, index - first - refused, refused);
+  return code;
+}
+
+/** Writes back what a loop counted in its locals. */
+function remember(at: usize, index: u64, served: u64, refused: u64): void {
+  keep64(at + offsetof<Handle>("consumed"), index);
+  keep64(at + offsetof<Handle>("served"), recall64(at + offsetof<Handle>("served")) + served);
+  keep64(at + offsetof<Handle>("refused"), recall64(at + offsetof<Handle>("refused")) + refused);
+}
+
+/** Takes back what was remembered for observers only, because the loop goes on counting. */
+function forget(at: usize, served: u64, refused: u64): void {
+  keep64(at + offsetof<Handle>("served"), recall64(at + offsetof<Handle>("served")) - served);
+  keep64(at + offsetof<Handle>("refused"), recall64(at + offsetof<Handle>("refused")) - refused);
 }
 
 export function rpcServed(handle: u32): u32 {

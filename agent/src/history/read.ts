@@ -1,7 +1,7 @@
 /** Reads a history from its bytes: no core, no mapping; for the controller and for post-mortems. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { crashPointName } from '../crash-points/index.ts';
-import { constants, layout, layoutVersion } from '../layout/index.ts';
+import { constants, layout, layoutHash } from '../layout/index.ts';
 import { operations, outcomes } from './record.ts';
 
 export type HistoryRecord =
@@ -56,8 +56,8 @@ export function readHistory(bytes: Uint8Array): History {
     return empty;
   }
   const version = view.getBigUint64(header.layoutVersion.offset, true).toString(16).padStart(16, '0');
-  if (version !== layoutVersion) {
-    problems.push(`it has layout ${version}, this reader means ${layoutVersion}`);
+  if (version !== layoutHash) {
+    problems.push(`it has layout ${version}, this reader means ${layoutHash}`);
     return empty;
   }
   const capacity = Number(view.getBigUint64(header.capacity.offset, true));

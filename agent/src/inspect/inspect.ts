@@ -1,6 +1,6 @@
 /** Reads a pool from its bytes, believes nothing, and says in sentences what is wrong. Needs no core and no mapping. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { constants, controlBytes, layout, layoutVersion } from '../layout/index.ts';
+import { constants, controlBytes, layout, layoutHash } from '../layout/index.ts';
 import { inspectClients } from './inspect-clients.ts';
 import { inspectConnections } from './inspect-connections.ts';
 import { inspectServices } from './inspect-services.ts';
@@ -67,7 +67,7 @@ export function inspectPool(bytes: Uint8Array, sizeBytes: number): PoolInspectio
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const superblock = inspectSuperblock(view, sizeBytes, problems);
-  if (superblock.state !== 'formatted' || superblock.layout !== layoutVersion) {
+  if (superblock.state !== 'formatted' || superblock.layout !== layoutHash) {
     return { superblock, clients: [], services: [], connections: [], problems };
   }
   inspectRegions(view, sizeBytes, problems);
@@ -107,7 +107,7 @@ function inspectSuperblock(view: DataView, sizeBytes: number, problems: string[]
   if (state === 'blank' && magic !== 0n) problems.push('the superblock is blank but for its magic');
   if (state !== 'formatted') return superblock;
   if (magic !== constants.POOL_MAGIC) problems.push(`the superblock's magic is ${magic.toString(16)}, not that of a pool`);
-  if (version !== layoutVersion) problems.push(`the pool has layout ${version}, this inspector means ${layoutVersion}`);
+  if (version !== layoutHash) problems.push(`the pool has layout ${version}, this inspector means ${layoutHash}`);
   if (formattedBytes !== sizeBytes) problems.push(`the pool was formatted with ${formattedBytes} bytes and has ${sizeBytes}`);
   return superblock;
 }

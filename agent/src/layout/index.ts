@@ -1,10 +1,7 @@
 /** The bytes that machines share, as declared in agent/core/layout. */
-import { constants, layoutVersion } from '../generated/layout.ts';
+import { constants } from '../generated/layout.ts';
 
-export { codes, constants, layout, layoutVersion } from '../generated/layout.ts';
-
-/** The same, for a handshake that calls it a hash. */
-export const layoutHash: string = layoutVersion;
+export { codes, constants, layout, layoutHash } from '../generated/layout.ts';
 
 /** How much of a pool, from its start, is described by the layout; the rest is free. */
 export const controlBytes: number = constants.CONTROL_BYTES;

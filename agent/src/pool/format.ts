@@ -1,5 +1,5 @@
 /** Formats a pool exactly once, and refuses by name what is no pool of ours. */
-import { codes, constants, layout, layoutVersion } from '../layout/index.ts';
+import { codes, constants, layout, layoutHash } from '../layout/index.ts';
 import type { Core } from './core.ts';
 import { PoolError } from './pool-error.ts';
 
@@ -61,8 +61,8 @@ export function checkPool(core: Core): void {
   if (state !== constants.FORMATTED || magic !== constants.POOL_MAGIC) throw notOurs(core);
 
   const version = word(layout.Superblock.layoutVersion).toString(16).padStart(16, '0');
-  if (version !== layoutVersion) {
-    throw new PoolError('POOL_WRONG_LAYOUT', `${mapped.poolPath} has layout ${version}, this agent means ${layoutVersion}`, {
+  if (version !== layoutHash) {
+    throw new PoolError('POOL_WRONG_LAYOUT', `${mapped.poolPath} has layout ${version}, this agent means ${layoutHash}`, {
       hint: 'all agents of a pod must be of one build: `down`, then `up`',
     });
   }
@@ -78,7 +78,7 @@ export function checkPool(core: Core): void {
   }
   const historyMagic = word(layout.HistoryHeader.magic, mapped.historyBase);
   const historyVersion = word(layout.HistoryHeader.layoutVersion, mapped.historyBase);
-  if (historyMagic !== constants.HISTORY_MAGIC || historyVersion.toString(16).padStart(16, '0') !== layoutVersion) {
+  if (historyMagic !== constants.HISTORY_MAGIC || historyVersion.toString(16).padStart(16, '0') !== layoutHash) {
     throw new PoolError('HISTORY_WRONG_MAGIC', `${mapped.historyPath} is not the history of this pool`, {
       hint: 'is it the right device? `status` lists the paths of each machine',
     });

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { compileCore } from '../../core/build.mjs';
 import { readDeclarations } from '../../core/transform/declarations.mjs';
 import { crashPoints } from '../../src/crash-points/index.ts';
-import { constants, layout, layoutVersion } from '../../src/layout/index.ts';
+import { constants, layout, layoutHash } from '../../src/layout/index.ts';
 import { coreFolder } from './compiled-core.ts';
 
 const declarations = readDeclarations(coreFolder);
@@ -96,7 +96,7 @@ test('a connection, a gate bank and a scratch block hold what is put into them',
 });
 
 test('the layout version is the hash of what is declared now', () => {
-  expect(layoutVersion).toBe(declarations.layoutVersion);
+  expect(layoutHash).toBe(declarations.layoutVersion);
 });
 
 test('crash points have names and numbers of their own, and each stands once in the core', () => {
