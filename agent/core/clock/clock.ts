@@ -7,7 +7,6 @@ import { CLOCK_ANSWER_LINE, CLOCK_ASK_LINE, CLOCK_STOP, ClockAnswer, ClockAsk } 
 import { isAborted } from '../rpc/handle';
 
 // CLOCK_MONOTONIC of this machine, ns.
-// @ts-ignore: decorator
 @external("host", "monotonicNs")
 declare function monotonicNs(): f64;
 

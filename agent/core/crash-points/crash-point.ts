@@ -4,12 +4,10 @@ import { ThreadScratch } from '../layout/scratch';
 import { lastWords } from '../history/history';
 
 // Ends this process by SIGKILL; never returns.
-// @ts-ignore: decorator
 @external("host", "died")
 declare function died(point: i32): void;
 
 // Ends this process as well, after saying which invariant of ours does not hold.
-// @ts-ignore: decorator
 @external("host", "broken")
 declare function broken(invariant: i32): void;
 

@@ -1,4 +1,3 @@
-// @ts-ignore: decorator
 @external("simulator", "mutant")
 declare function mutantNumber(): i32;
 

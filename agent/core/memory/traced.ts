@@ -2,12 +2,10 @@
 // and its value in two 32-bit halves. The simulator owns the bytes and may suspend, reorder or end the client at any of them.
 // The compiler transform fills in `site` at every call.
 
-// @ts-ignore: decorator
 @external("simulator", "access")
 declare function access(what: i32, address: usize, site: i32, low: u32, high: u32, expectedLow: u32, expectedHigh: u32): u32;
 
 // The upper half of the last access's result.
-// @ts-ignore: decorator
 @external("simulator", "upperHalf")
 declare function upperHalf(): u32;
 
