@@ -83,6 +83,20 @@ describe('a pod of QEMU machines', () => {
     expect((await bench.run(['status', '--name', pod])).exitCode).toBe(0);
   });
 
+  test('stands beside another one of the same topology, on a network of its own, and outlives it', async () => {
+    const other = bench.newPod();
+    const beside = await bench.mustRun(['up', 'two', '--name', other, '--json']);
+    const addresses = [up, beside].flatMap(({ stdout }) =>
+      (JSON.parse(stdout) as PodStatus).machines.map(({ podAddress }) => podAddress),
+    );
+    expect(new Set(addresses).size).toBe(4);
+
+    await bench.mustRun(['down', '--name', other]);
+
+    expect(bench.leftovers(other)).toEqual([]);
+    expect((await bench.run(['status', '--name', pod])).exitCode).toBe(0);
+  });
+
   test('is proved coherent again while it runs, and after a reset', async () => {
     const doctor = await bench.mustRun(['doctor', '--pod', '--name', pod, '--json']);
     const reset = await bench.mustRun(['reset', '--name', pod, '--json']);
