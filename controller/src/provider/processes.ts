@@ -1,12 +1,12 @@
 /**
- * Processes of this host that belong to a pod. Each carries the pod's folder in its environment, and its children inherit it: a
- * mark that needs no file to be written in time, survives a killed controller, and cannot name a stranger by a reused pid.
+ * Processes of this host that belong to a pod. Each carries the pod's name in its environment, and its children inherit it: a label
+ * that needs no file to be written in time, survives a killed controller, and cannot name a stranger by a reused pid.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { environmentError } from '../errors/cxlpod-error.ts';
 
-const podMark = 'CXLPOD_POD_FOLDER';
+const podMark = 'CXLPOD_POD';
 const machineMark = 'CXLPOD_MACHINE';
 
 const goneLimitMs = 10_000;
@@ -18,28 +18,28 @@ export interface PodProcess {
 }
 
 /** The environment of whatever is started on behalf of a machine. */
-export function markedEnvironment(podFolder: string, machine: string): NodeJS.ProcessEnv {
-  return { ...process.env, [podMark]: podFolder, [machineMark]: machine };
+export function markedEnvironment(pod: string, machine: string): NodeJS.ProcessEnv {
+  return { ...process.env, [podMark]: pod, [machineMark]: machine };
 }
 
 /** Never this process, which may itself have been started on a machine, e.g. in its shell. */
-export function findProcesses(podFolder: string, machine?: string): PodProcess[] {
+export function findProcesses(pod: string, machine?: string): PodProcess[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .flatMap((name) => {
       const marks = marksOf(Number(name));
-      if (marks === null || marks.podFolder !== podFolder) return [];
+      if (marks === null || marks.pod !== pod) return [];
       return machine === undefined || marks.machine === machine ? [{ pid: Number(name), machine: marks.machine }] : [];
     });
 }
 
 /** SIGKILLs them and resolves when their end has been seen. Resolves to how many there were. */
-export async function killProcesses(podFolder: string, machine?: string): Promise<number> {
+export async function killProcesses(pod: string, machine?: string): Promise<number> {
   const killed = new Set<number>();
   const endMs = performance.now() + goneLimitMs;
   for (;;) {
     // Looked for again each time: a process may have started another before it died.
-    const left = findProcesses(podFolder, machine);
+    const left = findProcesses(pod, machine);
     if (left.length === 0) return killed.size;
     for (const { pid } of left) {
       killed.add(pid);
@@ -63,7 +63,7 @@ export function sendSignal(pid: number, signal: NodeJS.Signals): void {
 }
 
 /** Null for a process that is gone, ended but not yet reaped (its environment is empty then), or another user's. */
-function marksOf(pid: number): { podFolder: string; machine: string } | null {
+function marksOf(pid: number): { pod: string; machine: string } | null {
   let text: string;
   try {
     text = readFileSync(`/proc/${pid}/environ`, 'utf8');
@@ -73,7 +73,7 @@ function marksOf(pid: number): { podFolder: string; machine: string } | null {
   const variables = text.split('\0');
   const read = (name: string): string | undefined =>
     variables.find((each) => each.startsWith(`${name}=`))?.slice(name.length + 1);
-  const podFolder = read(podMark);
+  const pod = read(podMark);
   const machine = read(machineMark);
-  return podFolder === undefined || machine === undefined ? null : { podFolder, machine };
+  return pod === undefined || machine === undefined ? null : { pod, machine };
 }

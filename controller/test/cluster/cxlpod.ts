@@ -93,17 +93,17 @@ export class Bench {
     ];
   }
 
-  /** Looked for in a way of its own: by the pod's folder in command line or environment; with `command` in the command line. */
+  /** Looked for in ways of its own: by the pod's name or folder in command line or environment; with `command` in the former. */
   processes(pod: string, command = ''): number[] {
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-      .filter((name) => ['cmdline', 'environ'].some((file) => has(`/proc/${name}/${file}`, this.podFolder(pod))))
+      .filter((name) => ['cmdline', 'environ'].some((file) => has(`/proc/${name}/${file}`, pod)))
       .filter((name) => has(`/proc/${name}/cmdline`, command))
       .map(Number);
   }
 
   async clear(): Promise<void> {
-    for (const pod of this.#pods) await this.run(['down', '--name', pod]);
+    for (const pod of this.#pods) await this.mustRun(['down', '--name', pod]);
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

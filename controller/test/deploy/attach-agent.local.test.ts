@@ -21,7 +21,7 @@ let connection: AgentConnection | null;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'attach-'));
   const paths = { podFolder: folder, poolFile: join(folder, 'pool.raw'), historyFile: join(folder, 'history.raw') };
-  const [plan] = machinePlans('test', loadTopology('local'), paths);
+  const [plan] = machinePlans(`attach-test-${process.pid}`, loadTopology('local'), paths);
   await mkdir(plan!.logFolder, { recursive: true });
   machine = new LocalMachine(plan!, plan!.logFolder);
   await uploadAgent(machine);

@@ -17,16 +17,16 @@ async function start(environment: NodeJS.ProcessEnv, script = 'exec sleep 1000')
   return child.pid!;
 }
 
-const folder = (name: string): string => `/nowhere/processes-test-${process.pid}/${name}`;
+const pod = (name: string): string => `processes-test-${process.pid}-${name}`;
 
 describe('the processes of a pod', () => {
   test('are those that carry its mark, children included, and no others', async () => {
-    const one = await start(markedEnvironment(folder('a'), 'vm1'));
-    const two = await start(markedEnvironment(folder('a'), 'vm2'), 'sleep 1000 & wait');
-    await start(markedEnvironment(folder('ab'), 'vm1'));
+    const one = await start(markedEnvironment(pod('a'), 'vm1'));
+    const two = await start(markedEnvironment(pod('a'), 'vm2'), 'sleep 1000 & wait');
+    await start(markedEnvironment(pod('ab'), 'vm1'));
     await start({ ...process.env });
 
-    const found = findProcesses(folder('a'));
+    const found = findProcesses(pod('a'));
 
     expect(found.map(({ pid }) => pid)).toEqual(expect.arrayContaining([one, two]));
     expect(found.filter(({ machine }) => machine === 'vm1')).toEqual([{ pid: one, machine: 'vm1' }]);
@@ -34,26 +34,26 @@ describe('the processes of a pod', () => {
   });
 
   test('are gone when killing them has returned, and strangers are not touched', async () => {
-    await start(markedEnvironment(folder('b'), 'vm1'), 'sleep 1000 & sleep 1000 & wait');
-    const stranger = await start(markedEnvironment(folder('c'), 'vm1'));
+    await start(markedEnvironment(pod('b'), 'vm1'), 'sleep 1000 & sleep 1000 & wait');
+    const stranger = await start(markedEnvironment(pod('c'), 'vm1'));
 
-    const killed = await killProcesses(folder('b'));
+    const killed = await killProcesses(pod('b'));
 
     expect(killed).toBeGreaterThanOrEqual(1);
-    expect(findProcesses(folder('b'))).toEqual([]);
-    expect(findProcesses(folder('c'))).toEqual([{ pid: stranger, machine: 'vm1' }]);
+    expect(findProcesses(pod('b'))).toEqual([]);
+    expect(findProcesses(pod('c'))).toEqual([{ pid: stranger, machine: 'vm1' }]);
   });
 
   test('of one machine can be ended alone', async () => {
-    await start(markedEnvironment(folder('d'), 'vm1'));
-    const survivor = await start(markedEnvironment(folder('d'), 'vm2'));
+    await start(markedEnvironment(pod('d'), 'vm1'));
+    const survivor = await start(markedEnvironment(pod('d'), 'vm2'));
 
-    await killProcesses(folder('d'), 'vm1');
+    await killProcesses(pod('d'), 'vm1');
 
-    expect(findProcesses(folder('d'))).toEqual([{ pid: survivor, machine: 'vm2' }]);
+    expect(findProcesses(pod('d'))).toEqual([{ pid: survivor, machine: 'vm2' }]);
   });
 
   test('that are not there need no killing', async () => {
-    expect(await killProcesses(folder('e'))).toBe(0);
+    expect(await killProcesses(pod('e'))).toBe(0);
   });
 });

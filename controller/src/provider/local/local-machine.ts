@@ -21,7 +21,7 @@ export class LocalMachine implements Machine {
   readonly historyPath: string;
   readonly podAddress = '127.0.0.1';
   readonly bootRestarts = 0;
-  readonly #podFolder: string;
+  readonly #pod: string;
   readonly #folder: string;
   readonly #logFile: string;
 
@@ -31,7 +31,7 @@ export class LocalMachine implements Machine {
     this.agentFolder = join(folder, 'agent');
     this.poolPath = plan.paths.poolFile;
     this.historyPath = plan.paths.historyFile;
-    this.#podFolder = plan.paths.podFolder;
+    this.#pod = plan.pod;
     this.#folder = folder;
     this.#logFile = join(plan.logFolder, 'agent.log');
   }
@@ -93,7 +93,7 @@ export class LocalMachine implements Machine {
   }
 
   async powerOff(): Promise<void> {
-    await killProcesses(this.#podFolder, this.name);
+    await killProcesses(this.#pod, this.name);
   }
 
   async isAlive(): Promise<boolean> {
@@ -134,11 +134,11 @@ export class LocalMachine implements Machine {
   }
 
   #environment(): NodeJS.ProcessEnv {
-    return markedEnvironment(this.#podFolder, this.name);
+    return markedEnvironment(this.#pod, this.name);
   }
 
   #processes() {
-    return findProcesses(this.#podFolder, this.name);
+    return findProcesses(this.#pod, this.name);
   }
 
   async #logTail(): Promise<string> {

@@ -1,7 +1,7 @@
 /** Machines that are groups of processes on this host: the same agent and protocol, real SIGKILL, no emulation. */
 import { mkdir } from 'node:fs/promises';
 import { cpus } from 'node:os';
-import { machineFolder, podPaths, requireShortPaths } from '../../cluster/pod-paths.ts';
+import { machineFolder, requireShortPaths } from '../../cluster/pod-paths.ts';
 import type { Topology } from '../../config/topology.ts';
 import { controllerVersion } from '../../config/version.ts';
 import { killProcesses } from '../processes.ts';
@@ -48,7 +48,7 @@ export const localProvider: Provider = {
   },
 
   async removeAll(pod: string): Promise<readonly string[]> {
-    const killed = await killProcesses(podPaths(pod).podFolder);
+    const killed = await killProcesses(pod);
     return killed === 0 ? [] : [`${killed} process${killed === 1 ? '' : 'es'}`];
   },
 };
