@@ -84,6 +84,10 @@ static bool write_text(const char *file, const char *text) {
   return count >= 0 || because("cannot write %s to %s: %s", text, file, strerror(error));
 }
 
+// A worker reserves an address range as large as the pool before it maps the pool over it, and the pool may be larger than this
+// guest's memory: the kernel must not take the reservation for a promise.
+static bool reservations(void) { return write_text("/proc/sys/vm/overcommit_memory", "1"); }
+
 static bool copy_file(const char *from, const char *to, mode_t mode) {
   char bytes[textBytes];
   int in = open(from, O_RDONLY | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
@@ -374,7 +378,7 @@ int main(void) {
   char *name = parameter("name");
   if (name) sethostname(name, strlen(name));
 
-  need(run("root", root_file_system) && run("networks", networks));
+  need(run("reservations", reservations) && run("root", root_file_system) && run("networks", networks));
   need(run("enter-root", enter_root) && run("keys", keys) && run("start-sshd", start_sshd));
 
   bool ready = run("device", device) && run("region", create_region) && run("device-dax", device_dax) && run("history", history);

@@ -59,6 +59,7 @@ test('the rule above sees a forbidden arrow of each kind', () => {
 test.each([
   ['dockerode', 'controller/src/engine'],
   ['ssh2', 'controller/src/ssh'],
+  ['execa', 'controller/src/programs'],
   ['commander', 'controller/src/cli'],
   ['listr2', 'controller/src/steps'],
 ])('%s is imported by %s alone', (library, folder) => {

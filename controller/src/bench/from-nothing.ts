@@ -1,14 +1,15 @@
 /** What a newcomer waits for. Both take minutes, so they are measured only when they are named. */
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { projectRoot } from '../config/project-root.ts';
 import { connectEngine } from '../engine/docker.ts';
 import { environmentError } from '../errors/cxlpod-error.ts';
+import { runHostProgram } from '../programs/run-host-program.ts';
 import { type BenchContext, type BenchItem, figure } from './bench-item.ts';
 
 const imagesBarS = 360;
 const demoBarS = 90;
 const shownLines = 20;
+const limitMs = 30 * 60_000;
 
 export const images: BenchItem = {
   names: ['images'],
@@ -36,22 +37,15 @@ function command(name: string, seconds: number, bar: number, engine: string) {
 }
 
 /** Seconds; throws with the last lines of what it said when it fails. */
-function timed(program: string, args: readonly string[], { signal, say }: BenchContext): Promise<number> {
+async function timed(program: string, args: readonly string[], { signal, say }: BenchContext): Promise<number> {
   say(`bench: ${program} ${args.join(' ')}`);
-  return new Promise((resolve, reject) => {
-    const startMs = performance.now();
-    const child = spawn(program, [...args], { cwd: projectRoot(), signal, stdio: ['ignore', 'pipe', 'pipe'] });
-    let said = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (bytes: Buffer) => {
-        said = `${said}${bytes.toString()}`.slice(-64 * 1024);
-      });
-    }
-    child.once('error', (error) => reject(environmentError('BENCH_FAILED', `${program} cannot be run`, { cause: error })));
-    child.once('close', (exitCode) => {
-      if (exitCode === 0) return resolve((performance.now() - startMs) / 1000);
-      const last = said.trimEnd().split('\n').slice(-shownLines).join('\n');
-      reject(environmentError('BENCH_FAILED', `${program} ended with exit code ${exitCode}`, { cause: new Error(last) }));
-    });
+  const startMs = performance.now();
+  const { exitCode, stdout, stderr } = await runHostProgram([program, ...args], {
+    cwd: projectRoot(),
+    signal,
+    timeoutMs: limitMs,
   });
+  if (exitCode === 0) return (performance.now() - startMs) / 1000;
+  const last = `${stdout}${stderr}`.trimEnd().split('\n').slice(-shownLines).join('\n');
+  throw environmentError('BENCH_FAILED', `${program} ended with exit code ${exitCode}`, { cause: new Error(last) });
 }

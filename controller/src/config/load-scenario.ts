@@ -1,4 +1,4 @@
-/** Finds a scenario by its name (those of infra/scenarios) or by its path, and reads it. */
+/** Finds a scenario by its name (those of infra/scenarios, with or without their folder) or by its path, and reads it. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { usageError } from '../errors/cxlpod-error.ts';
@@ -30,10 +30,9 @@ export function builtInScenarios(): ReadonlyMap<string, string> {
 
 function findScenario(nameOrPath: string): string {
   const builtIn = builtInScenarios();
-  if (namePattern.test(nameOrPath)) {
-    const path = builtIn.get(nameOrPath);
-    if (path !== undefined) return path;
-  } else if (/\.ya?ml$/.test(nameOrPath) && existsSync(nameOrPath)) {
+  const path = builtIn.get(basename(nameOrPath));
+  if (path !== undefined && (namePattern.test(nameOrPath) || path.endsWith(`/infra/scenarios/${nameOrPath}.yaml`))) return path;
+  if (/\.ya?ml$/.test(nameOrPath) && existsSync(nameOrPath)) {
     return nameOrPath;
   }
   const suggestion = nearest(basename(nameOrPath).replace(/\.ya?ml$/, ''), builtIn.keys());

@@ -33,7 +33,7 @@ export const topologySchema = z
     history: z.strictObject({ size: size.default(16 * mebibyte) }).prefault({}),
     machine: z
       .strictObject({
-        memory: size.default(320 * mebibyte),
+        memory: size.default(256 * mebibyte),
         cpus: z.number().int().min(1).max(64).default(1),
         /** With 1 under TCG, QEMU emits code whose atomics are atomic inside the machine only. */
         maxCpus: z.number().int().min(1).max(64).default(2),

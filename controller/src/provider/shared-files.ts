@@ -1,11 +1,10 @@
 /** Pool and history: sparse files on the host's tmpfs, mapped shared by every machine (design D6). */
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, open, rm, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { promisify } from 'node:util';
 import type { Topology } from '../config/topology.ts';
 import { environmentError } from '../errors/cxlpod-error.ts';
+import { runHostProgram } from '../programs/run-host-program.ts';
 import type { PodPaths } from './provider.ts';
 
 export async function createSharedFiles(topology: Topology, paths: PodPaths): Promise<void> {
@@ -41,7 +40,9 @@ export async function removeSharedFiles(paths: PodPaths): Promise<boolean> {
  */
 export async function zeroSharedFile(path: string, sizeBytes: number): Promise<void> {
   try {
-    await promisify(execFile)('fallocate', ['--punch-hole', '--offset', '0', '--length', String(sizeBytes), path]);
+    const argv = ['fallocate', '--punch-hole', '--offset', '0', '--length', String(sizeBytes), path];
+    const { exitCode, stderr } = await runHostProgram(argv);
+    if (exitCode !== 0) throw new Error(stderr.trim());
   } catch (error) {
     throw environmentError('RESET_FAILED', `could not zero ${path}`, { cause: error, hint: 'cxlpod down, then cxlpod up' });
   }

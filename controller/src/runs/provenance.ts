@@ -1,15 +1,15 @@
 /** Where a run came from: enough to run it again. */
-import { execFileSync } from 'node:child_process';
 import { release, totalmem } from 'node:os';
 import { projectRoot } from '../config/project-root.ts';
+import { runHostProgram } from '../programs/run-host-program.ts';
 import type { Environment } from '../provider/provider.ts';
 import type { OverSubscription, Provenance } from './run-record.ts';
 
 const gitTimeoutMs = 5_000;
 
-export function provenanceOf(pod: string, scenarioFile: string): Provenance {
-  const gitRevision = git('rev-parse', 'HEAD');
-  const changes = gitRevision === null ? null : git('status', '--porcelain', '--untracked-files=no');
+export async function provenanceOf(pod: string, scenarioFile: string): Promise<Provenance> {
+  const gitRevision = await git('rev-parse', 'HEAD');
+  const changes = gitRevision === null ? null : await git('status', '--porcelain', '--untracked-files=no');
   return {
     gitRevision,
     gitDirty: changes === null ? null : changes !== '',
@@ -27,14 +27,10 @@ export function overSubscriptionOf(environment: Environment, machines: number, l
 }
 
 /** Null outside a checkout, or without git: a run does not need it. */
-function git(...args: readonly string[]): string | null {
+async function git(...args: readonly string[]): Promise<string | null> {
   try {
-    return execFileSync('git', [...args], {
-      cwd: projectRoot(),
-      encoding: 'utf8',
-      timeout: gitTimeoutMs,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    }).trim();
+    const { exitCode, stdout } = await runHostProgram(['git', ...args], { cwd: projectRoot(), timeoutMs: gitTimeoutMs });
+    return exitCode === 0 ? stdout.trim() : null;
   } catch {
     return null;
   }

@@ -149,7 +149,7 @@ class Run {
       topology: { name: topology.name, machines: topology.machines, poolBytes: topology.pool.sizeBytes },
       environment,
       overSubscription: overSubscriptionOf(environment, topology.machines.length, this.#loadBefore),
-      provenance: provenanceOf(pod.name, loaded.fileName),
+      provenance: await provenanceOf(pod.name, loaded.fileName),
       startedAt: this.#startedAt.toISOString(),
       tookMs: performance.now() - this.#startMs,
       seed: loaded.scenario.seed,

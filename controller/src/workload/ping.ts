@@ -82,7 +82,6 @@ class Pair {
   readonly #caller: Hand;
   readonly #wanted: PingParameters;
   readonly #context: WorkloadContext;
-  #services = 0;
 
   constructor(server: Hand, caller: Hand, wanted: PingParameters, context: WorkloadContext) {
     this.#server = server;
@@ -137,7 +136,7 @@ class Pair {
 
   /** The server must refuse each forged request, and serve on. */
   async forge(): Promise<{ sent: number; refused: number }> {
-    const service = this.#service('forge');
+    const service = 'forge';
     const [served, forged] = await both(
       this.#server.task(
         'rpc-serve',
@@ -155,7 +154,7 @@ class Pair {
     batches = this.#wanted.batches,
   ): Promise<{ latency: LatencyCounts; spans: readonly Span[] }> {
     const { payloadBytes, callsPerBatch } = this.#wanted;
-    const service = this.#service(`ping-${language}`);
+    const service = `ping-${language}`;
     const options = { deadlineMs: taskDeadlineMs };
     const [served, called] = await both(
       this.#server.task('rpc-serve', { service, handler: language }, { ...options, label: `serve in ${language}` }),
@@ -195,11 +194,6 @@ class Pair {
     const { pod, timeline } = this.#context;
     const machines = { server: this.#server.post.machine, caller: this.#caller.post.machine };
     return { latency: await runFloor(pod, machines, this.#wanted, timeline), spans: [] };
-  }
-
-  /** A name of its own for every connection, so that no caller meets the server of an earlier round. */
-  #service(prefix: string): string {
-    return `${prefix}-${++this.#services}`;
   }
 
   #draw(spans: readonly Span[], label: string): void {

@@ -22,7 +22,7 @@ describe('the command line of a machine', () => {
 
   test('lets TCG emit real atomics', () => {
     expect(valuesOf(argv, '-smp')).toEqual(['1,maxcpus=2']);
-    expect(valuesOf(argv, '-accel')).toEqual(['tcg,thread=multi,tb-size=128']);
+    expect(valuesOf(argv, '-accel')).toEqual(['tcg,thread=multi,tb-size=112']);
     expect(argv.join(' ')).not.toContain('icount');
   });
 

@@ -80,6 +80,8 @@ describe('a scenario', () => {
   test('of cxlpod itself can be named, and is sound', () => {
     expect([...builtInScenarios().keys()]).toEqual(expect.arrayContaining(['ping', 'server-dies-after-execute']));
     for (const name of builtInScenarios().keys()) expect(loadScenario(name).scenario.name).toBe(name);
+    expect(loadScenario('latency/ping').scenario.name).toBe('ping');
+    expect(refusal(() => loadScenario('crash/ping'))).toContain('did you mean ping?');
   });
 
   test('that does not exist is told the nearest one', () => {

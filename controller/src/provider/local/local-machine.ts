@@ -6,10 +6,10 @@ import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { type CxlpodError, environmentError, usageError } from '../../errors/cxlpod-error.ts';
+import { runHostProgram } from '../../programs/run-host-program.ts';
 import { findProcesses, killProcesses, markedEnvironment, sendSignal } from '../processes.ts';
 import type { Machine, MachineLog, MachinePlan } from '../provider.ts';
 import { readFileFrom } from '../read-file-from.ts';
-import { runProgram } from './run-program.ts';
 
 const logTailLines = 20;
 
@@ -49,7 +49,7 @@ export class LocalMachine implements Machine {
   }
 
   exec(argv: readonly string[], options: { readonly timeoutMs?: number; readonly stdin?: string } = {}) {
-    return runProgram(argv, { ...options, environment: this.#environment(), folder: this.#folder });
+    return runHostProgram(argv, { ...options, environment: this.#environment(), cwd: this.#folder });
   }
 
   async startAgent(): Promise<void> {

@@ -77,7 +77,7 @@ const bootParameters = [
 function acceleration(accelerator: 'kvm' | 'tcg'): string[] {
   return accelerator === 'kvm'
     ? ['-accel', 'kvm', '-cpu', 'host,hypervisor=off']
-    : ['-accel', 'tcg,thread=multi,tb-size=128', '-cpu', 'max,hypervisor=off'];
+    : ['-accel', 'tcg,thread=multi,tb-size=112', '-cpu', 'max,hypervisor=off'];
 }
 
 /** The same file, size and serial in every machine is what makes it one device. */

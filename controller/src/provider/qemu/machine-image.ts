@@ -1,11 +1,10 @@
 /** The image that machines are made from: which one, and what is in it. */
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { projectRoot } from '../../config/project-root.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { environmentError } from '../../errors/cxlpod-error.ts';
+import { runHostProgram } from '../../programs/run-host-program.ts';
 import { remembered } from './host-cache.ts';
 import { runToEnd } from './run-to-end.ts';
 
@@ -53,10 +52,14 @@ export function atLeast(version: string, minimum: string): boolean {
 /** `:latest` is the plain image; one with more packages in its guest has a tag of its own, which images/build knows. */
 async function referenceOf(versions: Readonly<Record<string, string>>, guestPackages: readonly string[]): Promise<string> {
   if (guestPackages.length === 0) return `${versions.MACHINE_IMAGE}:latest`;
-  const { stdout } = await promisify(execFile)(join(projectRoot(), 'images', 'build'), ['--tag', 'machine'], {
-    env: { ...process.env, CXLPOD_GUEST_PACKAGES: guestPackages.join(' ') },
+  const argv = [join(projectRoot(), 'images', 'build'), '--tag', 'machine'];
+  const { exitCode, stdout, stderr } = await runHostProgram(argv, {
+    environment: { CXLPOD_GUEST_PACKAGES: guestPackages.join(' ') },
   });
-  return stdout.trim();
+  if (exitCode === 0) return stdout.trim();
+  throw environmentError('IMAGE_UNNAMED', 'the image with the topology’s guestPackages has no name', {
+    cause: new Error(stderr.trim()),
+  });
 }
 
 async function lookInside(engine: Engine, image: string): Promise<{ qemuVersion: string; kernelRelease: string }> {
