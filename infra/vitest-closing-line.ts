@@ -1,4 +1,5 @@
 /** Ends a test run with the one line that CI systems of any language read: `N passed, N failed`. */
+import { writeSync } from 'node:fs';
 import type { Reporter, TestModule } from 'vitest/node';
 
 export default class ClosingLine implements Reporter {
@@ -17,6 +18,6 @@ export default class ClosingLine implements Reporter {
     }
     const closing = `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`;
     // After the default reporter's summary, which is printed in the same turn.
-    process.once('beforeExit', () => process.stdout.write(closing));
+    process.once('exit', () => writeSync(process.stdout.fd, closing));
   }
 }

@@ -36,7 +36,10 @@ export default defineConfig({
       group('unit', 0, ['{agent,controller,infra}/**/*.test.ts'], { timeoutMs: minuteMs }),
       group('crash', 1, ['agent/test/**/*.crash.test.ts'], { timeoutMs: 2 * minuteMs }),
       group('interleave', 2, ['agent/test/**/*.interleave.test.ts'], { timeoutMs: 2 * minuteMs }),
-      group('local', 3, ['{agent,controller}/test/**/*.local.test.ts'], { oneAtATime: true, timeoutMs: 2 * minuteMs }),
+      group('local', 3, ['{agent,controller}/test/**/*.local.test.ts', 'infra/**/*.local.test.ts'], {
+        oneAtATime: true,
+        timeoutMs: 2 * minuteMs,
+      }),
       group('cluster', 4, ['controller/test/**/*.cluster.test.ts'], { oneAtATime: true, timeoutMs: 6 * minuteMs }),
       ...(deep
         ? [group('browser', 5, ['controller/test/**/*.browser.test.ts'], { oneAtATime: true, timeoutMs: 2 * minuteMs })]

@@ -283,7 +283,12 @@ static bool leads_to_memory(const char *name) {
   return !strcmp(strrchr(target, '/') + 1, memory);
 }
 static bool makes_ram_regions(const char *name) { return !access(path(CXL "%s/create_ram_region", name), F_OK); }
-static bool memory_is_there(void) { return (memory = find(CXL, "mem", has_serial)); }
+// Kept: the names that `find` returns are overwritten by its later calls, and the endpoint may take many.
+static bool memory_is_there(void) {
+  static char name[256];
+  const char *found = find(CXL, "mem", has_serial);
+  return found && (memory = strcpy(name, found));
+}
 // An endpoint shows before its decoders do.
 static bool endpoint_is_there(void) {
   endpoint = find(CXL, "endpoint", leads_to_memory);
