@@ -48,6 +48,11 @@ function joinedHere(files: PoolFiles) {
   return core;
 }
 
+/** For participants that start at once: of two that format, one is told that the other is at it. */
+function formatHere(files: PoolFiles): void {
+  formatPool(instantiateCore(mapPool(files), { thread: 0 }), { machineNumber: 1 });
+}
+
 describe('calls between processes', () => {
   test.each(['echo', 'javascript'] as const)('come back as they were sent, from %s', async (role) => {
     using files = poolFiles();
@@ -142,6 +147,7 @@ test('a server that dies at a crash point leaves last words, a call of unknown o
 
 test('the gate is exact, the same for all, and can be run again', async () => {
   using files = poolFiles();
+  formatHere(files);
   for (let run = 0; run < 2; run++) {
     const participants = [1, 2].map((machineNumber) => participate('gate', { files, machineNumber }));
     const [first, second] = (await Promise.all(participants.map(({ result }) => result))) as [GateResult, GateResult];
@@ -160,6 +166,7 @@ test('the gate is exact, the same for all, and can be run again', async () => {
 
 test('clocks of two processes of one machine agree within the error that is stated', async () => {
   using files = poolFiles();
+  formatHere(files);
   const server = participate('answer-clock', { files, machineNumber: 2 });
   const caller = participate('ask-clock', { files, machineNumber: 1 });
   const { offsetNs, errorNs } = (await caller.result) as { offsetNs: number; errorNs: number };
@@ -170,6 +177,7 @@ test('clocks of two processes of one machine agree within the error that is stat
 
 test('a word is bounced as often as asked', async () => {
   using files = poolFiles();
+  formatHere(files);
   const pong = participate('pong', { files, machineNumber: 2 });
   await participate('ping', { files, machineNumber: 1 }).result;
   expect(await pong.result).toBe(1_000);
