@@ -1,7 +1,7 @@
 import { keep32, keep64, load64, publish64, recall32, recall64, store64 } from '../memory/memory';
 import { mutant } from '../memory/mutant';
 import { poolBase } from '../place/place';
-import { BAD_ARGUMENT, BUSY, CLOSED, CORRUPT, OK, OUTCOME_UNKNOWN, PEER_LOST, PENDING } from '../codes/codes';
+import { BAD_ARGUMENT, BUSY, CLOSED, CORRUPT, OK, OUTCOME_UNKNOWN, PEER_LOST, PENDING, REFUSED } from '../codes/codes';
 import { crashPoint } from '../crash-points/crash-point';
 import {
   CALL_AFTER_BEGIN,
@@ -152,6 +152,8 @@ function receive(entry: u64, mark: u64, arena: u64, payloadBytes: u32): u64 {
   const lengthBytes: u32 = lengthAt(header);
   const status: u32 = statusAt(header);
   if (!reachesWithin(offset, lengthBytes, arena, payloadBytes)) return NOT_BELIEVED;
+  // Every other word would be taken for a code of ours: PENDING for ever, BUSY, or a connection that was closed here.
+  if (<i32>status != OK && <i32>status != REFUSED && !mutant(13)) return NOT_BELIEVED;
   crashPoint(CALL_AFTER_RESPONSE);
   return (<u64>status << 32) | <u64>lengthBytes;
 }

@@ -125,6 +125,7 @@ export function rpcReply(handle: u32, lengthBytes: u32, status: u32): i32 {
   const at: usize = handleAt(handle);
   if (recall32(at + offsetof<Handle>("taken")) == 0) return BAD_ARGUMENT;
   if (lengthBytes > recall32(at + offsetof<Handle>("payloadBytes"))) return BAD_ARGUMENT;
+  if (status != <u32>OK && status != <u32>REFUSED) return BAD_ARGUMENT;
   const code: i32 = respond(at, lengthBytes, status);
   if (code == OK) keep64(at + offsetof<Handle>("served"), recall64(at + offsetof<Handle>("served")) + 1);
   return code;

@@ -56,6 +56,7 @@ class PoolConnection implements Connection {
   /** The response that the last call handed out is given back when the next one begins. */
   #holdsResponse = false;
   #over: RpcError | undefined;
+  #closed = false;
 
   constructor(core: Core, service: string, handle: number) {
     this.service = service;
@@ -123,7 +124,8 @@ class PoolConnection implements Connection {
   }
 
   close(): void {
-    if (this.#over?.code === 'BAD_ARGUMENT') return;
+    if (this.#closed) return;
+    this.#closed = true;
     this.#over = new RpcError('BAD_ARGUMENT', `the connection to ${this.service} is closed`);
     this.#core.exports.rpcClose(this.#handle);
   }

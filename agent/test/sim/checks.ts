@@ -2,7 +2,7 @@
  * What must hold in every schedule, as functions that return what does not: run without a mutant by the tests of the core, and with
  * one by the tests of these tests.
  */
-import { codes, constants } from '../../src/layout/index.ts';
+import { codes, constants, layout } from '../../src/layout/index.ts';
 import { forEverySchedule, runRandomly } from './schedules.ts';
 import { call, type Program, type SimulatedClient, World } from './simulator.ts';
 
@@ -316,6 +316,32 @@ export const liesAreRefused: Check = (mutant) => {
   caller.core.rpcPublish(handle, 8);
   server.core.rpcServeLoop(serverHandle, 1, 1);
   if (caller.core.rpcPollResponse(handle, 1) !== codes.OK) problems.push('an honest call after the lies was not served');
+  return problems;
+};
+
+/** A response whose status is no status is a lie: told as unknown, and the server is not asked again. */
+export const onlyTwoStatusesAreBelieved: Check = (mutant) => {
+  const problems: string[] = [];
+  const lies = [codes.PENDING, codes.ABORTED, codes.CLOSED, codes.BUSY, codes.BAD_ARGUMENT, 1_000, 0xffffffff];
+  for (const status of [codes.OK, codes.REFUSED, ...lies]) {
+    const world = formattedWorld(mutant, 1);
+    const server = world.clients[0]!;
+    const serverHandle = listenAs(server, 'echo', 2);
+    const caller = world.client(2);
+    caller.core.join(2, caller.process, 0);
+    const handle = caller.core.rpcConnect(caller.name('echo')) - constants.HANDLE_BASE;
+    caller.core.rpcBeginCall(handle);
+    caller.core.rpcPublish(handle, 8);
+    server.core.rpcServeLoop(serverHandle, 1, 1);
+    const header = world.poolBytes(constants.CONNECTIONS_OFFSET + constants.RESPONSE_ARENA_OFFSET, constants.HEADER_BYTES);
+    new DataView(header.buffer, header.byteOffset).setUint32(layout.MessageHeader.status.offset, status, true);
+    const isLie = lies.includes(status);
+    const code = caller.core.rpcPollResponse(handle, 1);
+    if (code !== (isLie ? codes.OUTCOME_UNKNOWN : status)) problems.push(`status ${status} was told as code ${code}`);
+    if (!isLie) caller.core.rpcFinishCall(handle);
+    const next = caller.core.rpcBeginCall(handle);
+    if (isLie !== (next === codes.CLOSED)) problems.push(`after status ${status} the next call began with ${next}`);
+  }
   return problems;
 };
 

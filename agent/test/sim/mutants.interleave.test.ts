@@ -11,6 +11,7 @@ import {
   onlyOneConnects,
   onlyOneFormats,
   onlyOneGetsTheLastSlot,
+  onlyTwoStatusesAreBelieved,
 } from './checks.ts';
 import { type MutantNumber, mutants } from './mutants.ts';
 
@@ -29,6 +30,7 @@ const killers: Readonly<Record<MutantNumber, Check>> = {
   10: nobodyIsAnsweredWithoutCredit,
   11: everyCallComesBack(150, seed),
   12: everyCallComesBack(150, seed),
+  13: onlyTwoStatusesAreBelieved,
 };
 
 test.each(mutants)('mutant $number, $mistake, is noticed', ({ number }) => {

@@ -15,6 +15,7 @@ export const mutants = [
   { number: 10, mistake: 'the server answers without credit' },
   { number: 11, mistake: 'the server publishes its answer before it is written' },
   { number: 12, mistake: 'a call publishes its ring entry before the payload' },
+  { number: 13, mistake: 'the caller takes any status word for a code of its own' },
 ] as const;
 
 export type MutantNumber = (typeof mutants)[number]['number'];

@@ -11,6 +11,7 @@ import {
   onlyOneConnects,
   onlyOneFormats,
   onlyOneGetsTheLastSlot,
+  onlyTwoStatusesAreBelieved,
 } from './checks.ts';
 import { firstSeed } from './schedules.ts';
 
@@ -56,6 +57,10 @@ describe('in order', () => {
 
   test('a server refuses references and lengths that lie', () => {
     expect(liesAreRefused(none)).toEqual([]);
+  });
+
+  test('a caller believes no status but the two that a server may send', () => {
+    expect(onlyTwoStatusesAreBelieved(none)).toEqual([]);
   });
 
   test('a server answers nobody without credit', () => {
