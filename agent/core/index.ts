@@ -31,9 +31,8 @@ export function introduce(machine: u32, process: u32): void {
 export { formatClaimantMachine, formatClaimantProcess, format, poolState } from './format/format';
 export {
   clientIncarnation,
-  clientMachine,
-  clientProcess,
   clientState,
+  fenceIfOf,
   grantFence,
   isFenced,
   join,

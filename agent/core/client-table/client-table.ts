@@ -130,6 +130,19 @@ export function grantFence(client: u32, incarnation: u32): i32 {
   return OK;
 }
 
+/**
+ * Fences the client in this place if it is of this process, whose end was seen. The incarnation that was fenced, or 0. All of it
+ * from one load: a place that changes hands meanwhile must not have its next occupant fenced.
+ */
+export function fenceIfOf(client: u32, machine: u32, process: u32): u32 {
+  if (client >= CLIENT_COUNT) return 0;
+  const word: u64 = wordOf(client);
+  if (ClientWord.state(word) == CLIENT_FREE) return 0;
+  if (ClientWord.machine(word) != machine || ClientWord.process(word) != process) return 0;
+  const incarnation: u32 = ClientWord.incarnation(word);
+  return grantFence(client, incarnation) == OK ? incarnation : 0;
+}
+
 /** One load. */
 export function isFenced(client: u32, incarnation: u32): bool {
   return load64(entryOf(client) + CLIENT_FENCE_LINE + offsetof<ClientFence>("incarnation")) >= <u64>incarnation; // sees C1
@@ -162,14 +175,6 @@ export function recoverClient(client: u32, incarnation: u32): i32 {
 
 export function clientState(client: u32): u32 {
   return ClientWord.state(wordOf(client));
-}
-
-export function clientMachine(client: u32): u32 {
-  return ClientWord.machine(wordOf(client));
-}
-
-export function clientProcess(client: u32): u32 {
-  return ClientWord.process(wordOf(client));
 }
 
 export function clientIncarnation(client: u32): u32 {

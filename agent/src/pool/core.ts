@@ -53,11 +53,10 @@ export interface CoreExports {
   selfIncarnation(): number;
   leave(): number;
   grantFence(client: number, incarnation: number): number;
+  fenceIfOf(client: number, machine: number, process: number): number;
   isFenced(client: number, incarnation: number): number;
   recoverClient(client: number, incarnation: number): number;
   clientState(client: number): number;
-  clientMachine(client: number): number;
-  clientProcess(client: number): number;
   clientIncarnation(client: number): number;
 
   recordInvoke(operation: number, callLow: number, callHigh: number, valueLow: number, valueHigh: number): number;

@@ -26,11 +26,8 @@ export function fenceProcess(
   const { exports } = core;
   const clients: ClientIdentity[] = [];
   for (let id = 0; id < constants.CLIENT_COUNT; id++) {
-    const isTaken = exports.clientState(id) !== constants.CLIENT_FREE;
-    if (!isTaken || exports.clientMachine(id) !== dead.machineNumber || exports.clientProcess(id) !== dead.pid) continue;
-    const client = { id, incarnation: exports.clientIncarnation(id) >>> 0 };
-    grantFence(core, client);
-    clients.push(client);
+    const incarnation = exports.fenceIfOf(id, dead.machineNumber, dead.pid) >>> 0;
+    if (incarnation !== 0) clients.push({ id, incarnation });
   }
   return clients;
 }

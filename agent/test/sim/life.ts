@@ -95,13 +95,10 @@ export function bury(undertaker: SimulatedClient, dead: readonly SimulatedClient
       core.format(undertaker.machine, undertaker.process, machine, process);
     }
     for (let id = 0; id < constants.CLIENT_COUNT; id++) {
-      const isTheirs = dead.some(
-        ({ machine, process }) => core.clientMachine(id) === machine && core.clientProcess(id) === process,
-      );
-      if (!isTheirs || core.clientState(id) === constants.CLIENT_FREE) continue;
-      const incarnation = core.clientIncarnation(id);
-      core.grantFence(id, incarnation);
-      core.recoverClient(id, incarnation);
+      for (const { machine, process } of dead) {
+        const incarnation = core.fenceIfOf(id, machine, process);
+        if (incarnation !== 0) core.recoverClient(id, incarnation);
+      }
     }
   });
 }
