@@ -49,7 +49,7 @@ import { BouncedWord, ClockAnswer, ClockAsk, CLOCK_ANSWER_LINE, CLOCK_ASK_LINE }
 import { Service } from '../layout/directory';
 import { HistoryTicket } from '../layout/history';
 
-/** FORMAT_*; a pool that is FORMATTED but by somebody else's rules has another magic or version: see agent/src/pool/check.ts. */
+/** FORMAT_*; a pool that is FORMATTED but by somebody else's rules has another magic or version: see agent/src/pool/format.ts. */
 export function poolState(): u32 {
   return FormatWord.state(load64(poolBase + offsetof<Superblock>("state"))); // sees F1
 }

@@ -9,7 +9,7 @@ function nameWord(index: u32): u64 {
   return recall64(threadBase + SCRATCH_NAME_OFFSET + index * 8);
 }
 
-/** Never 0. agent/src/inspect/service-hash.ts computes the same. */
+/** Never 0. agent/src/inspect/packed-words.ts computes the same. */
 export function hashName(nameBytes: u32): u64 {
   let hash: u64 = 0xcbf29ce484222325 ^ <u64>nameBytes;
   for (let index: u32 = 0; index < NAME_LIMIT_BYTES / 8; index++) {

@@ -102,7 +102,7 @@ export function isAborted(): bool {
  * OK while the other side may still be there; ABORTED, PEER_LOST or CLOSED.
  *
  * The connection's word is read before the fence: recovery grants first and closes second, so a side that was closed in a dead
- * client's name is always told as lost.
+ * client's name is always told as lost. To callers always; to a server once it has met its caller, before that it is CLOSED.
  */
 export function peerState(at: usize): i32 {
   if (isAborted()) return ABORTED;
