@@ -23,7 +23,7 @@ export class Conversation {
   readonly #perform: (request: Request) => Promise<unknown>;
   readonly #log: Log;
   readonly #events = new EventBacklog();
-  /** The one that attached last comes last. */
+  /** The one that attached or went away last comes last. */
   readonly #sessions = new Map<string, Session>();
 
   constructor(hello: AgentHello, perform: (request: Request) => Promise<unknown>, log: Log) {
@@ -41,10 +41,12 @@ export class Conversation {
   async attach(stream: Duplex): Promise<void> {
     const channel = lineChannel(stream);
     let session: Session | null = null;
+    let name = '';
     try {
       const hello = await greetController(channel, this.#hello);
       this.#log('info', `controller ${hello.session} attached, seen events up to ${hello.lastEvent}`);
       const own = this.#sessionOf(hello.session, channel);
+      name = hello.session;
       session = own;
       for (const line of this.#events.after(hello.lastEvent)) channel.send(line);
       channel.onMessage((message) => this.#receive(message, own, channel));
@@ -55,7 +57,11 @@ export class Conversation {
       this.#log('warn', `channel refused: ${code} ${message}${cause === undefined ? '' : ` (${cause})`}`);
     } finally {
       channel.close();
-      if (session?.channel === channel) session.channel = null;
+      if (session?.channel === channel) {
+        session.channel = null;
+        this.#sessions.delete(name);
+        this.#sessions.set(name, session);
+      }
     }
   }
 
@@ -77,10 +83,11 @@ export class Conversation {
     return session;
   }
 
-  /** Whoever is away longest; among those who are all there, the one who came first. */
+  /** Whoever is away longest and waits for nothing, or is away longest; among those who are all there, the one who came first. */
   #forgetOne(): void {
     const entries = [...this.#sessions];
-    const [name, session] = entries.find(([, each]) => each.channel === null) ?? entries[0]!;
+    const away = entries.filter(([, each]) => each.channel === null);
+    const [name, session] = away.find(([, each]) => each.isIdle) ?? away[0] ?? entries[0]!;
     displace(session, `more than ${sessionLimit} controllers are attached`);
     this.#sessions.delete(name);
   }
@@ -125,6 +132,11 @@ class Session {
   readonly #running = new Set<number>();
   readonly #answers = new Map<number, AnswerLine>();
   #highestId = -1;
+
+  /** Nothing that it asked for is still being done. */
+  get isIdle(): boolean {
+    return this.#running.size === 0;
+  }
 
   earlier(id: number): 'unknown' | 'running' | AnswerLine {
     const answer = this.#answers.get(id);

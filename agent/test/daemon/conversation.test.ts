@@ -176,6 +176,45 @@ describe('controllers', () => {
     expect(await next(oldest)).toMatchObject({ refused: { code: 'DISPLACED' } });
   });
 
+  test('that went away last are remembered longest, whoever came first', async () => {
+    const { subject, performed } = conversation();
+    const first = await attach(subject, 'first');
+    first.send(status(1));
+    await expect.poll(() => performed.length).toBe(1);
+    performed[0]!.end('kept');
+    await next(first);
+    const others = [];
+    for (let number = 1; number <= 15; number++) others.push(await attach(subject, `s${number}`));
+    for (const channel of [others[0]!, first]) {
+      channel.close();
+      await channel.closed;
+    }
+    await attach(subject, 'one too many');
+
+    const again = await attach(subject, 'first');
+    again.send(status(1));
+    expect(await next(again)).toEqual({ id: 1, result: 'kept' });
+  });
+
+  test('that wait for an answer are remembered before those that wait for none', async () => {
+    const { subject, performed } = conversation();
+    const busy = await attach(subject, 'busy');
+    busy.send(status(1));
+    await expect.poll(() => performed.length).toBe(1);
+    const idle = await attach(subject, 'idle');
+    for (const channel of [busy, idle]) {
+      channel.close();
+      await channel.closed;
+    }
+    for (let number = 1; number <= 15; number++) await attach(subject, `s${number}`);
+
+    const again = await attach(subject, 'busy');
+    again.send(status(1));
+    performed[0]!.end('once');
+    expect(await next(again)).toEqual({ id: 1, result: 'once' });
+    expect(performed.length).toBe(1);
+  });
+
   test('must speak our language to be let in', async () => {
     const { subject } = conversation();
     const first = await attach(subject, 's1');
