@@ -125,7 +125,8 @@ export class Agent {
       case 'status':
         return this.#status();
       case 'shutdown':
-        // Answered first: the end follows when the answer is out.
+        // The answer says that no worker is left; the channel ends when the answer is out.
+        await this.#workers.close();
         setImmediate(() => void this.shutdown());
         return {};
     }

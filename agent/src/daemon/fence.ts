@@ -25,16 +25,22 @@ export interface FenceMaker {
   close(): void;
 }
 
-const pollMs = 5;
-
-/** Waits until the fence is empty; false when it is not within the limit. */
-export async function seenEmpty(fence: Fence, timeoutMs: number): Promise<boolean> {
+/** Waits until the fence is empty; false when it is not within the limit. Never rejects: what cannot be looked at is not seen. */
+export async function seenEmpty(fence: Fence, timeoutMs: number, pollMs = 5): Promise<boolean> {
   const deadline = performance.now() + timeoutMs;
-  while (!fence.isEmpty()) {
+  while (!looksEmpty(fence)) {
     if (performance.now() > deadline) return false;
     await after(pollMs);
   }
   return true;
+}
+
+function looksEmpty(fence: Fence): boolean {
+  try {
+    return fence.isEmpty();
+  } catch {
+    return false;
+  }
 }
 
 export function fenceMaker(cgroupFolder: string | null): FenceMaker {
@@ -53,7 +59,8 @@ export function fenceMaker(cgroupFolder: string | null): FenceMaker {
   return {
     kind: 'cgroup',
     reason: null,
-    make: (name) => new CgroupFence(join(cgroupFolder, name)),
+    // An agent that was killed left its folders, perhaps with somebody still dying inside: its successor's have other names.
+    make: (name) => new CgroupFence(join(cgroupFolder, `${process.pid}-${name}`)),
     close: () => {
       if (made) removeFolder(cgroupFolder);
     },
@@ -69,6 +76,8 @@ class CgroupFence implements Fence {
 
   constructor(folder: string) {
     this.folder = folder;
+    // Of an earlier process with our number. Only an empty one can be removed.
+    removeFolder(folder);
     mkdirSync(folder);
   }
 
@@ -77,10 +86,12 @@ class CgroupFence implements Fence {
   }
 
   kill(): void {
-    writeFileSync(join(this.folder, 'cgroup.kill'), '1');
+    if (existsSync(this.folder)) writeFileSync(join(this.folder, 'cgroup.kill'), '1');
   }
 
+  /** A folder that is gone was empty: no other can be removed. */
   isEmpty(): boolean {
+    if (!existsSync(this.folder)) return true;
     return /^populated 0$/m.test(readFileSync(join(this.folder, 'cgroup.events'), 'utf8'));
   }
 

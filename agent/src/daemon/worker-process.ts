@@ -7,7 +7,9 @@ import type { Joined, JoinParameters, Order, Report, RunParameters } from '../wo
 import { type Fence, seenEmpty } from './fence.ts';
 
 /** From the order to end until the kernel has shown that nothing of the worker is left. */
-const endLimitMs = 10_000;
+const defaultEndLimitMs = 10_000;
+/** Between two looks at what is not gone after that. */
+const lateLookMs = 200;
 
 export interface ProcessEnd {
   readonly exitCode: number | null;
@@ -25,23 +27,28 @@ export class WorkerProcess {
   readonly ready: Promise<void>;
   /** Resolves once, whatever ends it. Never rejects. */
   readonly ended: Promise<ProcessEnd>;
+  /** Resolves when the fence was seen empty, however long after `ended` that is. Never rejects. */
+  readonly gone: Promise<void>;
   onProgress: (task: string, progress: unknown) => void = () => {};
   readonly #child: ChildProcess;
   readonly #channel: LineChannel;
   readonly #fence: Fence;
+  readonly #endLimitMs: number;
   readonly #waiting = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>();
   #nextId = 1;
   #becomeReady: () => void = () => {};
+  #settleGone: () => void = () => {};
 
   /** Starts the process inside the fence; it maps nothing before it is told to join. */
-  static start(folder: string, fence: Fence, logDescriptor: number): WorkerProcess {
-    const child = spawn(process.execPath, [join(folder, 'worker.mjs')], {
+  static start(folder: string, fence: Fence, logDescriptor: number, endLimitMs = defaultEndLimitMs): WorkerProcess {
+    const child = spawn(process.execPath, [join(folder, 'worker.mjs'), String(process.pid)], {
       cwd: folder,
       detached: true,
       stdio: ['ignore', logDescriptor, logDescriptor, 'pipe'],
     });
     if (child.pid === undefined) {
       child.once('error', () => {});
+      fence.remove();
       throw new AgentError('WORKER_START_FAILED', 'a worker process cannot be started', {
         cause: `spawn of ${process.execPath}`,
       });
@@ -50,17 +57,22 @@ export class WorkerProcess {
       fence.admit(child.pid);
     } catch (error) {
       child.kill('SIGKILL');
+      fence.remove();
       throw new AgentError('WORKER_START_FAILED', 'a worker cannot be put into its fence', { cause: error });
     }
-    return new WorkerProcess(child, child.pid, fence);
+    return new WorkerProcess(child, child.pid, fence, endLimitMs);
   }
 
-  private constructor(child: ChildProcess, pid: number, fence: Fence) {
+  private constructor(child: ChildProcess, pid: number, fence: Fence, endLimitMs: number) {
     this.pid = pid;
     this.#child = child;
     this.#fence = fence;
+    this.#endLimitMs = endLimitMs;
     this.#channel = lineChannel(child.stdio[3] as Duplex);
     this.#channel.onMessage((message) => this.#receive(message as Report));
+    this.gone = new Promise((resolve) => {
+      this.#settleGone = resolve;
+    });
     this.ended = new Promise((resolve) => {
       child.once('exit', (exitCode, signal) => void this.#seeEnd(exitCode, signal).then(resolve));
     });
@@ -100,12 +112,12 @@ export class WorkerProcess {
     const limit = new Promise<never>((_, reject) => {
       const error = new AgentError(
         'WORKER_NOT_DEAD',
-        `process ${this.pid} was killed but its end was not seen within ${endLimitMs} ms`,
+        `process ${this.pid} was killed but its end was not seen within ${this.#endLimitMs} ms`,
         {
-          hint: 'it may hang in the kernel; its memory stays unfenced, power the machine off',
+          hint: 'it may hang in the kernel; it is fenced when it is gone, or power the machine off',
         },
       );
-      timer = setTimeout(() => reject(error), endLimitMs);
+      timer = setTimeout(() => reject(error), this.#endLimitMs);
     });
     try {
       return await Promise.race([this.ended, limit]);
@@ -140,16 +152,27 @@ export class WorkerProcess {
     this.#waiting.delete(report.id);
   }
 
-  /** Whatever the worker had started dies with it: a child would have inherited the mapping. */
+  /** Whatever the worker had started dies with it: a child would have inherited the mapping. Never rejects. */
   async #seeEnd(exitCode: number | null, signal: NodeJS.Signals | null): Promise<ProcessEnd> {
-    if (!this.#fence.isEmpty()) this.#fence.kill();
-    const seen = await seenEmpty(this.#fence, endLimitMs);
+    try {
+      if (!this.#fence.isEmpty()) this.#fence.kill();
+    } catch {
+      // Then it is not seen empty below, and that is told.
+    }
+    const seen = await seenEmpty(this.#fence, this.#endLimitMs);
     if (seen) {
-      this.#fence.remove();
+      this.#letGo();
       // What it reported before its end may still be in the pipe, which nobody holds open any more.
       await this.#channel.closed;
+    } else {
+      void seenEmpty(this.#fence, Number.POSITIVE_INFINITY, lateLookMs).then(() => this.#letGo());
     }
     return { exitCode, signal, seen };
+  }
+
+  #letGo(): void {
+    this.#fence.remove();
+    this.#settleGone();
   }
 
   #died(end: ProcessEnd): AgentError {

@@ -23,6 +23,8 @@ export interface WorkersOptions {
   readonly log: LogFile;
   readonly memory: () => SharedMemory | null;
   readonly emit: (event: AgentEvent) => void;
+  /** How long an end may take to be seen, see `WorkerProcess.ended`. */
+  readonly endLimitMs?: number;
 }
 
 /** The workers of this machine: started, watched, and fenced when their end was seen. */
@@ -35,15 +37,20 @@ export class Workers {
   /** What runs and must not be disturbed: tasks and programs. */
   #running = 0;
   #count = 0;
-  #closed = false;
+  #closing: Promise<void> | null = null;
 
   constructor(options: WorkersOptions) {
     this.#options = options;
   }
 
+  /** The next worker is there at once. */
+  get isSpareLoaded(): boolean {
+    return this.#spare !== null && this.#spareIsLoaded;
+  }
+
   /** Starts a spare process, unless there is one or something runs: starting would disturb what it measures. */
   prepareSpare(): void {
-    if (this.#closed || this.#spare !== null || this.#running > 0) return;
+    if (this.#closing !== null || this.#spare !== null || this.#running > 0) return;
     try {
       const spare = this.#startProcess();
       this.#spare = spare;
@@ -52,17 +59,18 @@ export class Workers {
         () => {
           if (this.#spare === spare) this.#spareIsLoaded = true;
         },
-        () => {
-          if (this.#spare === spare) this.#spare = null;
-        },
+        () => {},
       );
+      void spare.ended.then(() => {
+        if (this.#spare === spare) this.#spare = null;
+      });
     } catch (error) {
       this.#options.log.write('warn', `no spare worker: ${describeError(error)}`);
     }
   }
 
   async start(request: Requests['startWorker']['parameters'], memory: SharedMemory): Promise<Requests['startWorker']['result']> {
-    if (this.#closed) throw new AgentError('SHUTTING_DOWN', 'the agent is ending');
+    if (this.#closing !== null) throw new AgentError('SHUTTING_DOWN', 'the agent is ending');
     if (this.#byName.has(request.worker)) {
       throw new AgentError('WORKER_EXISTS', `there is a worker ${request.worker} already`, { hint: 'stop it first' });
     }
@@ -137,10 +145,15 @@ export class Workers {
     );
   }
 
-  /** Kills all, and waits until their ends were seen and fenced. */
-  async close(): Promise<void> {
-    this.#closed = true;
+  /** Kills all, and waits until their ends were seen and fenced. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     const spare = this.#spare;
+    this.#spare = null;
     await Promise.all([
       ...[...this.#byName.values()].map((worker) => this.#end(worker)),
       spare?.kill().catch((error: unknown) => this.#options.log.write('error', describeError(error))),
@@ -148,8 +161,8 @@ export class Workers {
   }
 
   #startProcess(): WorkerProcess {
-    const { folder, fences, log } = this.#options;
-    return WorkerProcess.start(folder, fences.make(`worker-${++this.#count}`), log.descriptor);
+    const { folder, fences, log, endLimitMs } = this.#options;
+    return WorkerProcess.start(folder, fences.make(`worker-${++this.#count}`), log.descriptor, endLimitMs);
   }
 
   #takeSpare(): WorkerProcess | null {
@@ -171,7 +184,19 @@ export class Workers {
     this.#byName.delete(worker.name);
     this.#options.log.write(end.exitCode === 0 ? 'info' : 'warn', `worker exited: ${JSON.stringify(exit)}`);
     this.#options.emit({ event: 'worker-exited', ...exit });
+    if (!end.seen) void this.#buryLater(worker);
     return exit;
+  }
+
+  /** Its peers wait for the fence, so it comes when the end is seen after all. */
+  async #buryLater(worker: Worker): Promise<void> {
+    this.#options.log.write(
+      'error',
+      `process ${worker.process.pid} of worker ${worker.name} is not seen to be gone: not fenced yet`,
+    );
+    await worker.process.gone;
+    const fenced = this.#bury(worker);
+    this.#options.log.write('info', `process ${worker.process.pid} is gone at last, fenced: ${JSON.stringify(fenced)}`);
   }
 
   /** The client table knows who has not left, also one that died before it could say who it is. */

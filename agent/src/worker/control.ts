@@ -8,7 +8,7 @@ import { abort, clearAbort, type MappedPool } from '../pool/map.ts';
 import { native } from '../pool/native.ts';
 import { AgentError, toWireError } from '../protocol/agent-error.ts';
 import { type LineChannel, lineChannel } from '../protocol/line-channel.ts';
-import { abortGraceMs, type Order, type Report } from './orders.ts';
+import { abortGraceMs, leaveGraceMs, type Order, type Report } from './orders.ts';
 
 const agentDescriptor = 3;
 
@@ -19,7 +19,8 @@ export type ToPoolThread = Order | { readonly abort: true };
 
 export function control(): void {
   // The kernel ends a worker whose agent is gone, also one that is stopped.
-  if (!native().setParentDeathSignal(process.ppid)) die('the agent is gone already');
+  // Its number comes from the agent itself: an agent that is gone by now has left another parent.
+  if (!native().setParentDeathSignal(Number(process.argv[2]))) die('the agent is gone already');
   const agent = lineChannel(new Socket({ fd: agentDescriptor, readable: true, writable: true }));
   // The agent is gone: nobody could tell anybody of this worker's end, so it must not go on.
   void agent.closed.then(() => die('the agent closed its end'));
@@ -47,7 +48,7 @@ class OrderDesk {
   fromAgent(order: Order): void {
     if (order.order === 'leave') {
       this.#current = null;
-      this.#abort();
+      this.#abort('leave', leaveGraceMs);
       this.#thread.postMessage(order satisfies ToPoolThread);
       return;
     }
@@ -83,14 +84,15 @@ class OrderDesk {
 
   #passDeadline(): void {
     if (this.#current !== null) this.#current.overdue = true;
-    this.#abort();
+    this.#abort('react to an abort', abortGraceMs);
   }
 
-  #abort(): void {
+  #abort(expected: string, graceMs: number): void {
     clearTimeout(this.#deadline);
+    clearTimeout(this.#grace);
     if (this.#mapped !== null) abort(this.#mapped);
     this.#thread.postMessage({ abort: true } satisfies ToPoolThread);
-    this.#grace = setTimeout(() => die(`the pool thread did not react to an abort within ${abortGraceMs} ms`), abortGraceMs);
+    this.#grace = setTimeout(() => die(`the pool thread did not ${expected} within ${graceMs} ms`), graceMs);
   }
 }
 

@@ -34,4 +34,6 @@ export interface Joined {
 }
 
 /** How long a pool thread may take to react to an abort. A worker that does not is stuck, and a stuck client is a dead client. */
-export const abortGraceMs = 1_000;
+export const abortGraceMs = 5_000;
+/** How long leaving may take; longer than the agent itself waits for it, so that this only helps where the agent does not. */
+export const leaveGraceMs = 15_000;

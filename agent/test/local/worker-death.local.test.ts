@@ -1,9 +1,10 @@
 /** Workers that die, by SIGKILL, for real: seen, fenced, told; and everybody else goes on. */
-import { existsSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { hostCgroup } from './host-cgroup.ts';
-import { TestController } from './local-agent.ts';
+import { endAgent, startAgent, TestController } from './local-agent.ts';
 import { LocalPod, temporaryBundle } from './local-pod.ts';
 import { isGone, until } from './until.ts';
 
@@ -114,6 +115,35 @@ describe.each(fences)('with a $kind as fence, a worker', ({ kind, folder }) => {
   });
 });
 
+test.each(fences)('the successor of a killed agent starts workers in a $kind', async ({ kind, folder }) => {
+  const cgroupOf = folder === undefined ? {} : { cgroup: folder };
+  pod = await LocalPod.start(bundle.folder, { machines: 1, ...cgroupOf });
+  const { pid } = await pod.on(1).request('startWorker', { worker: 'w' });
+  pod.agents[0]!.process.kill('SIGKILL');
+  await until('its worker is gone', () => isGone(pid));
+  const successor = await startAgent({
+    ...{ bundle: bundle.folder, folder: pod.files.folder, machine: 'm1' },
+    ...(folder === undefined ? {} : { cgroup: join(folder, 'm1') }),
+  });
+  const controller = await TestController.attach(successor);
+  try {
+    await controller.request('configure', pod.files.configuration(1));
+    expect((await controller.request('status', {})).fence).toBe(kind);
+    const started = await controller.request('startWorker', { worker: 'w' });
+    expect(started.pid).not.toBe(pid);
+  } finally {
+    controller.close();
+    await endAgent(successor);
+    if (folder !== undefined) removeCgroups(join(folder, 'm1'));
+  }
+});
+
+/** What nobody is left to remove. */
+function removeCgroups(folder: string): void {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) if (entry.isDirectory()) rmdirSync(join(folder, entry.name));
+  rmdirSync(folder);
+}
+
 describe('a worker', () => {
   const start = async (machines: number) => {
     pod = await LocalPod.start(bundle.folder, { machines });
@@ -132,6 +162,26 @@ describe('a worker', () => {
     await until('it is gone', () => isGone(pid));
     // Nobody has seen its end who may say so.
     expect(pod.inspect().clients[client.id]).toMatchObject({ state: 'joined', fencedIncarnation: 0 });
+  });
+
+  test('is gone and fenced when its agent answers that it shuts down', async () => {
+    await start(1);
+    const { pid, client } = await pod.on(1).request('startWorker', { worker: 'w' });
+    expect(await pod.on(1).request('shutdown', {})).toEqual({});
+    expect(isGone(pid)).toBe(true);
+    expect(pod.inspect().clients[client.id]).toMatchObject({ state: 'free', fencedIncarnation: client.incarnation });
+  });
+
+  test('whose agent was gone before it looked kills itself', async () => {
+    const orphan = spawn(process.execPath, [join(bundle.folder, 'worker.mjs'), '1'], {
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    });
+    let said = '';
+    orphan.stderr!.on('data', (bytes) => {
+      said += bytes;
+    });
+    await until('it ends', () => orphan.signalCode === 'SIGKILL');
+    await until('it says why', () => said.includes('the agent is gone already'));
   });
 
   test('lives when the controller goes, and its end is told to the next one', async () => {
