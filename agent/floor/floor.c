@@ -150,9 +150,10 @@ static void serve(void) {
       look_again(&looks, "request");
     }
     struct message *request = message_at(seen, region->requests);
-    if (request == NULL || request->length_bytes > PAYLOAD_LIMIT_BYTES) fail(3, "request %llu is forged", (unsigned long long)index);
+    // Read once: what was checked is what is used. Otherwise the caller could change it in between.
+    uint32_t length_bytes = request == NULL ? 0 : __atomic_load_n(&request->length_bytes, __ATOMIC_RELAXED);
+    if (request == NULL || length_bytes > PAYLOAD_LIMIT_BYTES) fail(3, "request %llu is forged", (unsigned long long)index);
     struct message *response = &region->responses[slot];
-    uint32_t length_bytes = request->length_bytes;
     memcpy(response->payload, request->payload, length_bytes);
     response->rpc_id = request->rpc_id;
     response->length_bytes = length_bytes;
