@@ -77,7 +77,7 @@ const file = object<{ path: string; sizeBytes: number }>({ path, sizeBytes: inte
 const requestParameters: { readonly [Name in RequestName]: Reader<Requests[Name]['parameters']> } = {
   configure: object<Requests['configure']['parameters']>({
     machine: name,
-    machineNumber: integer(1, 65_535),
+    machineNumber: integer(1, 127),
     pool: file,
     history: file,
   }),
