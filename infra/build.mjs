@@ -3,7 +3,7 @@
  * worker and controller. `node infra/build.mjs` builds what is older than its sources; `--force` builds all.
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build as bundle } from 'esbuild';
@@ -31,11 +31,7 @@ const parts = [
     name: 'controller',
     sources: ['agent/src', 'controller/src'],
     outputs: ['controller/dist/cxlpod.mjs'],
-    async make() {
-      await bundleNode({ cxlpod: 'controller/src/cli/main.ts' }, 'controller/dist', { packages: 'external' });
-      // It is the `bin` of the package: `npx cxlpod`.
-      chmodSync(join(root, 'controller/dist/cxlpod.mjs'), 0o755);
-    },
+    make: () => bundleNode({ cxlpod: 'controller/src/cli/main.ts' }, 'controller/dist', { packages: 'external' }),
   },
 ];
 
