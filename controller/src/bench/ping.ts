@@ -4,6 +4,7 @@ import { environmentError } from '../errors/cxlpod-error.ts';
 import { showNs, showRatio } from '../report/units.ts';
 import { writeReport } from '../report/write-report.ts';
 import { RunFolder } from '../runs/run-folder.ts';
+import type { RunRecord } from '../runs/run-record.ts';
 import { runScenario } from '../runs/run-scenario.ts';
 import type { Comparison, ComparisonEntry } from '../workload/compare.ts';
 import { comparisonOf } from '../workload/result-of.ts';
@@ -31,16 +32,28 @@ function measureOn(topology: string, where: string, bar: number, context: BenchC
     const folder = RunFolder.create(context.runs, `bench-ping-${topology}`, new Date());
     const record = await runScenario({ pod, loaded, folder, signal: context.signal, say: context.say });
     writeReport(folder);
+    requireValid(record, folder.join('summary.md'));
     const comparison = comparisonOf(record.workload);
     if (comparison === null) {
       throw environmentError('BENCH_FAILED', `the run ${folder.name} compared nothing`, {
-        ...(record.error === null ? {} : { cause: new Error(record.error.message) }),
         hint: `read ${folder.join('summary.md')}`,
       });
     }
     return figuresOf(comparison, where, bar, pod.environment);
   });
 }
+
+/** Figures of a run that was not shown to be right are no figures. */
+export function requireValid({ run, verdict, checks, error }: Judged, summary: string): void {
+  if (verdict === 'valid') return;
+  const why = error?.message ?? checks.find((check) => check.verdict !== 'valid')?.sentence;
+  throw environmentError('BENCH_FAILED', `the run ${run} is ${verdict}`, {
+    ...(why === undefined ? {} : { cause: new Error(why) }),
+    hint: `read ${summary}`,
+  });
+}
+
+type Judged = Pick<RunRecord, 'run' | 'verdict' | 'checks' | 'error'>;
 
 function figuresOf(
   comparison: Comparison,

@@ -23,7 +23,7 @@ export const atMostOnce: Check = {
     const endedTwice = [...endsByCall(records)].find(([, ends]) => ends.length > 1);
     if (endedTwice !== undefined) return invalid('A call ended twice.', { call: endedTwice[0], ends: endedTwice[1] });
 
-    const published = result.answered + result.failures.filter(({ code }) => code === 'OUTCOME_UNKNOWN').length;
+    const published = result.answered + result.failures.filter(({ code }) => sentAndUnanswered.includes(code)).length;
     const byLiving = result.served.reduce((sum, served) => sum + served, 0);
     const byDead = lastWordsOf(records)
       .map(executedBefore)
@@ -42,6 +42,8 @@ export const atMostOnce: Check = {
   },
 };
 
+/** How calls end that were sent, so that they may have been executed. */
+const sentAndUnanswered: readonly string[] = ['OUTCOME_UNKNOWN', 'TIMEOUT'];
 const beforeExecution = ['rpc/serve/after-see', 'rpc/serve/after-take'];
 const afterExecution = ['rpc/serve/after-execute', 'rpc/serve/after-header', 'rpc/serve/after-publish'];
 

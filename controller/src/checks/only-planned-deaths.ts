@@ -6,8 +6,15 @@ export const onlyPlannedDeaths: Check = {
   name: 'only-planned-deaths',
   sentence: 'No worker died but those that a fault killed.',
   check: ({ scenario, exits }) => {
-    const faults = createFaults(scenario);
-    const unplanned = exits.filter((exit) => !exit.asked && !faults.some((fault) => fault.explains(exit)));
+    // Each fault kills once: a second death of the same post is nobody's plan.
+    const unused = createFaults(scenario);
+    const unplanned = exits.filter((exit) => {
+      if (exit.asked) return false;
+      const index = unused.findIndex((fault) => fault.explains(exit));
+      if (index === -1) return true;
+      unused.splice(index, 1);
+      return false;
+    });
     if (unplanned.length > 0) {
       const named = unplanned.map(
         ({ worker, machine, signal, exitCode }) => `${worker} on ${machine} (${signal ?? `exit ${exitCode}`})`,

@@ -35,9 +35,10 @@ export const outcomeUnknownTyped: Check = {
     if (wronged !== undefined || told.length > deaths.length) {
       return invalid(`Told OUTCOME_UNKNOWN: ${told.join(', ')}; in flight: ${facts.inFlight.join(', ')}.`, facts);
     }
+    if (told.length === 0) return unknown('The call in flight at each death was answered, so nobody was to be told.', facts);
     const refused = failures.length - told.length;
     return valid(
-      `Call ${facts.inFlight.join(', ')} was in flight when the server died, and exactly that call got OUTCOME_UNKNOWN${
+      `Told OUTCOME_UNKNOWN: call ${told.join(', ')}, which met the death of a server, and no other${
         refused > 0 ? `; ${refused} more were refused with PEER_LOST before they were sent` : ''
       }.`,
       facts,

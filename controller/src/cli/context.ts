@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { CxlpodError, type ExitCode, exitCodes, formatError } from '../errors/cxlpod-error.ts';
+import { showControls } from '../report/html.ts';
 import type { CommandContext } from './command.ts';
 
 export interface ProgramContext extends CommandContext {
@@ -48,8 +49,8 @@ function wantsJson(args: readonly unknown[]): boolean {
 }
 
 function tell(error: unknown, json: boolean): ExitCode {
-  process.stderr.write(`${formatError(error)}\n`);
-  if (!(error instanceof CxlpodError)) process.stderr.write(`${unexpected(error)}\n`);
+  process.stderr.write(`${showControls(formatError(error))}\n`);
+  if (!(error instanceof CxlpodError)) process.stderr.write(`${showControls(unexpected(error))}\n`);
   if (json) process.stdout.write(`${JSON.stringify({ error: asJson(error) })}\n`);
   return error instanceof CxlpodError ? error.exitCode : exitCodes.environment;
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { exitCodes, usageError } from '../errors/cxlpod-error.ts';
 import { type MachineLog, machineLogs } from '../provider/provider.ts';
+import { showControls } from '../report/html.ts';
 import type { Command, CommandContext } from './command.ts';
 import { nameOption, pickPod } from './pick-pod.ts';
 
@@ -20,15 +21,18 @@ export const machineCommands: readonly Command[] = [
       .description('a shell on a machine')
       .argument('<machine>')
       .option(...nameOption)
+      .option('--json', 'machine and exit code on standard output, after the shell')
       .action(
-        context.action(async (machineName: string, { name }: MachineOptions) => {
+        context.action(async (machineName: string, { name, json }: MachineOptions) => {
           const { openMachine } = await import('../cluster/open-pod.ts');
           const machine = await openMachine(pickPod(name), machineName);
           // From here on Ctrl-C is for what runs in the shell.
           process.removeAllListeners('SIGINT');
           process.on('SIGINT', () => {});
           try {
-            return await machine.shell();
+            const exitCode = await machine.shell();
+            if (json === true) context.out(JSON.stringify({ machine: machineName, exitCode }));
+            return exitCode;
           } finally {
             await machine.close();
           }
@@ -114,7 +118,7 @@ async function printJson(sources: readonly LogSource[], context: CommandContext)
 }
 
 /** Each line after the machine and the log that it comes from. */
-async function printLogs(sources: readonly LogSource[], follow: boolean, context: CommandContext): Promise<number> {
+export async function printLogs(sources: readonly LogSource[], follow: boolean, context: CommandContext): Promise<number> {
   for (;;) {
     for (const source of sources) {
       const bytes = await source.machine.readLog(source.log, source.offset);
@@ -123,7 +127,7 @@ async function printLogs(sources: readonly LogSource[], follow: boolean, context
       source.offset += end;
       const lines = bytes.subarray(0, end).toString('utf8').split(/\r?\n/);
       if (lines.at(-1) === '') lines.pop();
-      for (const line of lines) context.out(`${source.machine.name} ${source.log}: ${line}`);
+      for (const line of lines) context.out(`${source.machine.name} ${source.log}: ${showControls(line)}`);
     }
     if (!follow) return exitCodes.valid;
     await delay(followEveryMs, undefined, { signal: context.signal }).catch(() => {});

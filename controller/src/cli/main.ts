@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** `cxlpod`: parses the command line, runs one verb, ends with its exit code (design.md §5). */
 import { CommanderError, Command as Program } from 'commander';
 import { controllerVersion } from '../config/version.ts';

@@ -14,6 +14,7 @@ export interface PodState {
   readonly topology: Topology;
   readonly startedAt: string;
   readonly environment: Environment | null;
+  /** The last that was run; null while none is, as during `reset` and after one that failed. */
   readonly gate: GateReport | null;
   /** By machine: how often its console fell silent during boot and it was started once more. */
   readonly bootRestarts: Readonly<Record<string, number>>;
@@ -44,6 +45,12 @@ export async function writePodState(paths: PodPaths, state: PodState): Promise<v
   const next = `${stateFile(paths)}.next`;
   await writeFile(next, `${JSON.stringify(state, null, 2)}\n`);
   await rename(next, stateFile(paths));
+}
+
+/** What a pod that is up knows of its coherence; null while nothing is proved. */
+export async function noteGate(paths: PodPaths, gate: GateReport | null): Promise<void> {
+  const state = await readPodState(paths);
+  if (state !== null) await writePodState(paths, { ...state, gate });
 }
 
 function stateFile(paths: PodPaths): string {

@@ -1,5 +1,7 @@
 /** Makes a running pod as new without booting it: all workers ended, pool and history zero, formatted, proved again. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { attachToMachine } from '../deploy/deploy-agent.ts';
+import type { Machine } from '../provider/provider.ts';
 import { zeroSharedFile } from '../provider/shared-files.ts';
 import { observerFor } from '../steps/observer.ts';
 import { runPlan } from '../steps/run-plan.ts';
@@ -8,11 +10,13 @@ import type { GateReport } from './gate.ts';
 import { openPod } from './open-pod.ts';
 import type { PodMachine } from './pod.ts';
 import { lockPod } from './pod-lock.ts';
+import { noteGate } from './pod-state.ts';
 import { configureAgent, formatPool } from './prepare-pool.ts';
 import { runGate } from './run-gate.ts';
 import { closeAll } from './running-pod.ts';
 
 const stepDeadlineMs = 30_000;
+const lookAgainAfterMs = 50;
 
 export async function resetPod(name: string, options: { signal: AbortSignal; quiet: boolean }): Promise<GateReport> {
   const lock = await lockPod(name, 'reset');
@@ -32,9 +36,12 @@ async function reset(name: string, { signal, quiet }: { signal: AbortSignal; qui
       name: 'end all workers and agents',
       deadlineMs: stepDeadlineMs,
       // An agent maps the pool and keeps a heartbeat in it, so it is started anew over the blank one.
-      run: async () => {
-        await Promise.all(before.map(({ agent }) => agent.request('shutdown', {})));
+      run: async (step) => {
+        await noteGate(paths, null);
+        await Promise.all(before.map(({ agent }) => agent.request('shutdown', {}, { signal: step.signal })));
         await Promise.all(before.map(({ agent }) => agent.close()));
+        // One that still lives would write its heartbeat into the blank pool.
+        await Promise.all(before.map(({ machine }) => agentGone(machine, step.signal)));
       },
     },
     {
@@ -64,7 +71,8 @@ async function reset(name: string, { signal, quiet }: { signal: AbortSignal; qui
       name: 'prove that the memory is coherent',
       deadlineMs: topology.timeouts.gateMs,
       run: async (step) => {
-        report = await runGate({ topology, environment, machines, signal: step.signal, note: step.note });
+        const decided = (found: GateReport) => noteGate(paths, found);
+        report = await runGate({ topology, environment, machines, signal: step.signal, note: step.note, decided });
       },
     },
   ];
@@ -75,4 +83,8 @@ async function reset(name: string, { signal, quiet }: { signal: AbortSignal; qui
     await closeAll(machines);
     await Promise.allSettled(before.map(({ machine }) => machine.close()));
   }
+}
+
+async function agentGone(machine: Machine, signal: AbortSignal): Promise<void> {
+  while ((await machine.whyUnreachable()) === null) await delay(lookAgainAfterMs, undefined, { signal });
 }

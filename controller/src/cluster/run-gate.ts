@@ -17,14 +17,17 @@ export interface GateOptions {
   readonly machines: readonly PodMachine[];
   readonly signal: AbortSignal;
   note(text: string): void;
+  /** Learns what came out, also when it is then thrown. */
+  decided?(report: GateReport): Promise<void>;
 }
 
 /** Runs the coherence gate on all machines at once. Throws `GATE_FAILED` or `GATE_UNKNOWN`. */
 export async function runGate(options: GateOptions): Promise<GateReport> {
   const { machines, signal } = options;
-  await Promise.all(machines.map(({ agent }) => agent.request('startWorker', { worker: gateWorker }, { signal })));
   try {
+    await Promise.all(machines.map((machine) => startGateWorker(machine, signal)));
     const report = await attemptUntilProved(options);
+    await options.decided?.(report);
     if (report.verdict !== 'passed') throw refusal(report, options);
     return report;
   } finally {
@@ -32,6 +35,15 @@ export async function runGate(options: GateOptions): Promise<GateReport> {
       machines.map(({ agent }) => agent.request('stopWorker', { worker: gateWorker, how: signal.aborted ? 'kill' : 'graceful' })),
     );
   }
+}
+
+/** A controller that was killed in its gate has left a worker of this name. */
+async function startGateWorker({ agent }: PodMachine, signal: AbortSignal): Promise<void> {
+  const { workers } = await agent.request('status', {}, { signal });
+  if (workers.some(({ worker }) => worker === gateWorker)) {
+    await agent.request('stopWorker', { worker: gateWorker, how: 'kill' }, { signal });
+  }
+  await agent.request('startWorker', { worker: gateWorker }, { signal });
 }
 
 async function attemptUntilProved(options: GateOptions): Promise<GateReport> {

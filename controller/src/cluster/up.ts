@@ -102,7 +102,6 @@ class Build {
       deadlineMs: prepareDeadlineMs,
       run: async ({ signal, note }) => {
         await this.#refuseSecondUp();
-        requireFits(this.#topology, readHostMemory());
         this.#environment = await this.#provider.prepare(this.#topology, signal);
         const { accelerator, acceleratorReason } = this.#environment;
         note(`${accelerator === 'none' ? 'no emulation' : `accelerator ${accelerator}`}: ${acceleratorReason}`);
@@ -118,6 +117,8 @@ class Build {
       run: async ({ note }) => {
         const removed = await removePod(this.#topology.name, this.#engineNeed());
         if (removed.length > 0) note(`removed ${removed.join(', ')}`);
+        // Not before: leftovers may hold the very memory that is needed.
+        requireFits(this.#topology, readHostMemory());
       },
     };
   }
@@ -131,10 +132,12 @@ class Build {
         await this.#provider.createShared(this.#topology.name, this.#topology, this.#paths, signal);
       },
       undo: async () => {
-        await closeAll(this.#connected);
-        await saveFailedLogs({ ...this.#options, machines: [...this.#machines.values()], paths: this.#paths });
-        await Promise.allSettled([...this.#machines.values()].map((machine) => machine.close()));
+        const machines = [...this.#machines.values()];
+        await saveFailedLogs({ ...this.#options, machines, paths: this.#paths });
+        // Not waited for: a connection to a guest that does not answer must not keep its container from being removed.
+        const closed = Promise.allSettled([closeAll(this.#connected), ...machines.map((machine) => machine.close())]);
         await removePod(this.#topology.name, this.#engineNeed());
+        await closed;
       },
     };
   }

@@ -23,6 +23,6 @@ export interface Fault {
   heal(context: WorkloadContext): Promise<void>;
   /** Whether the evidence proves that it happened. Never `invalid`: a fault that did not fire says nothing about the system. */
   fired(evidence: Evidence): Judgement;
-  /** Whether this exit is this fault's doing. */
+  /** Whether this exit can be this fault's doing; of those that can, only the first is. */
   explains(exit: Evidence['exits'][number]): boolean;
 }

@@ -50,7 +50,7 @@ export function renderSummary(record: RunRecord): string {
     record.missing.length === 0 ? null : `Could not be collected: ${record.missing.join('; ')}`,
     `Again: \`${record.provenance.commands.join(' && ')}\` at ${record.provenance.gitRevision ?? 'an unknown revision'}, seed ${record.seed}.`,
   ];
-  return `${parts.filter((part) => part !== null && part !== '').join('\n\n')}\n`;
+  return showControls(`${parts.filter((part) => part !== null && part !== '').join('\n\n')}\n`);
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string | null {

@@ -58,7 +58,7 @@ class Run {
   readonly #startedAt = new Date();
   readonly #startMs = performance.now();
   readonly #loadBefore = loadavg()[0]!;
-  readonly #firstTicket: number;
+  #firstTicket: number;
   readonly #missing: string[] = [];
   #workload: Evidence['workload'] = null;
   #error: RunError | null = null;
@@ -83,6 +83,8 @@ class Run {
     const { signal } = this.#options;
     try {
       await this.#clearWorkers();
+      // Again: until now, workers of an earlier run may have written.
+      this.#firstTicket = nextTicket(this.#options.pod.paths.historyFile);
       await this.#phase('workload and faults', () => this.#work());
     } catch (error) {
       this.#error = describeError(error);

@@ -1,4 +1,5 @@
 import { formatError } from '../errors/cxlpod-error.ts';
+import { showControls } from '../report/html.ts';
 import type { Lane, Step, StepObserver } from './step.ts';
 
 /** Progress as plain lines, for logs, CI, and terminals that want no colour. */
@@ -6,7 +7,7 @@ export function showLines(write: (line: string) => void): StepObserver {
   const startMs = performance.now();
   const line = (mark: string, step: Step, lane: Lane | null, rest = ''): void => {
     const seconds = ((performance.now() - startMs) / 1000).toFixed(1).padStart(5);
-    write(`[${seconds} s] ${mark} ${lane === null ? '' : `${lane.name}: `}${step.name}${rest}`);
+    write(`[${seconds} s] ${mark} ${lane === null ? '' : `${lane.name}: `}${step.name}${showControls(rest)}`);
   };
   return {
     started: (step, lane) => line('   .', step, lane),

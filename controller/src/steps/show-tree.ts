@@ -1,5 +1,6 @@
 /** Progress as a live tree, for a terminal. listr2 only draws: the plan runs by itself and each task waits for its step. */
 import { DefaultRenderer, Listr, ListrLogger, type ListrTask, ProcessOutput } from 'listr2';
+import { showControls } from '../report/html.ts';
 import type { Lane, Plan, Step, StepObserver } from './step.ts';
 
 /** listr2 draws its tree only when standard *output* is a terminal, and ours goes to another stream. */
@@ -35,7 +36,7 @@ export function showTree(plan: Plan, stream: NodeJS.WriteStream): StepObserver {
     finished: (step) => watches.get(step)?.end(),
     failed: (step, _, error) => watches.get(step)?.end(error),
     undoing: (step, lane) => undone.push(`taken back: ${lane === null ? '' : `${lane.name}: `}${step.name}`),
-    undoFailed: (step, _, error) => undone.push(`not taken back: ${step.name}: ${String(error)}`),
+    undoFailed: (step, _, error) => undone.push(`not taken back: ${step.name}: ${showControls(String(error))}`),
     async ended() {
       for (const watch of watches.values()) watch.end(new Error('not reached'));
       await drawn;
@@ -68,7 +69,7 @@ function stepTask(step: Step, watches: ReadonlyMap<Step, Watch>): ListrTask {
     title: step.name,
     task: (_, task) => {
       watch.onNote((text) => {
-        task.output = text;
+        task.output = showControls(text);
       });
       return watch.ended;
     },

@@ -6,6 +6,7 @@ import { chooseItems } from '../../src/bench/bench-command.ts';
 import { type BenchFigure, figure } from '../../src/bench/bench-item.ts';
 import { merged, readBenchList, withoutFailure, writeBenchList } from '../../src/bench/bench-list.ts';
 import { benchItems } from '../../src/bench/index.ts';
+import { requireValid } from '../../src/bench/ping.ts';
 import { printBench, printBenchMarkdown } from '../../src/bench/print-bench.ts';
 import { exitCodes } from '../../src/errors/cxlpod-error.ts';
 
@@ -76,6 +77,20 @@ describe('the list of figures', () => {
     expect(printBenchMarkdown([up(15)])).toContain(
       '| cluster-up | 15.0 s | <= 20 s | yes | median of 5, 14.0 to 19.0 (qemu, tcg) |',
     );
+  });
+});
+
+describe('a run that is measured', () => {
+  const check = { name: 'pool-sound', claim: '', verdict: 'invalid', sentence: 'Problems.', evidence: {} } as const;
+
+  test('gives no figures unless it is valid, and says which check keeps it from that', () => {
+    const run = { run: 'ping-1', verdict: 'invalid', checks: [check], error: null } as const;
+
+    expect(() => requireValid(run, 'summary.md')).toThrow(
+      expect.objectContaining({ code: 'BENCH_FAILED', cause: new Error('Problems.'), exitCode: exitCodes.environment }),
+    );
+    expect(() => requireValid({ ...run, verdict: 'unknown' }, 'summary.md')).toThrow('the run ping-1 is unknown');
+    expect(() => requireValid({ ...run, verdict: 'valid', checks: [] }, 'summary.md')).not.toThrow();
   });
 });
 

@@ -17,6 +17,7 @@ import { toldInTime } from '../../src/checks/told-in-time.ts';
 import { createFaults } from '../../src/faults/index.ts';
 import type { Evidence } from '../../src/runs/evidence.ts';
 import { worst } from '../../src/runs/verdict.ts';
+import type { CallsResult } from '../../src/workload/calls.ts';
 import { callsResult, crashEvidence, death, history, pingEvidence, withCalls, withHistory } from './evidence-of-a-good-run.ts';
 
 const faultFired: Check = {
@@ -31,6 +32,16 @@ const isEndOf = (call: number) => (record: HistoryRecord) => record.kind === 'en
 const without = (drop: (record: HistoryRecord) => boolean): Evidence => withHistory((all) => all.filter((each) => !drop(each)));
 const deathWith = (changes: object): Evidence =>
   crashEvidence({ exits: [{ ...death, ...changes }, ...crashEvidence().exits.slice(1)] });
+/** The server dies once the answer to call 2 is published. */
+const answeredInFlight = (failures: CallsResult['failures']): Evidence => {
+  const records = history().map((record) =>
+    record.kind === 'end' && record.call === 2 ? ({ ...record, outcome: 'ok' } as HistoryRecord) : record,
+  );
+  return crashEvidence({
+    history: { records, unpublished: [], overflow: 0, problems: [] },
+    workload: { name: 'calls', result: callsResult({ failures }) },
+  });
+};
 const noHistory = crashEvidence({ history: null });
 const noResult = crashEvidence({ workload: null });
 const historyWith = (changes: object): Evidence =>
@@ -75,6 +86,7 @@ const planted: readonly { check: Check; good?: Evidence; invalid: readonly Plant
         crashEvidence({ exits: [death, { ...death, pid: 101, asked: true, signal: null, exitCode: 70 }] }),
       ],
       ['the server died, but not by SIGKILL', deathWith({ signal: 'SIGSEGV' })],
+      ['the server that replaced the killed one died too', crashEvidence({ exits: [death, { ...death, pid: 101 }] })],
     ],
     unknown: [],
   },
@@ -91,6 +103,7 @@ const planted: readonly { check: Check; good?: Evidence; invalid: readonly Plant
       ['nobody died', without(isLastWords)],
       ['the workload failed', noResult],
       ['the history cannot be read', noHistory],
+      ['the call in flight was answered, and nobody was told', answeredInFlight([])],
     ],
   },
   {
@@ -196,6 +209,17 @@ describe.each(planted)('$check.name', ({ check, good, invalid, unknown }) => {
   test.each(unknown.map(([situation, evidence]) => ({ situation, evidence })))('is unknown when $situation', ({ evidence }) => {
     expect(check.check(evidence)).toMatchObject({ verdict: 'unknown' });
   });
+});
+
+test('outcome-unknown-typed names the call that was told, which is not always the last before the death', () => {
+  const { sentence } = outcomeUnknownTyped.check(answeredInFlight([{ ...failure, call: 3 }]));
+
+  expect(sentence).toMatch(/^Told OUTCOME_UNKNOWN: call 3,/);
+});
+
+test('at-most-once lets a call that timed out have been executed', () => {
+  expect(atMostOnce.check(withCalls({ failures: [{ ...failure, code: 'TIMEOUT' }] })).verdict).toBe('valid');
+  expect(atMostOnce.check(withCalls({ failures: [{ ...failure, code: 'PEER_LOST' }] })).verdict).toBe('invalid');
 });
 
 describe('judging a run', () => {

@@ -120,10 +120,11 @@ function has(path: string, text: string): boolean {
 function dockerNames(argv: readonly string[], pod: string): string[] {
   try {
     const filter = ['--filter', `label=cxlpod.pod=${pod}`];
-    return execFileSync('docker', [...argv, ...filter], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+    return execFileSync('docker', [...argv, ...filter], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
       .split('\n')
       .filter((name) => name !== '');
-  } catch {
-    return [];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
   }
 }

@@ -1,7 +1,7 @@
 /** A pod's life on provider local: real daemons, real sockets, real SIGKILL, in a state folder of the test's own. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { PodStatus } from '../../src/cluster/pod-status.ts';
 import { Bench } from './cxlpod.ts';
 
@@ -97,7 +97,45 @@ describe('a pod', () => {
     const reset = await bench.mustRun(['reset', '--name', pod, '--json']);
 
     expect(JSON.parse(reset.stdout)).toMatchObject({ verdict: 'passed' });
-    expect((await bench.run(['status', '--name', pod])).exitCode).toBe(0);
+    const status = await bench.mustRun(['status', '--name', pod, '--json']);
+    expect(JSON.parse(status.stdout)).toMatchObject({ gate: { verdict: 'passed' } });
+  });
+
+  test('whose reset did not come to its end is not called coherent any more, until its gate has run again', async () => {
+    const pod = bench.newPod();
+    await bench.mustRun(['up', 'local', '--name', pod]);
+    const gate = async () => (JSON.parse((await bench.run(['status', '--name', pod, '--json'])).stdout) as PodStatus).gate;
+    const reset = bench.start(['reset', '--name', pod], { CXLPOD_HOLD: 'format the pool' });
+    await reset.said('held');
+
+    reset.process.kill('SIGKILL');
+    await reset.ended;
+
+    expect(await gate()).toBeNull();
+    await bench.mustRun(['doctor', '--pod', '--name', pod]);
+    expect(await gate()).toMatchObject({ verdict: 'passed' });
+  });
+
+  test('is proved again though a controller was killed in its gate', async () => {
+    const pod = bench.newPod();
+    await bench.mustRun(['up', 'local', '--name', pod]);
+    const doctor = bench.start(['doctor', '--pod', '--name', pod]);
+    await vi.waitUntil(() => bench.processes(pod, 'worker.mjs').length === 2, { timeout: 30_000, interval: 5 });
+
+    doctor.process.kill('SIGKILL');
+    await doctor.ended;
+
+    await bench.mustRun(['doctor', '--pod', '--name', pod]);
+  });
+
+  test('has a shell that tells its exit code as JSON', async () => {
+    const pod = bench.newPod();
+    await bench.mustRun(['up', 'local', '--name', pod]);
+
+    const shell = await bench.run(['shell', '--json', '--name', pod, 'vm1'], { SHELL: '/bin/false' });
+
+    expect(shell.exitCode).toBe(1);
+    expect(JSON.parse(shell.stdout)).toEqual({ machine: 'vm1', exitCode: 1 });
   });
 
   test('that nobody made is no trouble for down, twice', async () => {

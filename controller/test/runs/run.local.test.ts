@@ -132,6 +132,20 @@ describe('a run', () => {
     expect(check(next, 'history-whole')).toMatchObject({ evidence: { records: 200 } });
   });
 
+  test('whose controller is killed leaves workers that the next one ends, and does not take their calls for its own', async () => {
+    const long = scenario('long', 'workload: { name: calls, calls: 100000 }\n');
+    const short = scenario('short', 'workload: { name: calls, calls: 100 }\nchecks: [history-whole, pool-sound]\n');
+
+    const running = bench.start(['run', '--name', pod, long]);
+    await running.said('one by one');
+    running.process.kill('SIGKILL');
+    await running.ended;
+    const next = await bench.mustRun(['run', '--name', pod, '--json', short]);
+
+    expect(next.stderr).toContain('left by an earlier run');
+    expect(check(record(next), 'history-whole')).toMatchObject({ verdict: 'valid', evidence: { records: 200 } });
+  });
+
   test('on a full disk says so, exits 3, and does not harm the pod', async (context) => {
     const runs = join(bench.folder, 'full');
     mkdirSync(runs);

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { chmod, copyFile, mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -56,10 +56,9 @@ export class LocalMachine implements Machine {
     await mkdir(dirname(this.#logFile), { recursive: true });
     const log = openSync(this.#logFile, 'a');
     try {
-      const agent = join(this.agentFolder, 'agent.mjs');
       const argv = ['--socket', this.#socket, '--folder', this.agentFolder, '--log', this.#logFile, '--machine', this.name];
       // Detached: a session of its own, so that a Ctrl-C in the controller's terminal is not sent to it.
-      const child = spawn(process.execPath, [agent, ...argv], {
+      const child = spawn(process.execPath, [this.#agentFile, ...argv], {
         cwd: this.#folder,
         env: this.#environment(),
         detached: true,
@@ -101,7 +100,7 @@ export class LocalMachine implements Machine {
   }
 
   async whyUnreachable(): Promise<CxlpodError | null> {
-    if (await this.isAlive()) return null;
+    if (this.#processes().some(({ pid }) => runs(pid, this.#agentFile))) return null;
     return environmentError('AGENT_DIED', `the agent of ${this.name} has ended`, {
       cause: new Error(await this.#logTail()),
       hint: `read ${this.#logFile}`,
@@ -129,6 +128,10 @@ export class LocalMachine implements Machine {
 
   async close(): Promise<void> {}
 
+  get #agentFile(): string {
+    return join(this.agentFolder, 'agent.mjs');
+  }
+
   get #socket(): string {
     return join(this.#folder, 'agent.sock');
   }
@@ -144,5 +147,14 @@ export class LocalMachine implements Machine {
   async #logTail(): Promise<string> {
     const text = (await this.readLog('agent')).toString('utf8');
     return text === '' ? 'it wrote nothing' : text.trimEnd().split('\n').slice(-logTailLines).join('\n');
+  }
+}
+
+/** A machine may have others: a shell outlives its agent. */
+function runs(pid: number, program: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(program);
+  } catch {
+    return false;
   }
 }
