@@ -78,11 +78,16 @@ async function machineImage(engine: Engine): Promise<Answer> {
   return ok(`${reference}, QEMU ${qemuVersion}, kernel ${kernelRelease}`);
 }
 
+/** Probed now, whatever is remembered; what it finds is remembered instead. */
 async function accelerator(engine: Engine, signal: AbortSignal): Promise<Answer> {
   const { id } = await findMachineImage(engine, []);
-  const problem = await whyNoKvm(engine, id, signal);
+  const problem = await whyNoKvm(engine, id, signal, { afresh: true });
   if (problem === null) return ok('KVM: a probe machine booted with it');
-  return { status: 'warn', found: `TCG, since ${problem}`, fix: 'none needed: pods are slower, and as correct' };
+  return {
+    status: 'warn',
+    found: `TCG, since ${problem}`,
+    fix: 'none needed: pods are slower, and as correct; remembered until this host boots, or doctor runs again',
+  };
 }
 
 function tun(): Answer {

@@ -26,36 +26,61 @@ export async function chooseAccelerator(
   image: string,
   asked: Topology['accelerator'],
   signal: AbortSignal,
+  probing: Probing = {},
 ): Promise<AcceleratorChoice> {
   if (asked === 'tcg') return { accelerator: 'tcg', reason: 'the topology asks for it' };
-  const problem = await whyNoKvm(engine, image, signal);
+  const problem = await whyNoKvm(engine, image, signal, probing);
   if (problem === null) return { accelerator: 'kvm', reason: 'a probe machine booted with it' };
   if (asked === 'auto') return { accelerator: 'tcg', reason: problem };
   throw environmentError('KVM_UNUSABLE', 'the topology asks for KVM, and this host cannot run a machine with it', {
     cause: new Error(problem),
-    hint: 'accelerator: auto, which takes TCG here',
+    hint: 'accelerator: auto, which takes TCG here; cxlpod doctor tries KVM once more',
   });
 }
 
-/** Null when KVM works. Probed once per boot of the host and image. */
-export async function whyNoKvm(engine: Engine, image: string, signal: AbortSignal): Promise<string | null> {
-  if (!existsSync(kvmDevice)) return `there is no ${kvmDevice}`;
-  if (!isAccessible(kvmDevice) && process.getuid?.() !== 0) return `this user may not open ${kvmDevice}`;
+export interface Probing {
+  /** Whatever was found before is forgotten. */
+  readonly afresh?: boolean;
+  readonly device?: string;
+  readonly deadlineMs?: number;
+}
+
+/**
+ * Null when KVM works. Probed once per boot of the host and image, a probe that hung too: a KVM that hangs does so each time, and
+ * every `up` would wait for it. Who knows better asks for a probe `afresh`.
+ */
+export async function whyNoKvm(
+  engine: Engine,
+  image: string,
+  signal: AbortSignal,
+  probing: Probing = {},
+): Promise<string | null> {
+  const { device = kvmDevice, deadlineMs = probeDeadlineMs, afresh = false } = probing;
+  if (!existsSync(device)) return `there is no ${device}`;
+  if (!isAccessible(device) && process.getuid?.() !== 0) return `this user may not open ${device}`;
   const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  const { problem } = await remembered(`kvm ${bootId} ${image}`, async () => ({ problem: await probe(engine, image, signal) }));
+  const learn = async () => ({ problem: await probe(engine, { image, device, deadlineMs, signal }) });
+  const { problem } = await remembered(`kvm ${bootId} ${image}`, learn, { afresh });
   return problem;
 }
 
-async function probe(engine: Engine, image: string, signal: AbortSignal): Promise<string | null> {
+async function probe(engine: Engine, { image, device, deadlineMs, signal }: Probe): Promise<string | null> {
   const command = probeCommandLine('kvm');
   try {
-    const run = { image, command, devices: [kvmDevice], deadlineMs: probeDeadlineMs, enough: broken, signal };
+    const run = { image, command, devices: [device], deadlineMs, enough: broken, signal };
     const output = await runToEnd(engine, run);
     return output.includes('cxlpod: probe ok') ? null : `a probe machine died with KVM: ${tellingLine(output)}`;
   } catch (error) {
     if (!(error instanceof CxlpodError) || error.code !== 'CONTAINER_SLOW') throw error;
-    return `a probe machine did not boot with KVM within ${probeDeadlineMs / 1000} s`;
+    return `a probe machine did not boot with KVM within ${deadlineMs / 1000} s; cxlpod doctor tries once more`;
   }
+}
+
+interface Probe {
+  readonly image: string;
+  readonly device: string;
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal;
 }
 
 /** Of all that a dying QEMU prints, the line that says why. */

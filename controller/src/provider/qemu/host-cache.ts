@@ -8,9 +8,9 @@ const factLimit = 32;
 
 type Facts = Record<string, unknown>;
 
-/** The value under `key`, learned once. The key must name all that the value depends on. */
-export async function remembered<T>(key: string, learn: () => Promise<T>): Promise<T> {
-  const known = (await readFacts())[key];
+/** The value under `key`, learned once, or `afresh`. The key must name all that the value depends on. */
+export async function remembered<T>(key: string, learn: () => Promise<T>, { afresh = false } = {}): Promise<T> {
+  const known = afresh ? undefined : (await readFacts())[key];
   if (known !== undefined) return known as T;
   const value = await learn();
   await writeFacts({ ...(await readFacts()), [key]: value });
