@@ -27,6 +27,24 @@ async function upWith(lines: string): Promise<Ended & { pod: string; console(mac
 const plainKernel = (parameters: string) => `qemuArguments: ['-append', 'console=ttyS0 quiet panic=-1 ${parameters}']`;
 
 describe('an up', () => {
+  test('that does not fit is refused, but not before leftovers, which may be what takes the room, are cleared', async () => {
+    const pod = bench.newPod();
+    const killed = bench.start(['up', 'local', '--name', pod], { CXLPOD_HOLD: 'format the pool' });
+    await killed.said('held');
+    killed.process.kill('SIGKILL');
+    await killed.ended;
+    const path = join(bench.folder, 'vast.yaml');
+    writeFileSync(path, 'name: vast\naccelerator: tcg\nmachine: { memory: 64TiB }\n');
+
+    const { exitCode, stderr } = await bench.run(['up', path, '--name', pod]);
+
+    expect({ exitCode, stderr }).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('more memory than this host has'),
+    });
+    expect(bench.leftovers(pod)).toEqual([]);
+  });
+
   test('of machines that can have one CPU only is refused by the gate, which says why', async () => {
     const pod = bench.newPod();
 

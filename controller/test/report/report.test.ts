@@ -110,6 +110,15 @@ describe('summary.md', () => {
   });
 });
 
+test('summary.md shows no control character of a guest to a terminal, whatever it is said about', () => {
+  const error = { code: 'X', message: hostile, because: hostile, hint: null, violation: false };
+  const text = renderSummary(writeRun(crashEvidence(), { error }).record);
+
+  expect(text).toContain('Failed: ');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: none may be left
+  expect(text).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f\u202e]/);
+});
+
 describe('text from anywhere', () => {
   test('is escaped wherever it is put, and html is not escaped twice', () => {
     expect(html`<p title="${'"<'}">${['<b>', html`<i>${'&'}</i>`]}</p>`.text).toBe(

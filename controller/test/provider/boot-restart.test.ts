@@ -1,0 +1,70 @@
+/** A boot that falls silent and succeeds when it is tried again: with a console, an engine and an ssh server of the test's own. */
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Server } from 'ssh2';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Container, Engine } from '../../src/engine/engine.ts';
+import type { MachinePlan, PodPaths } from '../../src/provider/provider.ts';
+import { sshPort } from '../../src/provider/qemu/command-line.ts';
+import { makePodKeys, readPodKeys } from '../../src/provider/qemu/pod-keys.ts';
+import { QemuMachine } from '../../src/provider/qemu/qemu-machine.ts';
+
+let folder: string;
+let server: Server;
+let paths: PodPaths;
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'boot-'));
+  paths = { podFolder: folder, poolFile: join(folder, 'pool'), historyFile: join(folder, 'history') } as PodPaths;
+  await makePodKeys('p', paths);
+  const { hostPrivateKey } = await readPodKeys(paths);
+  server = new Server({ hostKeys: [hostPrivateKey] }, (client) => {
+    client.on('authentication', (attempt) => attempt.accept());
+    client.on('error', () => {});
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+});
+afterEach(async () => {
+  await new Promise((resolve) => server.close(resolve));
+  rmSync(folder, { recursive: true });
+});
+
+test('a console that falls silent is kept, its machine is started once more, and that is counted', async () => {
+  const console = join(folder, 'console.log');
+  writeFileSync(console, 'SeaBIOS\n');
+  const calls: string[] = [];
+  const container: Container = {
+    id: 'c1',
+    start: async () => {
+      calls.push('start');
+      writeFileSync(console, 'cxlpod: ready\n');
+    },
+    kill: async () => void calls.push('kill'),
+    ended: (signal) =>
+      signal === undefined
+        ? Promise.resolve(137)
+        : new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    inspect: async () => ({
+      running: true,
+      exitCode: 0,
+      error: '',
+      publishedPorts: { [sshPort]: (server.address() as AddressInfo).port },
+    }),
+    remove: async () => {},
+    logTail: async () => '',
+  };
+  const timeouts = { bootMs: 30_000, consoleSilenceMs: 50, agentMs: 30_000, gateMs: 30_000 };
+  const plan = { pod: 'p', name: 'vm1', number: 1, topology: { timeouts }, paths, logFolder: folder } as unknown as MachinePlan;
+  const engine = { container: () => container } as unknown as Engine;
+  const machine = new QemuMachine(plan, folder, engine, { container: 'c1', podAddress: '10.0.0.2' }, false);
+  const states: string[] = [];
+
+  await machine.ready(new AbortController().signal, (state) => states.push(state));
+  await machine.close();
+
+  expect(machine.bootRestarts).toBe(1);
+  expect(calls).toEqual(['kill', 'start']);
+  expect(states).toContain('its console was silent for 0.05 s: starting it once more');
+  expect(existsSync(join(folder, 'console.1.log'))).toBe(true);
+});
