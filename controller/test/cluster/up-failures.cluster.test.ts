@@ -34,7 +34,7 @@ describe('an up', () => {
     killed.process.kill('SIGKILL');
     await killed.ended;
     const path = join(bench.folder, 'vast.yaml');
-    writeFileSync(path, 'name: vast\naccelerator: tcg\nmachine: { memory: 64TiB }\n');
+    writeFileSync(path, 'name: vast\naccelerator: tcg\nmachine: { memory: 60000GiB }\n');
 
     const { exitCode, stderr } = await bench.run(['up', path, '--name', pod]);
 

@@ -136,7 +136,9 @@ export class QemuMachine implements Machine {
   async whyUnreachable(): Promise<CxlpodError | null> {
     if (!(await this.isAlive())) return this.#ended();
     try {
-      const { stdout } = await this.exec(['sh', '-c', `${agentLives} || ${tailAgentLog}`], { timeoutMs: reconnectDeadlineMs });
+      // The empty line tells the end of an agent that never wrote any.
+      const script = `${agentLives} || { echo; ${tailAgentLog}; }`;
+      const { stdout } = await this.exec(['sh', '-c', script], { timeoutMs: reconnectDeadlineMs });
       if (stdout === '') return null;
       return this.#failed('AGENT_DIED', `the agent of ${this.name} has ended`, stdout);
     } catch {
