@@ -189,7 +189,7 @@ describe('controllers', () => {
       channel.close();
       await channel.closed;
     }
-    await attach(subject, 'one too many');
+    await attach(subject, 'one-too-many');
 
     const again = await attach(subject, 'first');
     again.send(status(1));
