@@ -52,6 +52,16 @@ export async function requireUp(pod: string): Promise<PodState> {
   });
 }
 
+/** Refuses a pod whose last gate did not pass, or was cut short: what runs on it would prove nothing. */
+export async function requireProved(pod: string): Promise<void> {
+  const { gate } = await requireUp(pod);
+  if (gate?.verdict === 'passed') return;
+  throw environmentError('POD_NOT_PROVED', `pod ${pod} is not proved coherent`, {
+    cause: new Error(gate === null ? 'a reset or a gate on it was cut short' : `its last gate: ${gate.verdict}`),
+    hint: `cxlpod doctor --pod --name ${pod}; or cxlpod down and up`,
+  });
+}
+
 async function connect(machine: Machine, signal: AbortSignal | undefined): Promise<PodMachine> {
   try {
     const agent = await attachToMachine(machine, { attachWithinMs, ...(signal === undefined ? {} : { signal }) });

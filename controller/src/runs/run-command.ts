@@ -47,10 +47,11 @@ async function onRunningPod(
   options: Options,
   context: CommandContext,
 ): Promise<FinishedRun[]> {
-  const { openPod } = await import('../cluster/open-pod.ts');
+  const { openPod, requireProved } = await import('../cluster/open-pod.ts');
   const name = pickPod(options.name);
   const lock = await lockPod(name, `run ${scenarios.map(({ scenario }) => scenario.name).join(' ')}`);
   try {
+    await requireProved(name);
     await using pod = await openPod(name, { signal: context.signal });
     return await runAll(pod, scenarios, options, context);
   } finally {

@@ -112,6 +112,8 @@ describe('a pod', () => {
     await reset.ended;
 
     expect(await gate()).toBeNull();
+    const run = await bench.run(['run', 'ping', '--name', pod]);
+    expect(run).toMatchObject({ exitCode: 3, stderr: expect.stringContaining('is not proved coherent') });
     await bench.mustRun(['doctor', '--pod', '--name', pod]);
     expect(await gate()).toMatchObject({ verdict: 'passed' });
   });
