@@ -180,8 +180,12 @@ describe('a worker', () => {
     orphan.stderr!.on('data', (bytes) => {
       said += bytes;
     });
-    await until('it ends', () => orphan.signalCode === 'SIGKILL');
-    await until('it says why', () => said.includes('the agent is gone already'));
+    try {
+      await until('it ends', () => orphan.exitCode !== null || orphan.signalCode !== null);
+      await until('it says why', () => said.includes('the agent is gone already'));
+    } finally {
+      orphan.kill('SIGKILL');
+    }
   });
 
   test('lives when the controller goes, and its end is told to the next one', async () => {
