@@ -131,6 +131,8 @@ test.each(fences)('the successor of a killed agent starts workers in a $kind', a
     expect((await controller.request('status', {})).fence).toBe(kind);
     const started = await controller.request('startWorker', { worker: 'w' });
     expect(started.pid).not.toBe(pid);
+    // Not even its first spare, whose number is the one that the killed agent used.
+    expect(successor.log()).not.toContain('no spare worker');
   } finally {
     controller.close();
     await endAgent(successor);
