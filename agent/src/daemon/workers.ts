@@ -140,9 +140,12 @@ export class Workers {
   }
 
   status(): AgentStatus['workers'] {
-    return [...this.#byName.values()].flatMap(({ name, process, client, task }) =>
-      client === null ? [] : [{ worker: name, pid: process.pid, client, task }],
-    );
+    return [...this.#byName.values()].map(({ name, process, client, task }) => ({
+      worker: name,
+      pid: process.pid,
+      client,
+      task,
+    }));
   }
 
   /** Kills all, and waits until their ends were seen and fenced. Idempotent. */

@@ -122,7 +122,8 @@ export interface AgentStatus {
   readonly workers: readonly {
     readonly worker: string;
     readonly pid: number;
-    readonly client: ClientIdentity;
+    /** Null while it starts. */
+    readonly client: ClientIdentity | null;
     readonly task: string | null;
   }[];
 }

@@ -129,7 +129,10 @@ function describeStatus({ pod, phase, provider, environment, startedAt, machines
     podAddress,
     agent === null ? (problem?.message ?? '') : `up ${Math.round(agent.uptimeMs / 1000)} s, ${mebibytes(agent.residentBytes)}`,
     agent === null ? '' : agent.pool === null ? 'not mapped' : agent.pool.formatted ? 'formatted' : 'blank',
-    agent === null ? '' : agent.workers.map((each) => `${each.worker} (${each.task ?? 'idle'})`).join(', ') || 'none',
+    agent === null
+      ? ''
+      : agent.workers.map((each) => `${each.worker} (${each.client === null ? 'starts' : (each.task ?? 'idle')})`).join(', ') ||
+        'none',
   ]);
   const heading = ['machine', 'state', 'pod address', 'agent', 'pool', 'workers'];
   return `pod ${pod}: ${phase} since ${startedAt} (${about})\n\n${table([heading, ...rows])}`;
