@@ -43,7 +43,7 @@ test-local: build ## real processes and real SIGKILL on this host
 test-cluster: build images ## containers and virtual machines
 	@$(VITEST) --project cluster
 
-test-deep: build images ## the slow ones as well: more seeds, more schedules, the report in a real browser
+test-deep: build images ## as `test`, with twenty times the random schedules and the report in a real browser
 	@CXLPOD_DEEP=1 $(VITEST)
 
 check: build ## format, lint, types

@@ -17,6 +17,8 @@ import { firstSeed } from './schedules.ts';
 
 const none = 0;
 const seed = firstSeed(1);
+/** How many times more schedules `make test-deep` draws. */
+const depth = process.env.CXLPOD_DEEP === '1' ? 20 : 1;
 
 describe('in every schedule', () => {
   test('of two formatters, one formats, and nobody is told of a pool that is not written', () => {
@@ -38,15 +40,15 @@ describe('in every schedule', () => {
 
 describe(`in random schedules from seed ${seed} (CXLPOD_SEED replays another)`, () => {
   test('every call is executed once and comes back as it was sent', () => {
-    expect(everyCallComesBack(150, seed)(none)).toEqual([]);
+    expect(everyCallComesBack(150 * depth, seed)(none)).toEqual([]);
   });
 
   test('two servers of one name share its entry', () => {
-    expect(oneEntryPerName(200, seed)(none)).toEqual([]);
+    expect(oneEntryPerName(200 * depth, seed)(none)).toEqual([]);
   });
 
   test('a slow recoverer closes nothing that is not the dead one’s', () => {
-    expect(aSlowRecovererHarmsNobody(300, seed)(none)).toEqual([]);
+    expect(aSlowRecovererHarmsNobody(300 * depth, seed)(none)).toEqual([]);
   });
 });
 
