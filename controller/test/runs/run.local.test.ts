@@ -119,8 +119,12 @@ describe('a run', () => {
 
     const running = bench.start(['run', '--name', pod, long]);
     await running.said('one by one');
+    // Held, so that the run cannot end by itself before it is interrupted.
+    const held = bench.processes(pod, 'worker.mjs');
+    for (const pid of held) process.kill(pid, 'SIGSTOP');
     const second = await bench.run(['run', '--name', pod, short]);
     running.process.kill('SIGINT');
+    for (const pid of held) process.kill(pid, 'SIGCONT');
     const ended = await running.ended;
 
     expect(second).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('is being changed') });
