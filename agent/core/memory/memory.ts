@@ -38,6 +38,27 @@ export function add64(address: usize, delta: u64): u64 {
   return atomic.add<u64>(address, delta);
 }
 
+/** Returns what stood there before. */
+export function or64(address: usize, bits: u64): u64 {
+  return atomic.or<u64>(address, bits);
+}
+
+// WebAssembly has no instruction for either: one call of the addon, and only under a flush policy that asks for it.
+@external("host", "writeBack")
+declare function hostWriteBack(address: usize): void;
+@external("host", "storeFence")
+declare function hostStoreFence(): void;
+
+/** clwb: the line's bytes go to the device, in no order with anything but a later `storeFence`. */
+export function writeBack(address: usize): void {
+  hostWriteBack(address);
+}
+
+/** sfence: everything written back before is on the device before anything that is stored after. */
+export function storeFence(): void {
+  hostStoreFence();
+}
+
 /** For the gate's negative control alone: an increment that is not atomic, and must lose updates. */
 export function plainIncrement64(address: usize): void {
   store<u64>(address, load<u64>(address) + 1);

@@ -14,6 +14,9 @@ const LOAD: i32 = 0;
 const STORE: i32 = 1;
 const SWAP: i32 = 2;
 const ADD: i32 = 3;
+const OR: i32 = 4;
+const WRITE_BACK: i32 = 5;
+const STORE_FENCE: i32 = 6;
 const SIZE_4: i32 = 4 << 4;
 const SIZE_8: i32 = 8 << 4;
 const PLAIN: i32 = 0 << 8;
@@ -58,6 +61,18 @@ export function swap64(address: usize, expected: u64, replacement: u64, site: i3
 
 export function add64(address: usize, delta: u64, site: i32 = 0): u64 {
   return wide(access(ADD | SIZE_8 | ATOMIC, address, site, <u32>delta, high(delta), 0, 0));
+}
+
+export function or64(address: usize, bits: u64, site: i32 = 0): u64 {
+  return wide(access(OR | SIZE_8 | ATOMIC, address, site, <u32>bits, high(bits), 0, 0));
+}
+
+export function writeBack(address: usize, site: i32 = 0): void {
+  access(WRITE_BACK | SIZE_8 | ATOMIC, address, site, 0, 0, 0, 0);
+}
+
+export function storeFence(site: i32 = 0): void {
+  access(STORE_FENCE | SIZE_8 | ATOMIC, 0, site, 0, 0, 0, 0);
 }
 
 export function plainIncrement64(address: usize, site: i32 = 0): void {

@@ -7,7 +7,8 @@ import assemblyscript from 'assemblyscript';
 const { Node, NodeKind } = assemblyscript;
 
 const door = new Set([
-  'load32', 'load64', 'store32', 'store64', 'publish32', 'publish64', 'swap64', 'add64', 'plainIncrement64',
+  'load32', 'load64', 'store32', 'store64', 'publish32', 'publish64', 'swap64', 'add64', 'or64', 'plainIncrement64', 'writeBack',
+  'storeFence',
   'keep32', 'keep64', 'recall32', 'recall64',
 ]);
 

@@ -123,19 +123,22 @@ export function instantiateCore(mapped: MappedPool, options: { readonly thread: 
   if (!Number.isInteger(thread) || thread < 0 || thread >= constants.THREAD_LIMIT) {
     throw new RangeError(`thread ${thread} is not from 0 to ${constants.THREAD_LIMIT - 1}`);
   }
-  const { die, monotonicNs } = native();
+  const { die, monotonicNs, writeBack } = native();
+  const bytes = new Uint8Array(mapped.memory.buffer);
   const instance = new WebAssembly.Instance(compiledCore(), {
     env: { memory: mapped.memory },
     host: {
       monotonicNs,
       died: die,
+      writeBack: (address: number) => writeBack(bytes, (address >>> 6) * constants.LINE_BYTES, constants.LINE_BYTES),
+      // The addon's write-back ends with an sfence of its own.
+      storeFence: () => {},
       broken(invariant: number): never {
         process.stderr.write(`cxlpod core: invariant ${invariant} does not hold; this worker ends\n`);
         return die();
       },
     },
   });
-  const bytes = new Uint8Array(mapped.memory.buffer);
   const pool = new Uint8Array(mapped.memory.buffer, mapped.poolBase, mapped.poolSizeBytes);
   const core: Core = { mapped, thread, exports: instance.exports as unknown as CoreExports, bytes, pool };
   arm(core, options.crash);
