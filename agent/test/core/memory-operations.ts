@@ -1,8 +1,17 @@
 /** Reads a compiled core and lists the memory operations of a function, calls included, in the order of the code. */
 import binaryen from 'binaryen';
 
+/** In the order of the numbers that agent/core/memory/traced.ts gives them. */
+const kinds = ['load', 'store', 'swap', 'add', 'or', 'writeBack', 'storeFence'] as const;
+
+/** WebAssembly has no instruction for these: the release build calls the host. */
+const hostOperations: Readonly<Record<string, Operation>> = {
+  'host.writeBack': { kind: 'writeBack', sizeBytes: 8, order: 'atomic' },
+  'host.storeFence': { kind: 'storeFence', sizeBytes: 8, order: 'atomic' },
+};
+
 export interface Operation {
-  readonly kind: 'load' | 'store' | 'swap' | 'add';
+  readonly kind: (typeof kinds)[number];
   readonly sizeBytes: number;
   readonly order: 'atomic' | 'plain';
 }
@@ -121,7 +130,9 @@ export function operationsOf(module: CompiledModule, fn: CompiledFunction, seen:
     if (operation !== undefined) operations.push(operation);
     if (info.id !== binaryen.CallId) continue;
     const target = module.functions.get(info.target as string)!;
-    if (target.importedFrom === 'simulator.access') operations.push(tracedOperation((info.operands as number[])[0]!));
+    const hosted = hostOperations[target.importedFrom];
+    if (hosted !== undefined) operations.push(hosted);
+    else if (target.importedFrom === 'simulator.access') operations.push(tracedOperation((info.operands as number[])[0]!));
     else if (target.importedFrom === '') operations.push(...operationsOf(module, target, [...seen, fn.name]));
   }
   return operations;
@@ -134,8 +145,16 @@ export function operationOf(info: Info): Operation | undefined {
     return { kind, sizeBytes: info.bytes as number, order: info.isAtomic === true ? 'atomic' : 'plain' };
   }
   if (info.id === binaryen.AtomicCmpxchgId) return { kind: 'swap', sizeBytes: info.bytes as number, order: 'atomic' };
-  if (info.id === binaryen.AtomicRMWId) return { kind: 'add', sizeBytes: info.bytes as number, order: 'atomic' };
+  if (info.id === binaryen.AtomicRMWId) {
+    return { kind: fetchAndKind(info.op as number), sizeBytes: info.bytes as number, order: 'atomic' };
+  }
   return undefined;
+}
+
+function fetchAndKind(op: number): 'add' | 'or' {
+  if (op === binaryen.AtomicRMWAdd) return 'add';
+  if (op === binaryen.AtomicRMWOr) return 'or';
+  throw new Error(`the door has no read-modify-write ${op}`);
 }
 
 /** The first argument of `simulator.access`, as agent/core/memory/traced.ts packs it; private accesses count as plain. */
@@ -144,7 +163,7 @@ function tracedOperation(what: number): Operation {
   if (info.id !== binaryen.ConstId) throw new Error('an access does not say what it is by a constant');
   const value = info.value as number;
   return {
-    kind: (['load', 'store', 'swap', 'add'] as const)[value & 15]!,
+    kind: kinds[value & 15]!,
     sizeBytes: (value >> 4) & 15,
     order: value >> 8 === 1 ? 'atomic' : 'plain',
   };

@@ -23,7 +23,11 @@ export interface MemoryProfile {
   readonly upper: number;
 }
 
-export const isWrite = (access: Access): boolean => (access.what & 15) !== 0;
+/** Kinds of access: the lowest four bits of `what`, as agent/core/memory/traced.ts numbers them. */
+export const kinds = { load: 0, store: 1, swap: 2, add: 3, or: 4, writeBack: 5, storeFence: 6 } as const;
+
+/** A write-back and a fence change no byte that anybody reads. */
+export const isWrite = ({ what }: Access): boolean => (what & 15) >= kinds.store && (what & 15) <= kinds.or;
 
 export class CoherentMemory implements MemoryProfile {
   readonly bytes: Uint8Array;
@@ -36,26 +40,31 @@ export class CoherentMemory implements MemoryProfile {
   }
 
   access(_machine: number, { what, address, low, high, expectedLow, expectedHigh }: Access): number {
-    const sizeBytes = (what >> 4) & 15;
+    const kind = what & 15;
+    if (kind === kinds.storeFence) return 0;
+    const sizeBytes = kind === kinds.writeBack ? 1 : (what >> 4) & 15;
     if (address % sizeBytes !== 0) throw new Error(`an access of ${sizeBytes} bytes at ${address} is not aligned`);
     if (address + sizeBytes > this.bytes.length) throw new Error(`an access at ${address} is outside the memory`);
     const words = this.#words;
     const index = address >> 2;
     const before = words[index]!;
     this.upper = sizeBytes === 8 ? words[index + 1]! : 0;
-    const kind = what & 15;
-    if (kind === 1) {
+    if (kind === kinds.writeBack) return 0;
+    if (kind === kinds.store) {
       words[index] = low;
       if (sizeBytes === 8) words[index + 1] = high;
-    } else if (kind === 2) {
+    } else if (kind === kinds.swap) {
       if (before === (expectedLow | 0) && this.upper === (expectedHigh | 0)) {
         words[index] = low;
         words[index + 1] = high;
       }
-    } else if (kind === 3) {
+    } else if (kind === kinds.add) {
       const sum = (before >>> 0) + (low >>> 0);
       words[index] = sum | 0;
       words[index + 1] = this.upper + high + (sum > 0xffffffff ? 1 : 0);
+    } else if (kind === kinds.or) {
+      words[index] = before | low;
+      words[index + 1] = this.upper | high;
     }
     return before;
   }
