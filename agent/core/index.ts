@@ -80,3 +80,23 @@ export {
   rpcServed,
   rpcServeLoop,
 } from './rpc/serve';
+export { lockHolder } from './baselines/lock';
+export {
+  lockAlloc,
+  lockAttach,
+  lockBlockAt,
+  lockCount,
+  lockDetach,
+  lockDrop,
+  lockOpen,
+  lockPayload,
+} from './baselines/lock-heap';
+export {
+  naiveAlloc,
+  naiveAttach,
+  naiveBlockAt,
+  naiveClear,
+  naiveCount,
+  naiveDetach,
+  naiveRecover,
+} from './baselines/naive-counting';

@@ -34,3 +34,12 @@ export const NOT_FENCED: i32 = 15;
 export const CORRUPT: i32 = 16;
 /** The gate's session was replaced by a newer one. */
 export const STALE: i32 = 17;
+
+/** The lock of the baseline heap did not come free within the looks that were given. */
+export const BLOCKED: i32 = 60;
+/** The baseline heap was not opened by this incarnation, or not prepared. */
+export const BASELINE_NOT_OPEN: i32 = 61;
+/** The slot holds a reference already. */
+export const BASELINE_SLOT_TAKEN: i32 = 62;
+/** The slot holds no reference. */
+export const BASELINE_SLOT_EMPTY: i32 = 63;

@@ -71,3 +71,28 @@ export const SERVE_AFTER_EXECUTE: i32 = 52;
 export const SERVE_AFTER_HEADER: i32 = 53;
 /** rpc/serve/after-publish: The response is published; the server does not know. */
 export const SERVE_AFTER_PUBLISH: i32 = 54;
+
+/** baseline/lock/after-take: The lock is held; nothing is changed. */
+export const LOCK_AFTER_TAKE: i32 = 200;
+/** baseline/lock/after-log: The writes are written down; they are not committed. */
+export const LOCK_AFTER_LOG: i32 = 201;
+/** baseline/lock/after-commit: The writes are committed; none is made. */
+export const LOCK_AFTER_COMMIT: i32 = 202;
+/** baseline/lock/after-apply: The writes are made; the log is open. */
+export const LOCK_AFTER_APPLY: i32 = 203;
+/** baseline/lock/after-close: The log is closed; the lock is held. */
+export const LOCK_AFTER_CLOSE: i32 = 204;
+/** baseline/lock/after-release: The lock is free; the client does not know. */
+export const LOCK_AFTER_RELEASE: i32 = 205;
+/** baseline/lock/open/after-prepare: The heap is prepared for the first time; nobody has it open. */
+export const LOCK_OPEN_AFTER_PREPARE: i32 = 206;
+/** baseline/lock/open/after-replay: The log is replayed; the heap is not open. */
+export const LOCK_OPEN_AFTER_REPLAY: i32 = 207;
+/** baseline/lock/open/after-enter: The heap is open for this client; the lock is held. */
+export const LOCK_OPEN_AFTER_ENTER: i32 = 208;
+/** baseline/naive/alloc/between: One of count and slot is written, the other is not. */
+export const NAIVE_ALLOC_BETWEEN: i32 = 220;
+/** baseline/naive/attach/between: One of count and slot is written, the other is not. */
+export const NAIVE_ATTACH_BETWEEN: i32 = 221;
+/** baseline/naive/detach/between: One of count and slot is written, the other is not. */
+export const NAIVE_DETACH_BETWEEN: i32 = 222;

@@ -27,6 +27,8 @@ function pass(point: i32): void {
 /** Broken invariants, by number. */
 export const COMMIT_WAS_STOLEN: i32 = 1;
 export const UNKNOWN_HANDLE: i32 = 2;
+export const LOCK_WAS_STOLEN: i32 = 60;
+export const BASELINE_IS_DAMAGED: i32 = 61;
 
 /** A check that is always on: a dead client is something this system is built to survive, a wrong one is not. */
 export function invariant(holds: bool, which: i32): void {

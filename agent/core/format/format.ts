@@ -15,7 +15,10 @@ import { forgetRecords, historyCapacity } from '../history/history';
 import { FORMAT_BLANK, FORMATTED, FORMATTING, FormatWord, POOL_MAGIC, Region, Superblock } from '../layout/superblock';
 import { HISTORY_MAGIC, HistoryHeader } from '../layout/history';
 import { LAYOUT_VERSION } from '../layout/version';
+import { LOCK_HEAP_LINE, LOCK_LINE, LockHeap, LockLine, NAIVE_READY_OFFSET } from '../layout/baselines';
 import {
+  BASELINE_BYTES,
+  BASELINE_OFFSET,
   CLIENT_BYTES,
   CLIENT_COUNT,
   CLIENT_TABLE_OFFSET,
@@ -32,6 +35,7 @@ import {
   GATE_OFFSET,
   LINE_BYTES,
   POOL_LEAST_BYTES,
+  REGION_BASELINE,
   REGION_CLIENT_TABLE,
   REGION_CLOCK,
   REGION_CONNECTIONS,
@@ -129,7 +133,8 @@ function writeRegions(): void {
   writeRegion(3, REGION_WORD, 1, WORD_BYTES, WORD_OFFSET, WORD_BYTES);
   writeRegion(4, REGION_GATE, 1, GATE_BYTES, GATE_OFFSET, GATE_BYTES);
   writeRegion(5, REGION_CONNECTIONS, CONNECTION_COUNT, CONNECTION_BYTES, CONNECTIONS_OFFSET, CONNECTION_COUNT * CONNECTION_BYTES);
-  writeRegion(6, REGION_FREE, 1, poolSizeBytes - CONTROL_BYTES, CONTROL_BYTES, poolSizeBytes - CONTROL_BYTES);
+  writeRegion(6, REGION_BASELINE, 1, BASELINE_BYTES, BASELINE_OFFSET, BASELINE_BYTES);
+  writeRegion(7, REGION_FREE, 1, poolSizeBytes - CONTROL_BYTES, CONTROL_BYTES, poolSizeBytes - CONTROL_BYTES);
 }
 
 function writeRegion(index: u32, kind: u32, count: u32, entryBytes: u32, offset: u32, sizeBytes: u32): void {
@@ -162,4 +167,7 @@ function clearControl(): void {
   store64(poolBase + GATE_OFFSET + offsetof<GateSession>("number"), 0);
   store64(poolBase + GATE_OFFSET + offsetof<GateSession>("joined"), 0);
   store64(poolBase + GATE_OFFSET + offsetof<GateSession>("started"), 0);
+  store64(poolBase + BASELINE_OFFSET + LOCK_LINE + offsetof<LockLine>("word"), 0);
+  store64(poolBase + BASELINE_OFFSET + LOCK_HEAP_LINE + offsetof<LockHeap>("ready"), 0);
+  store64(poolBase + BASELINE_OFFSET + NAIVE_READY_OFFSET, 0);
 }

@@ -29,6 +29,10 @@ export const CONNECTIONS_OFFSET: u32 = 131072;
 export const CONNECTION_COUNT: u32 = 32;
 export const CONNECTION_BYTES: u32 = 40960;
 
+/** The heaps that CXL-SHM is compared with. */
+export const BASELINE_OFFSET: u32 = 1441792;
+export const BASELINE_BYTES: u32 = 131072;
+
 /** Everything below is described here; the rest of the pool is for those who come later (heap). */
 export const CONTROL_BYTES: u32 = 1572864;
 export const POOL_LEAST_BYTES: u32 = 2097152;
@@ -39,5 +43,6 @@ export const REGION_CLOCK: u32 = 3;
 export const REGION_WORD: u32 = 4;
 export const REGION_GATE: u32 = 5;
 export const REGION_CONNECTIONS: u32 = 6;
-export const REGION_FREE: u32 = 7;
-export const REGION_COUNT: u32 = 7;
+export const REGION_BASELINE: u32 = 7;
+export const REGION_FREE: u32 = 8;
+export const REGION_COUNT: u32 = 8;

@@ -17,6 +17,7 @@ const chapters = [
   { file: 'connection.ts', title: 'Connections and rings' },
   { file: 'gate.ts', title: 'Coherence gate' },
   { file: 'clock.ts', title: 'Clock exchange and bounced word' },
+  { file: 'baselines.ts', title: 'Baselines: the heap with a lock, naive counting' },
   { file: 'history.ts', title: 'History (its own file or device, not in the pool)' },
 ];
 
@@ -36,6 +37,7 @@ function sharedMemory({ classes, constants, words, layoutVersion }) {
     ['bounced word', value('WORD_OFFSET'), value('WORD_BYTES'), 'clock.ts'],
     ['coherence gate', value('GATE_OFFSET'), value('GATE_BYTES'), 'gate.ts'],
     ['connections', value('CONNECTIONS_OFFSET'), value('CONNECTION_COUNT') * value('CONNECTION_BYTES'), 'connection.ts'],
+    ['baselines', value('BASELINE_OFFSET'), value('BASELINE_BYTES'), 'baselines.ts'],
   ];
   const lines = [
     '# The bytes that machines share',

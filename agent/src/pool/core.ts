@@ -115,6 +115,24 @@ export interface CoreExports {
   rpcServeLoop(handle: number, maxRequests: number, maxLooks: number): number;
   rpcServed(handle: number): number;
   rpcRefused(handle: number): number;
+
+  lockOpen(maxLooks: number): number;
+  lockAlloc(slot: number, maxLooks: number): number;
+  lockAttach(slot: number, block: number, maxLooks: number): number;
+  lockDetach(slot: number, maxLooks: number): number;
+  lockDrop(client: number, maxLooks: number): number;
+  lockHolder(): number;
+  lockBlockAt(client: number, slot: number): number;
+  lockCount(block: number): number;
+  lockPayload(block: number): number;
+
+  naiveClear(): void;
+  naiveAlloc(order: number, slot: number): number;
+  naiveAttach(order: number, slot: number, block: number): number;
+  naiveDetach(order: number, slot: number): number;
+  naiveRecover(order: number, client: number, incarnation: number): number;
+  naiveBlockAt(client: number, slot: number): number;
+  naiveCount(block: number): number;
 }
 
 /** One instance per thread; `thread` from 0, unique in the process, below 16. Throws PoolError: CORE_MISSING, UNKNOWN_CRASH_POINT. */

@@ -58,6 +58,7 @@ test('a table of the pool begins on a line and does not reach into the next', ()
     [constants.WORD_OFFSET, constants.WORD_BYTES],
     [constants.GATE_OFFSET, constants.GATE_BYTES],
     [constants.CONNECTIONS_OFFSET, constants.CONNECTION_COUNT * constants.CONNECTION_BYTES],
+    [constants.BASELINE_OFFSET, constants.BASELINE_BYTES],
     [constants.CONTROL_BYTES, 0],
   ] as const;
   let end: number = layout.Superblock.classBytes;
