@@ -1,6 +1,6 @@
 /**
- * How the device behaves between machines: the seam where a write-back cache per machine goes (memory-model.md). COH is one copy of
- * the bytes in which every access takes effect at once, in the order of the schedule.
+ * How memory behaves between machines: the seam behind which the profiles of memory/ stand. A profile is given every access of every
+ * client, as plain numbers, because this is called some ten million times a second.
  */
 
 /** One access of the core, as agent/core/memory/traced.ts announces it. Values are 32-bit halves. */
@@ -15,57 +15,57 @@ export interface Access {
   readonly expectedHigh: number;
 }
 
-export interface MemoryProfile {
-  /** The device's bytes, for inspection between steps. */
-  readonly bytes: Uint8Array;
-  /** Makes an access for a client of this machine; returns the lower half of its result, `upper` holds the other. */
-  access(machine: number, access: Access): number;
-  readonly upper: number;
-}
-
 /** Kinds of access: the lowest four bits of `what`, as agent/core/memory/traced.ts numbers them. */
 export const kinds = { load: 0, store: 1, swap: 2, add: 3, or: 4, writeBack: 5, storeFence: 6 } as const;
+export type Kind = keyof typeof kinds;
 
 /** A write-back and a fence change no byte that anybody reads. */
-export const isWrite = ({ what }: Access): boolean => (what & 15) >= kinds.store && (what & 15) <= kinds.or;
+export const isWrite = (what: number): boolean => (what & 15) >= kinds.store && (what & 15) <= kinds.or;
 
-export class CoherentMemory implements MemoryProfile {
+/** A store that publishes (an xchg on x86), not one that waits in the store buffer. */
+export const isAtomic = (what: number): boolean => what >> 8 === 1;
+
+/** Where the parts of a simulated address space lie. What is not the pool (history, scratch) is never cached. */
+export interface MemoryExtent {
+  readonly sizeBytes: number;
+  readonly poolBase: number;
+  readonly poolSizeBytes: number;
+}
+
+export type MemoryMaker = (extent: MemoryExtent) => MemoryProfile;
+
+/** How a machine ends when its power goes. */
+export interface MachineCrash {
+  /** Global persistent flush: every dirty line reaches the device. */
+  readonly persistsCaches?: boolean;
+  /** Lines that were lost fault when they are read, until every byte of them was written again. */
+  readonly poisonsLostLines?: boolean;
+}
+
+export interface MemoryProfile {
+  /** The device's bytes, for inspection between steps; without `settle`, lines that are still in a cache are not there. */
   readonly bytes: Uint8Array;
-  readonly #words: Int32Array;
-  upper = 0;
-
-  constructor(sizeBytes: number) {
-    this.bytes = new Uint8Array(sizeBytes);
-    this.#words = new Int32Array(this.bytes.buffer);
-  }
-
-  access(_machine: number, { what, address, low, high, expectedLow, expectedHigh }: Access): number {
-    const kind = what & 15;
-    if (kind === kinds.storeFence) return 0;
-    const sizeBytes = kind === kinds.writeBack ? 1 : (what >> 4) & 15;
-    if (address % sizeBytes !== 0) throw new Error(`an access of ${sizeBytes} bytes at ${address} is not aligned`);
-    if (address + sizeBytes > this.bytes.length) throw new Error(`an access at ${address} is outside the memory`);
-    const words = this.#words;
-    const index = address >> 2;
-    const before = words[index]!;
-    this.upper = sizeBytes === 8 ? words[index + 1]! : 0;
-    if (kind === kinds.writeBack) return 0;
-    if (kind === kinds.store) {
-      words[index] = low;
-      if (sizeBytes === 8) words[index + 1] = high;
-    } else if (kind === kinds.swap) {
-      if (before === (expectedLow | 0) && this.upper === (expectedHigh | 0)) {
-        words[index] = low;
-        words[index + 1] = high;
-      }
-    } else if (kind === kinds.add) {
-      const sum = (before >>> 0) + (low >>> 0);
-      words[index] = sum | 0;
-      words[index + 1] = this.upper + high + (sum > 0xffffffff ? 1 : 0);
-    } else if (kind === kinds.or) {
-      words[index] = before | low;
-      words[index + 1] = this.upper | high;
-    }
-    return before;
-  }
+  /** The upper half of the last access's result. */
+  readonly upper: number;
+  /** Makes an access for a client, given by its index, of a machine; returns the lower half of its result. */
+  access(
+    client: number,
+    machine: number,
+    what: number,
+    address: number,
+    low: number,
+    high: number,
+    expectedLow: number,
+    expectedHigh: number,
+  ): number;
+  /** SIGKILL: what the client stored is on its way and arrives; its machine's cache stays. */
+  endClient(client: number, machine: number): void;
+  /** Power-off: what was in store buffers and cache of the machine is gone. */
+  crashMachine(machine: number, how: MachineCrash): void;
+  /** Everything that is on its way arrives, so that `bytes` is what a coherent reader sees. */
+  settle(): void;
+  /** Somebody may write these bytes past the profile, now or later. */
+  expose(address: number, sizeBytes: number): void;
+  snapshot(): unknown;
+  restore(snapshot: unknown): void;
 }

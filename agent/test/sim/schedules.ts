@@ -74,11 +74,11 @@ function runChosen(
 ): void {
   const accessors: Accessors = new Map();
   const known = new Set(conflicts);
-  world.mayRunOn = (client, access) => {
-    const word = access.address & ~7;
+  world.mayRunOn = (client, what, address) => {
+    const word = address & ~7;
     const entry = accessors.get(word) ?? { readers: new Set(), writers: new Set() };
     accessors.set(word, entry);
-    (isWrite(access) ? entry.writers : entry.readers).add(client);
+    (isWrite(what) ? entry.writers : entry.readers).add(client);
     return !known.has(word);
   };
   start(world);

@@ -8,14 +8,15 @@ import { type History, readHistory } from '../../src/history/read.ts';
 import { inspectPool, type PoolInspection } from '../../src/inspect/inspect.ts';
 import { constants } from '../../src/layout/index.ts';
 import type { CoreExports } from '../../src/pool/core.ts';
-import { type Access, CoherentMemory, kinds, type MemoryProfile } from './memory-profile.ts';
+import { coherentMemory } from './memory/coherent.ts';
+import { type Access, type Kind, kinds, type MachineCrash, type MemoryMaker, type MemoryProfile } from './memory-profile.ts';
 
+/** Of a world that is not told otherwise. */
 export const poolSizeBytes = 2 * 1024 * 1024;
 const poolBase = 2 * 1024 * 1024;
-const historyBase = poolBase + poolSizeBytes;
 const historySizeBytes = 8192;
 /** Every client is a process of its own: its scratch is nobody else's. */
-const firstScratch = historyBase + 65536;
+const scratchSizeBytes = 65536;
 
 /** Thrown in a client in place of the SIGKILL. */
 export class Crash extends Error {
@@ -40,36 +41,111 @@ export function call<Name extends keyof CoreExports>(fn: Name, ...args: Paramete
   return { fn, args };
 }
 
+export interface WorldOptions {
+  /** Number of the deliberate mistake that is switched on; 0 for none. See mutants.ts. */
+  readonly mutant?: number;
+  /** How memory behaves; without it one coherent copy. See memory/. */
+  readonly memory?: MemoryMaker;
+  /** A multiple of 4096. */
+  readonly poolSizeBytes?: number;
+  /** Clients in one world, at most. */
+  readonly clientLimit?: number;
+}
+
+/** What `snapshot` keeps; good for the world that it is from, as often as one likes. */
+export interface WorldSnapshot {
+  readonly memory: unknown;
+  readonly clients: readonly ClientState[];
+}
+
 export class World {
   readonly memory: MemoryProfile;
   readonly clients: SimulatedClient[] = [];
-  /** Number of the deliberate mistake that is switched on; 0 for none. See mutants.ts. */
   readonly mutant: number;
+  readonly poolSizeBytes: number;
+  readonly historyBase: number;
+  readonly firstScratch: number;
+  readonly clientLimit: number;
+  /** Clients by index, those too that a restore took away: making an instance is dear. */
+  readonly #made: SimulatedClient[] = [];
 
-  /** Told of every access of a running program; true when the client need not wait for its turn. */
-  mayRunOn: ((client: SimulatedClient, access: Access) => boolean) | undefined;
+  /** Told of every access of a running program, before it is made; true when the client need not wait for its turn. */
+  mayRunOn: ((client: SimulatedClient, what: number, address: number) => boolean) | undefined;
+  /** Told of every shared access that is made. */
+  onAccess: ((client: SimulatedClient, what: number, address: number, site: number) => void) | undefined;
 
-  constructor(options: { readonly mutant?: number; readonly memory?: MemoryProfile } = {}) {
+  constructor(options: WorldOptions = {}) {
     this.mutant = options.mutant ?? 0;
-    this.memory = options.memory ?? new CoherentMemory(firstScratch + 16 * 65536);
+    this.poolSizeBytes = options.poolSizeBytes ?? poolSizeBytes;
+    if (this.poolSizeBytes % 4096 !== 0) throw new Error(`a pool of ${this.poolSizeBytes} bytes is no multiple of 4096`);
+    this.historyBase = poolBase + this.poolSizeBytes;
+    this.firstScratch = this.historyBase + 65536;
+    this.clientLimit = options.clientLimit ?? 16;
+    const sizeBytes = this.firstScratch + this.clientLimit * scratchSizeBytes;
+    this.memory = (options.memory ?? coherentMemory)({ sizeBytes, poolBase, poolSizeBytes: this.poolSizeBytes });
   }
 
   client(machine: number): SimulatedClient {
-    const client = new SimulatedClient(this, this.clients.length, machine);
+    const index = this.clients.length;
+    if (index === this.clientLimit) throw new Error(`this world has room for ${index} clients: see clientLimit`);
+    let client = this.#made[index];
+    if (client === undefined) {
+      client = new SimulatedClient(this, index, machine);
+      this.#made.push(client);
+    } else {
+      client.bear(machine);
+    }
     this.clients.push(client);
     return client;
   }
 
+  /** Keeps everything: bytes, caches, who is alive. Nobody may be in the middle of a program. */
+  snapshot(): WorldSnapshot {
+    const clients = this.clients.map((client) => client.state());
+    return { memory: this.memory.snapshot(), clients };
+  }
+
+  /**
+   * Goes back, in time that grows with what was written since and not with the pool. Clients made since are gone; the others are as
+   * they were, whatever became of them. Bytes that a test writes must come from `poolBytes`, or this does not see that they changed.
+   */
+  restore(snapshot: WorldSnapshot): void {
+    this.clients.length = 0;
+    for (const [index, state] of snapshot.clients.entries()) {
+      const client = this.#made[index]!;
+      client.become(state);
+      this.clients.push(client);
+    }
+    this.memory.restore(snapshot.memory);
+    this.mayRunOn = undefined;
+    this.onAccess = undefined;
+  }
+
+  /** Power-off of a machine: all its clients are dead, and what was in their store buffers and in its cache is gone. */
+  crashMachine(machine: number, how: MachineCrash = {}): void {
+    this.memory.crashMachine(machine, how);
+    for (const client of this.clients) {
+      if (client.machine === machine) client.isDead = true;
+    }
+  }
+
+  /** Lets everything that is still in store buffers and caches arrive: inspectors then see what a coherent reader sees. */
+  settle(): void {
+    this.memory.settle();
+  }
+
   inspect(): PoolInspection {
-    return inspectPool(this.memory.bytes.subarray(poolBase, poolBase + constants.CONTROL_BYTES), poolSizeBytes);
+    const controlBytes = Math.min(constants.CONTROL_BYTES, this.poolSizeBytes);
+    return inspectPool(this.memory.bytes.subarray(poolBase, poolBase + controlBytes), this.poolSizeBytes);
   }
 
   history(): History {
-    return readHistory(this.memory.bytes.subarray(historyBase, historyBase + historySizeBytes));
+    return readHistory(this.memory.bytes.subarray(this.historyBase, this.historyBase + historySizeBytes));
   }
 
-  /** The control words that survive a run, for comparing ends of schedules. */
+  /** Bytes of the pool, for reading and for writing past the core. */
   poolBytes(offset: number, length: number): Uint8Array {
+    this.memory.expose(poolBase + offset, length);
     return this.memory.bytes.subarray(poolBase + offset, poolBase + offset + length);
   }
 }
@@ -82,35 +158,71 @@ interface Asyncify {
   asyncify_stop_rewind(): void;
 }
 
+/** Where a suspended call is kept in the instance's own memory: two words that bound the stack, then the stack. */
 const asyncifyData = 16;
+const stackStart = asyncifyData + 8;
+const stackEnd = 65536;
+
+/** A client in a snapshot. */
+export interface ClientState {
+  readonly machine: number;
+  readonly isDead: boolean;
+  readonly accesses: number;
+  readonly crashAt: number;
+  readonly armedPoint: number;
+  readonly armedHit: number;
+  readonly counts: Uint32Array;
+}
+
+type Exported = (...args: readonly number[]) => number | undefined;
 
 export class SimulatedClient {
   readonly world: World;
-  readonly machine: number;
+  readonly index: number;
   readonly process: number;
   readonly core: CoreExports;
+  machine: number;
+  /** Shared accesses since the start, or since `crashAtAccess`. */
+  accesses = 0;
+  /** Shared accesses by kind since the start: see `countOf`. */
+  readonly counts = new Uint32Array(16);
+
+  readonly #memory: MemoryProfile;
   readonly #scratchBase: number;
+  readonly #firstScratch: number;
   readonly #asyncify: Asyncify;
   readonly #stack: Int32Array;
-  #upper = 0;
+  #isDead = false;
+  #armedPoint = 0;
+  #armedHit = 0;
+  #crashAt = 0;
+
+  // Of a client that runs a program.
+  #program: Program | undefined;
+  #function: Exported | undefined;
+  #arguments: readonly number[] = [];
   #suspends = false;
   #rewinding = false;
   #answer = 0;
-  #crashAt = 0;
-  #program: Program | undefined;
-  #current: Call | undefined;
-
-  isDead = false;
-  /** Shared accesses since the start, or since `crashAtAccess`. */
-  accesses = 0;
-  /** The access that waits to be made, of a client that runs a program. */
-  pending: Access | undefined;
+  /** Waits for its turn with the access of the next seven fields. */
+  #isPending = false;
+  #what = 0;
+  #address = 0;
+  #site = 0;
+  #low = 0;
+  #high = 0;
+  #expectedLow = 0;
+  #expectedHigh = 0;
 
   constructor(world: World, index: number, machine: number) {
     this.world = world;
+    this.index = index;
     this.machine = machine;
     this.process = 1000 + index;
-    this.#scratchBase = firstScratch + index * 65536;
+    this.#memory = world.memory;
+    this.#firstScratch = world.firstScratch;
+    this.#scratchBase = world.firstScratch + index * scratchSizeBytes;
+    const memory = world.memory;
     const instance = new WebAssembly.Instance(module, {
       simulator: {
         access: (
@@ -121,8 +233,8 @@ export class SimulatedClient {
           high: number,
           expectedLow: number,
           expectedHigh: number,
-        ) => this.#access({ what, address, site, low, high, expectedLow, expectedHigh }),
-        upperHalf: () => this.#upper,
+        ) => this.#access(what, address, site, low, high, expectedLow, expectedHigh),
+        upperHalf: () => memory.upper,
         mutant: () => world.mutant,
       },
       host: {
@@ -138,11 +250,50 @@ export class SimulatedClient {
     this.core = instance.exports as unknown as CoreExports;
     this.#stack = new Int32Array((instance.exports.stack as WebAssembly.Memory).buffer);
     this.#asyncify = instance.exports as unknown as Asyncify;
+    this.bear(machine);
+  }
+
+  /** Starts as a new process of the machine; what an earlier one left in the pool stays there. */
+  bear(machine: number): void {
+    this.become({ machine, isDead: false, accesses: 0, crashAt: 0, armedPoint: 0, armedHit: 0, counts: new Uint32Array(16) });
     this.#init(0, 0);
     this.core.introduce(machine, this.process);
   }
 
+  /** For `World.snapshot`. */
+  state(): ClientState {
+    if (this.isRunning) throw new Error(`client ${this.index} is in the middle of a program: a snapshot cannot keep that`);
+    return {
+      machine: this.machine,
+      isDead: this.#isDead,
+      accesses: this.accesses,
+      crashAt: this.#crashAt,
+      armedPoint: this.#armedPoint,
+      armedHit: this.#armedHit,
+      counts: this.counts.slice(),
+    };
+  }
+
+  /** For `World.restore`. A call that was suspended is forgotten: the instance keeps nothing of it that the next one would see. */
+  become(state: ClientState): void {
+    this.machine = state.machine;
+    this.#isDead = state.isDead;
+    this.accesses = state.accesses;
+    this.#crashAt = state.crashAt;
+    this.counts.set(state.counts);
+    this.#program = undefined;
+    this.#suspends = false;
+    this.#rewinding = false;
+    this.#isPending = false;
+    if (this.#armedPoint !== state.armedPoint || this.#armedHit !== state.armedHit) {
+      this.#init(state.armedPoint, state.armedHit);
+    }
+  }
+
   #init(point: number, hit: number): void {
+    this.#armedPoint = point;
+    this.#armedHit = hit;
+    const { poolSizeBytes, historyBase } = this.world;
     this.core.init(poolBase, poolSizeBytes, historyBase, historySizeBytes, this.#scratchBase, 0, point, hit);
   }
 
@@ -157,9 +308,33 @@ export class SimulatedClient {
     this.#crashAt = n;
   }
 
+  /** Shared accesses of a kind since the start, or since `forgetCounts`. */
+  countOf(kind: Kind): number {
+    return this.counts[kinds[kind]]!;
+  }
+
+  forgetCounts(): void {
+    this.counts.fill(0);
+  }
+
+  get isDead(): boolean {
+    return this.#isDead;
+  }
+
+  /** True is as `kill`. */
+  set isDead(isDead: boolean) {
+    if (isDead && !this.#isDead) this.#memory.endClient(this.index, this.machine);
+    this.#isDead = isDead;
+  }
+
+  /** SIGKILL: what it stored arrives, nothing follows. */
+  kill(): void {
+    this.isDead = true;
+  }
+
   /** Runs `action` to its end, or to this client's; undefined when it is dead. */
   attempt<T>(action: (core: CoreExports) => T): T | undefined {
-    if (this.isDead) return undefined;
+    if (this.#isDead) return undefined;
     try {
       return action(this.core);
     } catch (error) {
@@ -173,8 +348,9 @@ export class SimulatedClient {
   name(service: string): number {
     const bytes = new TextEncoder().encode(service);
     const area = this.#scratchBase + constants.SCRATCH_THREADS_OFFSET + constants.SCRATCH_NAME_OFFSET;
-    this.world.memory.bytes.fill(0, area, area + constants.NAME_LIMIT_BYTES);
-    this.world.memory.bytes.set(bytes, area);
+    this.#memory.expose(area, constants.NAME_LIMIT_BYTES);
+    this.#memory.bytes.fill(0, area, area + constants.NAME_LIMIT_BYTES);
+    this.#memory.bytes.set(bytes, area);
     return bytes.length;
   }
 
@@ -188,32 +364,54 @@ export class SimulatedClient {
   }
 
   get isRunning(): boolean {
-    return !this.isDead && this.pending !== undefined;
+    return this.#isPending && !this.#isDead;
+  }
+
+  /** The access that waits to be made, of a client that runs a program. */
+  get pending(): Access | undefined {
+    if (!this.#isPending) return undefined;
+    return {
+      what: this.#what,
+      address: this.#address,
+      site: this.#site,
+      low: this.#low,
+      high: this.#high,
+      expectedLow: this.#expectedLow,
+      expectedHigh: this.#expectedHigh,
+    };
   }
 
   /** Makes the pending access, then runs up to the next one or to the end of the program. */
   step(): void {
-    const access = this.pending!;
-    this.pending = undefined;
-    this.#count();
-    if (this.isDead) return;
-    this.#answer = this.#make(access);
+    this.#isPending = false;
+    if (++this.accesses === this.#crashAt) {
+      this.isDead = true;
+      return;
+    }
+    this.#answer = this.#make(
+      this.#what,
+      this.#address,
+      this.#site,
+      this.#low,
+      this.#high,
+      this.#expectedLow,
+      this.#expectedHigh,
+    );
     this.#rewinding = true;
     this.#asyncify.asyncify_start_rewind(asyncifyData);
     this.#enter();
   }
 
   #enter(): void {
-    const { fn, args } = this.#current!;
     let result: number | undefined;
     try {
-      result = (this.core[fn] as (...args: readonly number[]) => number)(...args);
+      result = this.#function!(...this.#arguments);
     } catch (error) {
       if (!(error instanceof Crash)) throw error;
       this.isDead = true;
       return;
     }
-    if (this.pending !== undefined) {
+    if (this.#isPending) {
       this.#asyncify.asyncify_stop_unwind();
       return;
     }
@@ -225,50 +423,72 @@ export class SimulatedClient {
       this.#suspends = false;
       return;
     }
-    this.#current = next.value;
+    this.#function = this.core[next.value.fn] as Exported;
+    this.#arguments = next.value.args;
     this.#enter();
   }
 
-  #count(): void {
-    this.accesses++;
-    if (this.accesses === this.#crashAt) this.isDead = true;
-  }
-
-  #access(access: Access): number {
-    if (access.address >= firstScratch) return this.#make(access);
-    if (this.#rewinding) {
-      this.#rewinding = false;
-      this.#asyncify.asyncify_stop_rewind();
-      return this.#answer;
-    }
-    if (this.#suspends && this.world.mayRunOn?.(this, access) === true) {
-      this.#count();
-      if (this.isDead) throw new Crash(`at access ${this.accesses}, ${siteOf(access)}`);
-      return this.#make(access);
-    }
+  #access(
+    what: number,
+    address: number,
+    site: number,
+    low: number,
+    high: number,
+    expectedLow: number,
+    expectedHigh: number,
+  ): number {
     if (this.#suspends) {
-      this.pending = access;
-      this.#stack[asyncifyData / 4] = asyncifyData + 8;
-      this.#stack[asyncifyData / 4 + 1] = 65536;
-      this.#asyncify.asyncify_start_unwind(asyncifyData);
-      return 0;
+      // First of all, because the arguments of a call that is wound up again mean nothing.
+      if (this.#rewinding) {
+        this.#rewinding = false;
+        this.#asyncify.asyncify_stop_rewind();
+        return this.#answer;
+      }
+      if (address < this.#firstScratch && this.world.mayRunOn?.(this, what, address) !== true) {
+        this.#isPending = true;
+        this.#what = what;
+        this.#address = address;
+        this.#site = site;
+        this.#low = low;
+        this.#high = high;
+        this.#expectedLow = expectedLow;
+        this.#expectedHigh = expectedHigh;
+        this.#stack[asyncifyData >> 2] = stackStart;
+        this.#stack[(asyncifyData >> 2) + 1] = stackEnd;
+        this.#asyncify.asyncify_start_unwind(asyncifyData);
+        return 0;
+      }
     }
-    this.#count();
-    if (this.isDead) throw new Crash(`at access ${this.accesses}, ${siteOf(access)}`);
-    return this.#make(access);
+    if (address >= this.#firstScratch) {
+      return this.#memory.access(this.index, this.machine, what, address, low, high, expectedLow, expectedHigh);
+    }
+    if (++this.accesses === this.#crashAt) throw new Crash(`at access ${this.accesses}, ${nameOfSite(site)}`);
+    return this.#make(what, address, site, low, high, expectedLow, expectedHigh);
   }
 
-  #make(access: Access): number {
-    if (access.address < poolBase && (access.what & 15) !== kinds.storeFence)
-      throw new Error(`${siteOf(access)} touches ${access.address}, which is nobody's`);
-    const low = this.world.memory.access(this.machine, access);
-    this.#upper = this.world.memory.upper;
-    return low;
+  #make(
+    what: number,
+    address: number,
+    site: number,
+    low: number,
+    high: number,
+    expectedLow: number,
+    expectedHigh: number,
+  ): number {
+    const kind = what & 15;
+    if (address < poolBase && kind !== kinds.storeFence) {
+      throw new Error(`${nameOfSite(site)} touches ${address}, which is nobody's`);
+    }
+    this.counts[kind]!++;
+    if (this.world.onAccess !== undefined) this.world.onAccess(this, what, address, site);
+    return this.#memory.access(this.index, this.machine, what, address, low, high, expectedLow, expectedHigh);
   }
 }
 
 /** Where in the core an access stands. */
-export function siteOf(access: Access): string {
-  const site = sites[access.site];
+export const siteOf = (access: Access): string => nameOfSite(access.site);
+
+export function nameOfSite(number: number): string {
+  const site = sites[number];
   return site === undefined ? 'unknown' : `${site.file}:${site.line}`;
 }

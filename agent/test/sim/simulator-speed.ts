@@ -1,0 +1,139 @@
+/** What the simulator can do in a second: bars of design D3 are 20 million accesses in one thread, 2 million steps with a switch. */
+import { CoherentMemory, coherentMemory } from './memory/coherent.ts';
+import type { MemoryMaker } from './memory-profile.ts';
+import { call, type Program, type SimulatedClient, World } from './simulator.ts';
+
+const rounds = 5;
+const accessesPerCall = accessesOfOneCall();
+
+/** Two threads of a pool, one serving the other: both sides read, write, swap and keep private state. */
+function pair(memory: MemoryMaker = coherentMemory): {
+  readonly world: World;
+  readonly server: SimulatedClient;
+  readonly caller: SimulatedClient;
+} {
+  const world = new World({ memory });
+  const [server, caller] = [world.client(1), world.client(2)];
+  server.core.format(1, server.process, 0, 0);
+  server.core.join(1, server.process, 0);
+  caller.core.join(2, caller.process, 0);
+  server.core.rpcListen(server.name('echo'), 4, 64);
+  caller.core.rpcConnect(caller.name('echo'));
+  return { world, server, caller };
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
+}
+
+/** Calls of the core until `accesses` were made; per second, private accesses included. */
+function straight(): number {
+  const { server, caller } = pair();
+  const calls = 20_000;
+  callAndServe(server, caller, 2_000);
+  const start = process.hrtime.bigint();
+  callAndServe(server, caller, calls);
+  return (calls * accessesPerCall * 1e9) / Number(process.hrtime.bigint() - start);
+}
+
+function callAndServe(server: SimulatedClient, caller: SimulatedClient, calls: number): void {
+  for (let index = 0; index < calls; index++) {
+    caller.core.rpcBeginCall(0);
+    caller.core.rpcPublish(0, 64);
+    server.core.rpcServeLoop(0, 1, 1);
+    if (caller.core.rpcPollResponse(0, 1) !== 0) throw new Error('the call was not answered');
+    caller.core.rpcFinishCall(0);
+  }
+}
+
+/** How many accesses a call takes. Counted in a world of its own, so that the counting is not timed. */
+function accessesOfOneCall(): number {
+  let accesses = 0;
+  const counting: MemoryMaker = (extent) => {
+    const memory = new CoherentMemory(extent.sizeBytes);
+    return Object.assign(Object.create(memory), {
+      access: (...values: Parameters<CoherentMemory['access']>) => {
+        accesses++;
+        return memory.access(...values);
+      },
+      expose: (address: number, sizeBytes: number) => memory.expose(address, sizeBytes),
+    });
+  };
+  const { server, caller } = pair(counting);
+  accesses = 0;
+  callAndServe(server, caller, 1_000);
+  return accesses / 1_000;
+}
+
+/** One export that stores and does nothing else: what the door itself can carry. */
+function door(): number {
+  const { server } = pair();
+  const calls = 2_000;
+  const run = (): number => {
+    const before = server.accesses;
+    for (let index = 0; index < calls; index++) server.core.gateClearCells();
+    return server.accesses - before;
+  };
+  run();
+  const start = process.hrtime.bigint();
+  const accesses = run();
+  return (accesses * 1e9) / Number(process.hrtime.bigint() - start);
+}
+
+/** Two clients that take turns at every access. */
+function switching(): number {
+  const { world, server, caller } = pair();
+  server.start(serving());
+  caller.start(calling());
+  let steps = 0;
+  const run = (count: number): void => {
+    for (const end = steps + count; steps < end; steps += 2) {
+      server.step();
+      caller.step();
+    }
+  };
+  run(50_000);
+  const start = process.hrtime.bigint();
+  run(500_000);
+  const perSecond = (500_000 * 1e9) / Number(process.hrtime.bigint() - start);
+  if (world.clients.some((client) => !client.isRunning)) throw new Error('a program ended');
+  return perSecond;
+}
+
+function* serving(): Program {
+  for (;;) yield call('rpcServeLoop', 0, 4, 3);
+}
+
+function* calling(): Program {
+  for (;;) yield call('rpcCallBatch', 0, 1, 16, 3);
+}
+
+/** Microseconds to go back to a prepared world in which a call was made. */
+function restoring(): number {
+  const { world, server, caller } = pair();
+  const snapshot = world.snapshot();
+  const count = 20_000;
+  let spent = 0n;
+  for (let index = 0; index < count; index++) {
+    caller.core.rpcBeginCall(0);
+    caller.core.rpcPublish(0, 64);
+    server.core.rpcServeLoop(0, 1, 1);
+    const start = process.hrtime.bigint();
+    world.restore(snapshot);
+    spent += process.hrtime.bigint() - start;
+  }
+  return Number(spent) / count / 1000;
+}
+
+const figures: readonly (readonly [what: string, unit: string, measure: () => number])[] = [
+  ['accesses, one thread, no switch', 'million/s', () => straight() / 1e6],
+  ['accesses of one function that does little else', 'million/s', () => door() / 1e6],
+  ['steps, a switch at each', 'million/s', () => switching() / 1e6],
+  ['going back to a prepared world', 'us', restoring],
+];
+for (const [what, unit, measure] of figures) {
+  const values = Array.from({ length: rounds }, measure);
+  console.log(
+    `${what.padEnd(50)} ${median(values).toFixed(2).padStart(8)} ${unit}   (${values.map((v) => v.toFixed(2)).join(', ')})`,
+  );
+}
