@@ -192,8 +192,9 @@ function empty(slot: u32): i32 {
 }
 
 /**
- * Empties every slot of a client that is gone, one operation a slot: after a full stop, whoever goes on decides what the dead
- * need no more. NOT_FENCED while somebody lives in that place. Can be repeated.
+ * Empties every slot of a client that is gone, or of this one, which inherits what the last occupant of its place held: one
+ * operation a slot. After a full stop, whoever goes on decides what of the dead is needed no more. NOT_FENCED while somebody else
+ * lives in that place. Can be repeated.
  */
 export function lockDrop(client: u32, maxLooks: u32): i32 {
   if (client >= CLIENT_COUNT) return BAD_ARGUMENT;
@@ -201,7 +202,8 @@ export function lockDrop(client: u32, maxLooks: u32): i32 {
     const refusal: i32 = begin(maxLooks);
     if (refusal != OK) return refusal;
     // With the lock: who has joined in this place meanwhile cannot have filled a slot yet that is not seen to be theirs.
-    if (clientState(client) != CLIENT_FREE && !isFenced(client, clientIncarnation(client))) return end(NOT_FENCED);
+    const isGone: bool = clientState(client) == CLIENT_FREE || isFenced(client, clientIncarnation(client));
+    if (!isGone && client != <u32>selfClient()) return end(NOT_FENCED);
     end(empty(slotOffset(client, slot)));
   }
   return OK;

@@ -29,6 +29,14 @@ export function unpackConnectionWord(word: bigint) {
   };
 }
 
+export function unpackLockWord(word: bigint) {
+  return { clientPlusOne: bits(word, 0, 16), reserved: bits(word, 16, 16), incarnation: bits(word, 32, 32) };
+}
+
+export function unpackLockBlockWord(word: bigint) {
+  return { nextPlusOne: bits(word, 0, 32), count: bits(word, 32, 32) };
+}
+
 const hashMask = (1n << 64n) - 1n;
 
 /** What agent/core/rpc/directory.ts computes for a name, from its 64 zero-padded bytes. Never 0. */
