@@ -8,11 +8,10 @@ const here = dirname(fileURLToPath(import.meta.url));
 
 export function build(output = join(here, '..', 'dist', 'floor')) {
   mkdirSync(dirname(output), { recursive: true });
-  const compiler = process.env.CC ?? 'gcc';
-  const flags = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror', '-o', output, join(here, 'floor.c')];
-  const linked = run(compiler, ['-static', ...flags]);
+  const source = join(here, 'floor.c');
+  const linked = compile(source, output, ['-static']);
   if (linked.status === 0) return output;
-  const dynamic = run(compiler, flags);
+  const dynamic = compile(source, output);
   if (dynamic.status !== 0) {
     rmSync(output, { force: true });
     throw new Error(`agent/floor does not compile\n${dynamic.stderr}`);
@@ -24,7 +23,10 @@ export function build(output = join(here, '..', 'dist', 'floor')) {
   return output;
 }
 
-function run(compiler, argv) {
+/** What the compiler said of a program of one file; status 0 when it is there. */
+export function compile(source, output, flags = [], libraries = []) {
+  const compiler = process.env.CC ?? 'gcc';
+  const argv = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror', ...flags, '-o', output, source, ...libraries];
   const result = spawnSync(compiler, argv, { encoding: 'utf8' });
   if (result.error === undefined) return result;
   throw new Error(`agent/floor needs a C compiler, and ${compiler} cannot be started: ${result.error.message}`, {
