@@ -1,1 +1,2 @@
 export { inspectPool, inspectPoolFile, type PoolInspection } from './inspect.ts';
+export { type InspectedLockHeap, type InspectedNaiveHeap, inspectLockHeap, inspectNaiveHeap } from './inspect-baselines.ts';
