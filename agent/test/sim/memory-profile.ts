@@ -34,6 +34,11 @@ export interface MemoryExtent {
 
 export type MemoryMaker = (extent: MemoryExtent) => MemoryProfile;
 
+/** A read that the hardware answers with an error: the client that made it dies of it. */
+export class MemoryFault extends Error {
+  override readonly name = 'MemoryFault';
+}
+
 /** How a machine ends when its power goes. */
 export interface MachineCrash {
   /** Global persistent flush: every dirty line reaches the device. */
@@ -66,6 +71,10 @@ export interface MemoryProfile {
   settle(): void;
   /** Somebody may write these bytes past the profile, now or later. */
   expose(address: number, sizeBytes: number): void;
+  /** What no device of this profile can do right, and was asked for; as sentences. */
+  readonly problems: readonly string[];
+  /** Draws anew what is left to chance. */
+  reseed(seed: number): void;
   snapshot(): unknown;
   restore(snapshot: unknown): void;
 }

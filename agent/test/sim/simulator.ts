@@ -9,7 +9,15 @@ import { inspectPool, type PoolInspection } from '../../src/inspect/inspect.ts';
 import { constants } from '../../src/layout/index.ts';
 import type { CoreExports } from '../../src/pool/core.ts';
 import { coherentMemory } from './memory/coherent.ts';
-import { type Access, type Kind, kinds, type MachineCrash, type MemoryMaker, type MemoryProfile } from './memory-profile.ts';
+import {
+  type Access,
+  type Kind,
+  kinds,
+  type MachineCrash,
+  MemoryFault,
+  type MemoryMaker,
+  type MemoryProfile,
+} from './memory-profile.ts';
 
 /** Of a world that is not told otherwise. */
 export const poolSizeBytes = 2 * 1024 * 1024;
@@ -184,6 +192,8 @@ export class SimulatedClient {
   machine: number;
   /** Shared accesses since the start, or since `crashAtAccess`. */
   accesses = 0;
+  /** What it died of, when memory answered it with an error. */
+  fault: MemoryFault | undefined;
   /** Shared accesses by kind since the start: see `countOf`. */
   readonly counts = new Uint32Array(16);
 
@@ -278,6 +288,7 @@ export class SimulatedClient {
   become(state: ClientState): void {
     this.machine = state.machine;
     this.#isDead = state.isDead;
+    this.fault = undefined;
     this.accesses = state.accesses;
     this.#crashAt = state.crashAt;
     this.counts.set(state.counts);
@@ -332,14 +343,20 @@ export class SimulatedClient {
     this.isDead = true;
   }
 
+  /** Dies of what ends a client; everything else is an error of the test, or what the test looks for. */
+  #dieOf(error: unknown): void {
+    if (!(error instanceof Crash || error instanceof MemoryFault)) throw error;
+    if (error instanceof MemoryFault) this.fault = error;
+    this.isDead = true;
+  }
+
   /** Runs `action` to its end, or to this client's; undefined when it is dead. */
   attempt<T>(action: (core: CoreExports) => T): T | undefined {
     if (this.#isDead) return undefined;
     try {
       return action(this.core);
     } catch (error) {
-      if (!(error instanceof Crash)) throw error;
-      this.isDead = true;
+      this.#dieOf(error);
       return undefined;
     }
   }
@@ -388,15 +405,20 @@ export class SimulatedClient {
       this.isDead = true;
       return;
     }
-    this.#answer = this.#make(
-      this.#what,
-      this.#address,
-      this.#site,
-      this.#low,
-      this.#high,
-      this.#expectedLow,
-      this.#expectedHigh,
-    );
+    try {
+      this.#answer = this.#make(
+        this.#what,
+        this.#address,
+        this.#site,
+        this.#low,
+        this.#high,
+        this.#expectedLow,
+        this.#expectedHigh,
+      );
+    } catch (error) {
+      this.#dieOf(error);
+      return;
+    }
     this.#rewinding = true;
     this.#asyncify.asyncify_start_rewind(asyncifyData);
     this.#enter();
@@ -407,8 +429,7 @@ export class SimulatedClient {
     try {
       result = this.#function!(...this.#arguments);
     } catch (error) {
-      if (!(error instanceof Crash)) throw error;
-      this.isDead = true;
+      this.#dieOf(error);
       return;
     }
     if (this.#isPending) {

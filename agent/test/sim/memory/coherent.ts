@@ -10,7 +10,8 @@ export const coherentMemory = (extent: MemoryExtent): CoherentMemory => new Cohe
 export class CoherentMemory implements MemoryProfile {
   readonly bytes: Uint8Array;
   readonly #words: Int32Array;
-  readonly #changed: ChangedPages;
+  readonly changed: ChangedPages;
+  readonly problems = [];
   upper = 0;
 
   /** While on, `hashLow` and `hashHigh` follow the contents: equal contents, equal hashes. */
@@ -21,7 +22,7 @@ export class CoherentMemory implements MemoryProfile {
   constructor(sizeBytes: number) {
     this.bytes = new Uint8Array(sizeBytes);
     this.#words = new Int32Array(this.bytes.buffer);
-    this.#changed = new ChangedPages(this.bytes);
+    this.changed = new ChangedPages(this.bytes);
   }
 
   access(
@@ -58,7 +59,7 @@ export class CoherentMemory implements MemoryProfile {
       newLow = before | low;
       newHigh = upper | high;
     }
-    this.#changed.mark(address);
+    this.changed.mark(address);
     if (this.isHashing) {
       this.#rehash(index, before, newLow | 0);
       if (sizeBytes === 8) this.#rehash(index + 1, upper, newHigh | 0);
@@ -81,16 +82,18 @@ export class CoherentMemory implements MemoryProfile {
 
   settle(): void {}
 
+  reseed(): void {}
+
   expose(address: number, sizeBytes: number): void {
-    this.#changed.expose(address, sizeBytes);
+    this.changed.expose(address, sizeBytes);
   }
 
   snapshot(): Uint8Array {
-    return this.#changed.snapshot();
+    return this.changed.snapshot();
   }
 
   restore(snapshot: unknown): void {
-    this.#changed.restore(snapshot as Uint8Array);
+    this.changed.restore(snapshot as Uint8Array);
     this.hashLow = 0;
     this.hashHigh = 0;
   }
