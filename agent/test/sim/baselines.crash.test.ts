@@ -17,6 +17,7 @@ import {
   problemsOf,
   remainsAfterRestart,
   type Scene,
+  type SceneOptions,
   victimsLife,
 } from './baselines.ts';
 import { randomFrom } from './schedules.ts';
@@ -26,8 +27,8 @@ const contents = contentsOfALife();
 const sweepLimit = 5_000;
 
 /** The victim dies at its n-th access, the survivor at the end of what it was doing; everybody is buried. */
-function sceneAfterFullStop(n: number, mutant = 0): Scene & { readonly completed: number } {
-  const scene = freshScene(mutant);
+function sceneAfterFullStop(n: number, options: SceneOptions = {}): Scene & { readonly completed: number } {
+  const scene = freshScene(options);
   beginSurvivor(scene);
   scene.victim.crashAtAccess(n);
   const completed = playVictim(scene);
@@ -37,11 +38,14 @@ function sceneAfterFullStop(n: number, mutant = 0): Scene & { readonly completed
   return { ...scene, completed: victimDied ? completed : -1 };
 }
 
-/** Problems after a full stop at any of the victim's accesses. `stride` 1 for all of them. */
-function fullStops(mutant = 0): { readonly problems: readonly string[]; readonly deaths: number } {
+/** Problems after a full stop at any of the victim's accesses. */
+function fullStops(options: (n: number) => SceneOptions = () => ({})): {
+  readonly problems: readonly string[];
+  readonly deaths: number;
+} {
   const problems = new Set<string>();
   for (let n = 1; n < sweepLimit; n++) {
-    const { world, completed } = sceneAfterFullStop(n, mutant);
+    const { world, completed } = sceneAfterFullStop(n, options(n));
     if (completed < 0) return { problems: [...problems], deaths: n - 1 };
     const expected = [contents[completed]!, contents[completed + 1]!];
     for (const problem of remainsAfterRestart(world, newcomer(world), expected)) problems.add(problem);
@@ -55,6 +59,15 @@ describe('a heap with a lock, when everybody dies and the victim at any access o
 
     expect(problems).toEqual([]);
     expect(deaths).toBeGreaterThan(10 * victimsLife.length);
+  });
+
+  test('does so too when stores wait in buffers and lines come and go in the caches of two machines', () => {
+    for (let seed = 1; seed <= 3; seed++) {
+      const { problems, deaths } = fullStops((n) => ({ cacheSeed: seed * sweepLimit + n }));
+
+      expect({ seed, problems }).toEqual({ seed, problems: [] });
+      expect(deaths).toBeGreaterThan(10 * victimsLife.length);
+    }
   });
 
   test('survives that who opens it again dies at any access too', () => {
@@ -131,7 +144,7 @@ function partialFailures(mutant = 0): { readonly blocked: number; readonly free:
   const problems = new Set<string>();
   const seen = { blocked: 0, free: 0 };
   for (let n = 1; n < sweepLimit; n++) {
-    const scene = freshScene(mutant);
+    const scene = freshScene({ mutant });
     beginSurvivor(scene);
     scene.victim.crashAtAccess(n);
     playVictim(scene);
@@ -202,10 +215,10 @@ describe('a heap with a lock, when one client dies', () => {
 
 describe('the tests of the heap with a lock', () => {
   const noticed: Readonly<Record<Mistake, () => readonly string[]>> = {
-    200: () => fullStops(200).problems,
-    201: () => fullStops(201).problems,
-    203: () => fullStops(203).problems,
-    204: () => fullStops(204).problems,
+    200: () => fullStops(() => ({ mutant: 200 })).problems,
+    201: () => fullStops(() => ({ mutant: 201 })).problems,
+    203: () => fullStops(() => ({ mutant: 203 })).problems,
+    204: () => fullStops(() => ({ mutant: 204 })).problems,
     205: () => partialFailures(205).problems,
   };
 

@@ -64,7 +64,7 @@ test(`three clients leave every count right in random schedules from seed ${seed
 function problemsOfOpeners(schedules: number, mutant = 0): readonly string[] {
   const problems = new Set<string>();
   for (let round = 0; round < schedules; round++) {
-    const { world, victim, survivor } = freshScene(mutant);
+    const { world, victim, survivor } = freshScene({ mutant });
     victim.core.lockOpen(looks);
     victim.arm('baseline/lock/after-commit');
     victim.attempt((core) => core.lockAlloc(0, looks));

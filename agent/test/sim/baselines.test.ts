@@ -71,7 +71,7 @@ describe('the heap with a lock', () => {
   });
 
   test('gives out every block once, then says that memory is full, and takes all back', () => {
-    const { world } = freshScene(0, 32);
+    const { world } = freshScene({ clientLimit: 32 });
     const { LOCK_SLOTS_PER_CLIENT: slots, LOCK_BLOCK_COUNT: blocks, LOCK_PAYLOAD_BYTES: payloadBytes } = constants;
     const payloads = new Set<number>();
     const clients = Array.from({ length: blocks / slots }, () => newcomer(world));

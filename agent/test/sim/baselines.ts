@@ -6,6 +6,7 @@ import { inspectLockHeap, inspectNaiveHeap } from '../../src/inspect/inspect-bas
 import { codes, constants } from '../../src/layout/index.ts';
 import type { CoreExports } from '../../src/pool/core.ts';
 import { bury } from './life.ts';
+import { writeBackMemory } from './memory/write-back.ts';
 import { type SimulatedClient, World, type WorldSnapshot } from './simulator.ts';
 
 /** Looks at the lock in one call; in a scene where clients act one after the other, one would do. */
@@ -22,15 +23,24 @@ export interface Scene {
 /** Rooms by their mutant and size: going back to the beginning of one is cheaper than a new one. */
 const prepared = new Map<string, { readonly scene: Scene; readonly beginning: WorldSnapshot }>();
 
-/** A formatted pool with two clients. The scene before, of the same mutant and size, is over. */
-export function freshScene(mutant = 0, clientLimit = 16): Scene {
-  const key = `${mutant} ${clientLimit}`;
+export interface SceneOptions {
+  readonly mutant?: number;
+  readonly clientLimit?: number;
+  /** Gives each client a store buffer and each machine a cache of its own, kept coherent; what they do by themselves is drawn from it. */
+  readonly cacheSeed?: number;
+}
+
+/** A formatted pool with two clients. The scene before, of the same options but for the seed, is over. */
+export function freshScene({ mutant = 0, clientLimit = 16, cacheSeed }: SceneOptions = {}): Scene {
+  const key = `${mutant} ${clientLimit} ${cacheSeed === undefined ? '' : 'cached'}`;
   const known = prepared.get(key);
   if (known !== undefined) {
     known.scene.world.restore(known.beginning);
+    if (cacheSeed !== undefined) known.scene.world.memory.reseed(cacheSeed);
     return known.scene;
   }
-  const world = new World({ mutant, clientLimit });
+  const memory = cacheSeed === undefined ? {} : { memory: writeBackMemory({ profile: 'COH', seed: cacheSeed }) };
+  const world = new World({ mutant, clientLimit, ...memory });
   const scene = { world, victim: world.client(1), survivor: world.client(2) };
   scene.victim.core.format(1, scene.victim.process, 0, 0);
   for (const client of [scene.victim, scene.survivor]) client.core.join(client.machine, client.process, 0);
@@ -56,6 +66,7 @@ export function buryTheDead(world: World): void {
 
 /** What is wrong with both heaps. */
 export function problemsOf(world: World): readonly string[] {
+  world.settle();
   const { clients, problems: others } = world.inspect();
   const problems = [...others];
   const bytes = world.poolBytes(0, constants.CONTROL_BYTES);
@@ -102,6 +113,7 @@ export function playVictim({ victim }: Scene): number {
 
 /** All that operations change, to be compared with what stood there at another time. */
 export function contentsOf(world: World): string {
+  world.settle();
   const at = (offset: number, length: number): string =>
     Buffer.from(world.poolBytes(constants.BASELINE_OFFSET + offset, length)).toString('base64');
   return [
