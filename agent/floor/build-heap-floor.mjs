@@ -2,7 +2,9 @@
  * Compiles the floor of the heap into a folder, agent/dist if none is given: heap-floor, with the C library's malloc, and
  * heap-floor-mimalloc. Where mimalloc is not installed, the second is not made, and the line that is printed says so.
  *
- *     node agent/floor/build-heap-floor.mjs [FOLDER]     prints {"heapFloor": path, "mimalloc": path | null, "skipped"?: why, "try"?: what}
+ *     node agent/floor/build-heap-floor.mjs [FOLDER]
+ *
+ * prints {"heapFloor": path, "mimalloc": path | null, "skipped"?: why, "try"?: what}.
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -107,8 +107,8 @@ static inline uint64_t pack(uint64_t client, uint64_t count, uint64_t era) {
 }
 
 /*
- * Observe, redo, COMMIT, link, advance: attach with a `change` of 1 and the object for the slot, detach with -1 and 0. Never inlined,
- * so that nothing is known from the pair before.
+ * Observe, redo, COMMIT, link, advance: attach with a `change` of 1 and the object for the slot, detach with -1 and 0. Never
+ * inlined, so that nothing is known from the pair before.
  */
 static __attribute__((noinline)) bool change_count(struct object *object, uint64_t operation, uint64_t change, uint64_t into_slot) {
   uint64_t era = see(&region->own_era);
@@ -147,9 +147,12 @@ static void prepare_objects(void) {
 }
 
 static void check_objects(uint64_t pairs) {
-  if (region->own_era != 1 + 2 * pairs) fail(3, "%llu eras passed in %llu pairs", (unsigned long long)region->own_era - 1, (unsigned long long)pairs);
-  for (uint64_t index = 0; index < options.objects; index++)
-    if ((region->objects[index].word >> ERA_BITS & count_mask) != 1) fail(3, "object %llu has a wrong count", (unsigned long long)index);
+  if (region->own_era != 1 + 2 * pairs)
+    fail(3, "%llu eras passed in %llu pairs", (unsigned long long)region->own_era - 1, (unsigned long long)pairs);
+  for (uint64_t index = 0; index < options.objects; index++) {
+    uint64_t count = region->objects[index].word >> ERA_BITS & count_mask;
+    if (count != 1) fail(3, "object %llu is counted %llu times", (unsigned long long)index, (unsigned long long)count);
+  }
 }
 
 /* The oldest goes for each that comes; the first eight bytes are written, as who allocates writes something. */

@@ -1,5 +1,6 @@
 // Counting references in two steps, with nothing that tells afterwards which of them were made: the negative controls. In the
-// order NAIVE_LEAKS the count is never too low, in NAIVE_DANGLES never too high; a death between the steps leaves it wrong for good.
+// order NAIVE_LEAKS the count is never too low, in NAIVE_DANGLES never too high; a death between the steps leaves it wrong for
+// good.
 
 import { load64, publish64, store64, swap64 } from '../memory/memory';
 import { poolBase } from '../place/place';
@@ -143,7 +144,10 @@ function drop(order: u32, slot: usize): i32 {
   return OK;
 }
 
-/** Swaps the count for one that differs by `change`. A count that is 0 already stays 0: the reference was wrong, and so is the count. */
+/**
+ * Swaps the count for one that differs by `change`; false when that is refused. A count that is 0 already stays 0: then both the
+ * reference and the count were wrong.
+ */
 function count(block: u32, change: i32): bool {
   for (let tries: i32 = 0; tries < COUNT_RETRY_LIMIT; tries++) {
     const seen: u64 = load64(countAddress(block));

@@ -73,7 +73,8 @@ export function isSound(): bool {
     const offset: u64 = load64(offsetAddress(index));
     const isHead: bool = offset == <u64>(LOCK_HEAP_LINE + <u32>offsetof<LockHeap>("head"));
     const isBlock: bool = offset >= <u64>LOCK_BLOCKS_OFFSET && offset < <u64>(LOCK_BLOCKS_OFFSET + LOCK_BLOCK_COUNT * 8);
-    const isSlot: bool = offset >= <u64>LOCK_SLOTS_OFFSET && offset < <u64>(LOCK_SLOTS_OFFSET + CLIENT_COUNT * LOCK_SLOTS_PER_CLIENT * 8);
+    const slotsEnd: u32 = LOCK_SLOTS_OFFSET + CLIENT_COUNT * LOCK_SLOTS_PER_CLIENT * 8;
+    const isSlot: bool = offset >= <u64>LOCK_SLOTS_OFFSET && offset < <u64>slotsEnd;
     if ((!isHead && !isBlock && !isSlot) || (offset & 7) != 0) return false;
   }
   return true;

@@ -1,4 +1,4 @@
-/** Deliberate mistakes in the heap with a lock, by number; each must be noticed by the test that is named for it in baselines.*.test.ts. */
+/** Deliberate mistakes in the heap with a lock, by number; the tests of baselines.*.test.ts must notice each. */
 export const mistakes = [
   { number: 200, mistake: 'writes are made without a commit' },
   { number: 201, mistake: 'who opens the heap after a full stop does not replay the log' },

@@ -242,7 +242,7 @@ const naiveOperations = {
   detach: ({ victim }: Scene, order: number) => victim.attempt((core) => core.naiveDetach(order, 0)),
 };
 
-/** The survivor holds block 0, and so does the victim in its slot 0; then the victim dies, or not, at the n-th access of one operation. */
+/** Survivor and victim hold block 0 in their slots 0; then the victim dies, or not, at the n-th access of one operation. */
 function naiveDeath(order: number, operation: keyof typeof naiveOperations, n: number) {
   const scene = freshScene();
   const { world, victim, survivor } = scene;

@@ -26,7 +26,7 @@ const prepared = new Map<string, { readonly scene: Scene; readonly beginning: Wo
 export interface SceneOptions {
   readonly mutant?: number;
   readonly clientLimit?: number;
-  /** Gives each client a store buffer and each machine a cache of its own, kept coherent; what they do by themselves is drawn from it. */
+  /** Each client has a store buffer and each machine a cache, kept coherent; what these do by themselves is drawn from it. */
   readonly cacheSeed?: number;
 }
 
