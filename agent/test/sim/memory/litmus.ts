@@ -25,6 +25,10 @@ export interface LitmusTest {
   readonly profile: DeviceProfile['name'];
   readonly threads: readonly LitmusThread[];
   readonly crash?: MachineCrash;
+  /** Versions of a dirty line that a power-off decides about when somebody looks (rule 10), beside all that can happen before. */
+  readonly versionLimit?: number;
+  /** Dirty lines stay where they are unless an instruction moves them. */
+  readonly keepsDirtyLines?: boolean;
 }
 
 /** Everything that can come out. */
@@ -120,6 +124,9 @@ class Search {
   readonly #memory: CachedMemory;
   readonly #seen = new Set<string>();
   readonly #waiting: State[] = [];
+  /** What the device is answered when it asks which version a line has, in this step; and how many there were to choose from. */
+  #answers: number[] = [];
+  #options: number[] = [];
   readonly #registers = new Set<string>();
   readonly #final = new Set<string>();
   readonly #problems = new Set<string>();
@@ -131,8 +138,11 @@ class Search {
     const touching = new Set(['load', 'store', 'ntstore', 'xchg', 'cas', 'flush']);
     const named = this.#programs.flat().filter(({ kind }) => touching.has(kind));
     this.#lines = [...new Set(named.map(({ index }) => index >> 4))];
-    this.#device = new Device(new Int32Array(lineNames.length * wordsPerLine), () => 0);
-    this.#memory = new CachedMemory(this.#device, profileNamed(test.profile));
+    this.#device = new Device(new Int32Array(lineNames.length * wordsPerLine), (options) => {
+      this.#options.push(options);
+      return this.#answers[this.#options.length - 1] ?? 0;
+    });
+    this.#memory = new CachedMemory(this.#device, profileNamed(test.profile), test.versionLimit ?? 0);
   }
 
   run(): LitmusOutcomes {
@@ -176,6 +186,11 @@ class Search {
       }
     }
     if (this.#memory.profile.isCached) this.#touchLines(state);
+    if (state.device.undecided.size === 0) return;
+    this.#after(state, () => {
+      this.#device.decideAll();
+      return state;
+    });
   }
 
   /** Rule 7. */
@@ -183,6 +198,7 @@ class Search {
     for (const machine of this.#machines) {
       for (const line of this.#lines) {
         const entry = state.memory.caches.get(machine)?.get(line);
+        if (entry?.isDirty === true && this.#test.keepsDirtyLines === true) continue;
         this.#after(state, () => {
           const present = this.#memory.cacheOf(machine).get(line);
           if (present === undefined) this.#memory.prefetch(machine, line);
@@ -206,16 +222,25 @@ class Search {
 
   /** Goes where `act` leads from this state; it returns what becomes of the threads. */
   #after(state: State, act: () => Pick<State, 'next' | 'isDead' | 'registers'>): void {
-    this.#enter(state);
-    const { next, isDead, registers } = act();
-    this.#reach({
-      words: this.#device.words.slice(),
-      memory: this.#memory.state(),
-      device: this.#device.state(),
-      next,
-      isDead,
-      registers,
-    });
+    this.#answers = [];
+    for (;;) {
+      this.#options = [];
+      this.#enter(state);
+      const { next, isDead, registers } = act();
+      this.#reach({
+        words: this.#device.words.slice(),
+        memory: this.#memory.state(),
+        device: this.#device.state(),
+        next,
+        isDead,
+        registers,
+      });
+      const answers = this.#options.map((_, place) => this.#answers[place] ?? 0);
+      while (answers.length > 0 && answers.at(-1)! + 1 === this.#options[answers.length - 1]) answers.pop();
+      if (answers.length === 0) return;
+      answers[answers.length - 1]!++;
+      this.#answers = answers;
+    }
   }
 
   #note(state: State): void {
@@ -226,6 +251,7 @@ class Search {
     this.#registers.add(text);
     for (const problem of state.memory.problems) this.#problems.add(problem);
     const isSettled =
+      state.device.undecided.size === 0 &&
       state.memory.buffers.every(([, , entries]) => entries.length === 0) &&
       [...state.memory.caches.values()].every((cache) => cache.resident.every(({ isDirty }) => !isDirty));
     if (!isSettled) return;
@@ -283,7 +309,10 @@ class Search {
 function keyOf({ words, memory, device, next, isDead, registers }: State): string {
   const caches = [...memory.caches]
     .flatMap(([machine, cache]) =>
-      cache.resident.map(({ line, words, isDirty }) => `${machine}.${line}${isDirty ? 'D' : 'C'}${brief(words)}`),
+      cache.resident.map(
+        ({ line, words, isDirty, versions }) =>
+          `${machine}.${line}${isDirty ? 'D' : 'C'}${brief(words)}${versions.map((each) => `v${brief(each)}`)}`,
+      ),
     )
     .sort();
   const buffers = memory.buffers
@@ -291,10 +320,13 @@ function keyOf({ words, memory, device, next, isDead, registers }: State): strin
     .map(([client, , entries]) => `${client}:${entries.map(({ kind, index, low }) => `${kind}.${index}.${low}`)}`)
     .sort();
   const poisoned = [...device.poisoned].map(([line, each]) => `${line}.${each.join('')}`).sort();
+  const undecided = [...device.undecided]
+    .map(([line, versions]) => `${line}.${versions.map((each) => `${brief(each.words)}${each.isPoisoned}`)}`)
+    .sort();
   const values = Object.keys(registers)
     .sort()
     .map((name) => `${name}=${registers[name]}`);
-  return [next, isDead.map(Number), values, brief(words), caches, buffers, poisoned, memory.problems.length].join('|');
+  return [next, isDead.map(Number), values, brief(words), caches, buffers, poisoned, undecided, memory.problems.length].join('|');
 }
 
 /** The words that are not 0. */
