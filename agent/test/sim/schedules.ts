@@ -1,9 +1,10 @@
-/** Decides who makes the next access: every schedule of small programs, random ones of large, each replayable from its seed. */
-import { isWrite } from './memory-profile.ts';
-import type { SimulatedClient, World } from './simulator.ts';
+/** Decides who makes the next access: random schedules, each replayable from its seed; every schedule is in every-schedule.ts. */
+import type { World } from './simulator.ts';
+
+export { type CrashChoice, type Exploration, explore, forEverySchedule, prepared } from './every-schedule.ts';
 
 /** Accesses in one run, at most: a program that does not end is wrong. */
-const stepLimit = 200_000;
+export const stepLimit = 200_000;
 
 /** A small generator that gives the same numbers for the same seed everywhere (mulberry32). */
 export function randomFrom(seed: number): () => number {
@@ -32,70 +33,4 @@ export function runRandomly(world: World, seed: number): void {
     for (let step = 0; step < burst && client.isRunning; step++, steps++) client.step();
   }
   throw new Error(`seed ${seed}: the programs did not end within ${stepLimit} accesses`);
-}
-
-type Accessors = Map<number, { readonly readers: Set<SimulatedClient>; readonly writers: Set<SimulatedClient> }>;
-
-/**
- * Runs every schedule of what `start` starts in the world that `prepare` makes. Clients change places only before accesses to words
- * that one of them writes and another touches; which words these are is learnt on the way, and the search starts over when a new
- * one is found. Ends with the first schedule in which `check` finds problems, and returns them.
- */
-export function forEverySchedule(
-  prepare: () => World,
-  start: (world: World) => void,
-  check: (world: World) => readonly string[],
-  limits: { readonly schedules: number } = { schedules: 20_000 },
-): readonly string[] {
-  const conflicts = new Set<number>();
-  for (;;) {
-    const before = conflicts.size;
-    let choices: { readonly options: number; taken: number }[] = [];
-    for (let schedules = 1; ; schedules++) {
-      if (schedules > limits.schedules) throw new Error(`there are more than ${limits.schedules} schedules`);
-      const world = prepare();
-      runChosen(world, start, choices, conflicts);
-      if (conflicts.size > before) break;
-      const problems = check(world);
-      if (problems.length > 0) return problems;
-      while (choices.length > 0 && choices.at(-1)!.taken + 1 === choices.at(-1)!.options) choices = choices.slice(0, -1);
-      if (choices.length === 0) return [];
-      choices.at(-1)!.taken++;
-    }
-  }
-}
-
-/** Follows the choices, then takes the first option each time and notes how many there were. Learns conflicts. */
-function runChosen(
-  world: World,
-  start: (world: World) => void,
-  choices: { readonly options: number; taken: number }[],
-  conflicts: Set<number>,
-): void {
-  const accessors: Accessors = new Map();
-  const known = new Set(conflicts);
-  world.mayRunOn = (client, what, address) => {
-    const word = address & ~7;
-    const entry = accessors.get(word) ?? { readers: new Set(), writers: new Set() };
-    accessors.set(word, entry);
-    (isWrite(what) ? entry.writers : entry.readers).add(client);
-    return !known.has(word);
-  };
-  start(world);
-  for (let decided = 0; decided < stepLimit; decided++) {
-    const running = world.clients.filter((client) => client.isRunning);
-    if (running.length === 0) {
-      learn(accessors, conflicts);
-      return;
-    }
-    if (decided === choices.length) choices.push({ options: running.length, taken: 0 });
-    running[choices[decided]!.taken]!.step();
-  }
-  throw new Error(`the programs did not end within ${stepLimit} accesses`);
-}
-
-function learn(accessors: Accessors, conflicts: Set<number>): void {
-  for (const [word, { readers, writers }] of accessors) {
-    if (writers.size > 0 && new Set([...readers, ...writers]).size > 1) conflicts.add(word);
-  }
 }

@@ -18,6 +18,7 @@ import {
   type MemoryMaker,
   type MemoryProfile,
 } from './memory-profile.ts';
+import { StateHash } from './state-hash.ts';
 
 /** Of a world that is not told otherwise. */
 export const poolSizeBytes = 2 * 1024 * 1024;
@@ -142,9 +143,10 @@ export class World {
     this.memory.settle();
   }
 
-  inspect(): PoolInspection {
-    const controlBytes = Math.min(constants.CONTROL_BYTES, this.poolSizeBytes);
-    return inspectPool(this.memory.bytes.subarray(poolBase, poolBase + controlBytes), this.poolSizeBytes);
+  /** With `heap`, the heap is recounted as well. */
+  inspect(options: { readonly heap?: boolean } = {}): PoolInspection {
+    const bytes = options.heap === true ? this.poolSizeBytes : Math.min(constants.CONTROL_BYTES, this.poolSizeBytes);
+    return inspectPool(this.memory.bytes.subarray(poolBase, poolBase + bytes), this.poolSizeBytes);
   }
 
   history(): History {
@@ -214,6 +216,8 @@ export class SimulatedClient {
   #suspends = false;
   #rewinding = false;
   #answer = 0;
+  /** Of what its calls were answered. */
+  readonly #past = new StateHash();
   /** Waits for its turn with the access of the next seven fields. */
   #isPending = false;
   #what = 0;
@@ -293,6 +297,7 @@ export class SimulatedClient {
     this.#crashAt = state.crashAt;
     this.counts.set(state.counts);
     this.#program = undefined;
+    this.#past.clear();
     this.#suspends = false;
     this.#rewinding = false;
     this.#isPending = false;
@@ -377,11 +382,46 @@ export class SimulatedClient {
   start(program: Program): void {
     this.#program = program;
     this.#suspends = true;
+    this.#past.clear();
     this.#continue(program.next());
   }
 
   get isRunning(): boolean {
     return this.#isPending && !this.#isDead;
+  }
+
+  /** It has been given a program since it was born, or since the last restore. */
+  get hasStarted(): boolean {
+    return this.#program !== undefined;
+  }
+
+  /**
+   * Adds all that decides what this client will do, memory aside: its pending access, the suspended call, what earlier calls were
+   * answered. A program that looks at anything else makes states equal that are not.
+   */
+  addTo(hash: StateHash): void {
+    hash.add((this.#isDead ? 1 : 0) | (this.#program === undefined ? 0 : 2) | (this.#isPending ? 4 : 0));
+    if (this.#isDead) return;
+    hash.add(this.#past.low);
+    hash.add(this.#past.high);
+    if (!this.#isPending) return;
+    hash.add(this.#what);
+    hash.add(this.#address);
+    hash.add(this.#low);
+    hash.add(this.#high);
+    hash.add(this.#expectedLow);
+    hash.add(this.#expectedHigh);
+    const end = this.#stack[asyncifyData >> 2]! >> 2;
+    for (let word = stackStart >> 2; word < end; word++) hash.add(this.#stack[word]!);
+  }
+
+  /** What it is about to do, without the object that `pending` makes. */
+  get pendingWhat(): number {
+    return this.#what;
+  }
+
+  get pendingAddress(): number {
+    return this.#address;
   }
 
   /** The access that waits to be made, of a client that runs a program. */
@@ -436,6 +476,7 @@ export class SimulatedClient {
       this.#asyncify.asyncify_stop_unwind();
       return;
     }
+    this.#past.add(result ?? 0);
     this.#continue(this.#program!.next(result ?? 0));
   }
 
