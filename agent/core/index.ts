@@ -40,6 +40,8 @@ export {
   recoverClient,
   selfClient,
   selfIncarnation,
+  suspectClient,
+  suspectedIncarnation,
 } from './client-table/client-table';
 export { recordEnd, recordInvoke } from './history/history';
 export {
@@ -100,3 +102,19 @@ export {
   naiveDetach,
   naiveRecover,
 } from './baselines/naive-counting';
+export { shapeHeap } from './shm/shape';
+export { shmOpen } from './shm/open';
+export { shmAlloc, shmDrop } from './shm/allocate';
+export { shmAcquire, shmAttach, shmChange, shmClone, shmCount, shmDetach, shmPayload, shmReferences, shmRootsInUse } from './shm/object';
+export { shmGetName, shmSetName } from './shm/named-root';
+export {
+  shmCloseQueue,
+  shmFill,
+  shmFindQueues,
+  shmOpenQueue,
+  shmPublish,
+  shmQueueSender,
+  shmReceive,
+  shmWaiting,
+} from './shm/queue';
+export { shmCollect, shmHeldBytes } from './shm/collect';

@@ -23,13 +23,14 @@ import { BASELINE_IS_DAMAGED, crashPoint, invariant } from '../crash-points/cras
 import { LOCK_OPEN_AFTER_ENTER, LOCK_OPEN_AFTER_PREPARE, LOCK_OPEN_AFTER_REPLAY } from '../crash-points/catalogue';
 import { clientIncarnation, clientState, isFenced, selfClient, selfIncarnation } from '../client-table/client-table';
 import { CLIENT_FREE } from '../layout/client';
-import { BASELINE_OFFSET, CLIENT_COUNT } from '../layout/regions';
+import { BASELINE_OFFSET } from '../layout/regions';
 import {
-  LOCK_BLOCK_COUNT,
+  BASELINE_CLIENT_LIMIT,
   LOCK_BLOCKS_OFFSET,
+  LOCK_BLOCK_COUNT,
   LOCK_HEAP_LINE,
-  LOCK_PAYLOAD_BYTES,
   LOCK_PAYLOADS_OFFSET,
+  LOCK_PAYLOAD_BYTES,
   LOCK_SLOTS_OFFSET,
   LOCK_SLOTS_PER_CLIENT,
   LockBlockWord,
@@ -91,7 +92,7 @@ function prepare(): void {
     const next: u32 = block + 1;
     store64(at(blockOffset(block)), LockBlockWord.pack(0, next == LOCK_BLOCK_COUNT ? 0 : next + 1));
   }
-  for (let client: u32 = 0; client < CLIENT_COUNT; client++) {
+  for (let client: u32 = 0; client < BASELINE_CLIENT_LIMIT; client++) {
     store64(openerAddress(client), 0);
     for (let slot: u32 = 0; slot < LOCK_SLOTS_PER_CLIENT; slot++) store64(at(slotOffset(client, slot)), 0);
   }
@@ -197,7 +198,7 @@ function empty(slot: u32): i32 {
  * lives in that place. Can be repeated.
  */
 export function lockDrop(client: u32, maxLooks: u32): i32 {
-  if (client >= CLIENT_COUNT) return BAD_ARGUMENT;
+  if (client >= BASELINE_CLIENT_LIMIT) return BAD_ARGUMENT;
   for (let slot: u32 = 0; slot < LOCK_SLOTS_PER_CLIENT; slot++) {
     const refusal: i32 = begin(maxLooks);
     if (refusal != OK) return refusal;
@@ -211,7 +212,7 @@ export function lockDrop(client: u32, maxLooks: u32): i32 {
 
 /** The block that a slot refers to, or -1. Takes no lock: for the client's own slots, or while nobody works. */
 export function lockBlockAt(client: u32, slot: u32): i32 {
-  if (client >= CLIENT_COUNT || slot >= LOCK_SLOTS_PER_CLIENT) return -1;
+  if (client >= BASELINE_CLIENT_LIMIT || slot >= LOCK_SLOTS_PER_CLIENT) return -1;
   return <i32>load64(at(slotOffset(client, slot))) - 1;
 }
 

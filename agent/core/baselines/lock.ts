@@ -5,8 +5,16 @@ import { crashPoint, LOCK_WAS_STOLEN, invariant } from '../crash-points/crash-po
 import { LOCK_AFTER_RELEASE, LOCK_AFTER_TAKE } from '../crash-points/catalogue';
 import { clientIncarnation, clientState, isFenced, selfClient, selfIncarnation } from '../client-table/client-table';
 import { CLIENT_FREE } from '../layout/client';
-import { BASELINE_OFFSET, CLIENT_COUNT } from '../layout/regions';
-import { LOCK_HEAP_LINE, LOCK_LINE, LOCK_OPENERS_OFFSET, LockHeap, LockLine, LockWord } from '../layout/baselines';
+import { BASELINE_OFFSET } from '../layout/regions';
+import {
+  BASELINE_CLIENT_LIMIT,
+  LOCK_HEAP_LINE,
+  LOCK_LINE,
+  LOCK_OPENERS_OFFSET,
+  LockHeap,
+  LockLine,
+  LockWord,
+} from '../layout/baselines';
 
 function lockAddress(): usize {
   return poolBase + BASELINE_OFFSET + LOCK_LINE + offsetof<LockLine>("word");
@@ -44,7 +52,7 @@ export function takeLock(maxLooks: u32): bool {
 export function takeLockFromTheDead(): bool {
   const holder: u64 = load64(lockAddress());
   const clientPlusOne: u32 = LockWord.clientPlusOne(holder);
-  if (clientPlusOne == 0 || clientPlusOne > CLIENT_COUNT) return false;
+  if (clientPlusOne == 0 || clientPlusOne > BASELINE_CLIENT_LIMIT) return false;
   if (!isFenced(clientPlusOne - 1, LockWord.incarnation(holder))) return false;
   if (!mutant(205) && isReady() && somebodyLives()) return false;
   if (mutant(206)) {
@@ -56,7 +64,7 @@ export function takeLockFromTheDead(): bool {
 
 /** Whether somebody who has the heap open lives, as far as fence grants tell: who is only suspected may still write. */
 function somebodyLives(): bool {
-  for (let client: u32 = 0; client < CLIENT_COUNT; client++) {
+  for (let client: u32 = 0; client < BASELINE_CLIENT_LIMIT; client++) {
     const incarnation: u32 = <u32>load64(openerAddress(client));
     if (incarnation == 0 || clientIncarnation(client) != incarnation) continue;
     if (clientState(client) != CLIENT_FREE && !isFenced(client, incarnation)) return true;

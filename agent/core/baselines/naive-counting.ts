@@ -22,11 +22,12 @@ import {
   NAIVE_DETACH_BETWEEN,
 } from '../crash-points/catalogue';
 import { isFenced, selfClient } from '../client-table/client-table';
-import { BASELINE_OFFSET, CLIENT_COUNT } from '../layout/regions';
+import { BASELINE_OFFSET } from '../layout/regions';
 import {
+  BASELINE_CLIENT_LIMIT,
   NAIVE_BLOCK_COUNT,
-  NAIVE_COUNT_LIMIT,
   NAIVE_COUNTS_OFFSET,
+  NAIVE_COUNT_LIMIT,
   NAIVE_DANGLES,
   NAIVE_LEAKS,
   NAIVE_READY_OFFSET,
@@ -53,7 +54,7 @@ function slotAddress(client: u32, slot: u32): usize {
 export function naiveClear(): void {
   publish64(readyAddress(), 0);
   for (let block: u32 = 0; block < NAIVE_BLOCK_COUNT; block++) store64(countAddress(block), 0);
-  for (let client: u32 = 0; client < CLIENT_COUNT; client++) {
+  for (let client: u32 = 0; client < BASELINE_CLIENT_LIMIT; client++) {
     for (let slot: u32 = 0; slot < NAIVE_SLOTS_PER_CLIENT; slot++) store64(slotAddress(client, slot), 0);
   }
   publish64(readyAddress(), 1); // publishes N1
@@ -162,7 +163,7 @@ function count(block: u32, change: i32): bool {
 export function naiveRecover(order: u32, client: u32, incarnation: u32): i32 {
   const refusal: i32 = refusalOf(order, 0);
   if (refusal != OK) return refusal;
-  if (client >= CLIENT_COUNT || incarnation == 0) return BAD_ARGUMENT;
+  if (client >= BASELINE_CLIENT_LIMIT || incarnation == 0) return BAD_ARGUMENT;
   if (!isFenced(client, incarnation)) return NOT_FENCED;
   for (let slot: u32 = 0; slot < NAIVE_SLOTS_PER_CLIENT; slot++) drop(order, slotAddress(client, slot));
   return OK;
@@ -170,7 +171,7 @@ export function naiveRecover(order: u32, client: u32, incarnation: u32): i32 {
 
 /** The block that a slot refers to, or -1. */
 export function naiveBlockAt(client: u32, slot: u32): i32 {
-  if (client >= CLIENT_COUNT || slot >= NAIVE_SLOTS_PER_CLIENT) return -1;
+  if (client >= BASELINE_CLIENT_LIMIT || slot >= NAIVE_SLOTS_PER_CLIENT) return -1;
   return <i32>load64(slotAddress(client, slot)) - 1;
 }
 

@@ -3,17 +3,18 @@ import { mutant } from '../memory/mutant';
 import { poolBase } from '../place/place';
 import { crashPoint } from '../crash-points/crash-point';
 import { LOCK_AFTER_APPLY, LOCK_AFTER_CLOSE, LOCK_AFTER_COMMIT, LOCK_AFTER_LOG } from '../crash-points/catalogue';
-import { BASELINE_OFFSET, CLIENT_COUNT } from '../layout/regions';
+import { BASELINE_OFFSET } from '../layout/regions';
 import {
-  LOCK_BLOCK_COUNT,
+  BASELINE_CLIENT_LIMIT,
   LOCK_BLOCKS_OFFSET,
+  LOCK_BLOCK_COUNT,
   LOCK_HEAP_LINE,
   LOCK_SLOTS_OFFSET,
   LOCK_SLOTS_PER_CLIENT,
   LockHeap,
   REDO_LOG_LINE,
-  REDO_WRITE_LIMIT,
   REDO_WRITES_LINE,
+  REDO_WRITE_LIMIT,
   RedoLog,
   RedoWrites,
 } from '../layout/baselines';
@@ -73,7 +74,7 @@ export function isSound(): bool {
     const offset: u64 = load64(offsetAddress(index));
     const isHead: bool = offset == <u64>(LOCK_HEAP_LINE + <u32>offsetof<LockHeap>("head"));
     const isBlock: bool = offset >= <u64>LOCK_BLOCKS_OFFSET && offset < <u64>(LOCK_BLOCKS_OFFSET + LOCK_BLOCK_COUNT * 8);
-    const slotsEnd: u32 = LOCK_SLOTS_OFFSET + CLIENT_COUNT * LOCK_SLOTS_PER_CLIENT * 8;
+    const slotsEnd: u32 = LOCK_SLOTS_OFFSET + BASELINE_CLIENT_LIMIT * LOCK_SLOTS_PER_CLIENT * 8;
     const isSlot: bool = offset >= <u64>LOCK_SLOTS_OFFSET && offset < <u64>slotsEnd;
     if ((!isHead && !isBlock && !isSlot) || (offset & 7) != 0) return false;
   }

@@ -43,3 +43,27 @@ export const BASELINE_NOT_OPEN: i32 = 61;
 export const BASELINE_SLOT_TAKEN: i32 = 62;
 /** The slot holds no reference. */
 export const BASELINE_SLOT_EMPTY: i32 = 63;
+/** The heap has no memory for this. */
+export const HEAP_FULL: i32 = 18;
+/** The client holds as much memory as it may. */
+export const QUOTA: i32 = 19;
+/** One more reference would not fit into the object's count. */
+export const COUNT_FULL: i32 = 20;
+/** The object is gone. */
+export const GONE: i32 = 21;
+/** The slot holds a reference already. */
+export const OCCUPIED: i32 = 22;
+/** The slot holds no reference. */
+export const EMPTY: i32 = 23;
+/** This client is fenced: somebody saw its end. */
+export const FENCED: i32 = 24;
+/** The client's eras are used up; its id is retired. */
+export const RETIRED: i32 = 25;
+/** The pool was formatted without a heap. */
+export const NO_HEAP: i32 = 26;
+/** The device gives no compare-and-swap between machines. */
+export const NOT_COHERENT: i32 = 27;
+/** An offset from the pool that no object can have. */
+export const BAD_OFFSET: i32 = 28;
+/** An answer from here on is an offset, not a code. */
+export const CODE_LIMIT: i32 = 64;

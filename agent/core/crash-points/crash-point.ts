@@ -27,6 +27,14 @@ function pass(point: i32): void {
 /** Broken invariants, by number. */
 export const COMMIT_WAS_STOLEN: i32 = 1;
 export const UNKNOWN_HANDLE: i32 = 2;
+/** A word of the pool names a client that cannot be. */
+export const BROKEN_WORD: i32 = 3;
+/** A slot refers to where no object can be. */
+export const BROKEN_OFFSET: i32 = 4;
+/** A slot refers to an object that nothing refers to. */
+export const DANGLING_REFERENCE: i32 = 5;
+/** More lost swaps than there can be. */
+export const STARVED: i32 = 6;
 export const LOCK_WAS_STOLEN: i32 = 60;
 export const BASELINE_IS_DAMAGED: i32 = 61;
 

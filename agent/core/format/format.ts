@@ -8,6 +8,7 @@ import {
   FORMAT_AFTER_CLEAR,
   FORMAT_AFTER_COMMIT,
   FORMAT_AFTER_DESCRIBE,
+  FORMAT_AFTER_HEAP,
   FORMAT_AFTER_HISTORY,
   FORMAT_AFTER_REGIONS,
 } from '../crash-points/catalogue';
@@ -33,6 +34,7 @@ import {
   DIRECTORY_OFFSET,
   GATE_BYTES,
   GATE_OFFSET,
+  FLOOR_BYTES,
   LINE_BYTES,
   POOL_LEAST_BYTES,
   REGION_BASELINE,
@@ -41,13 +43,15 @@ import {
   REGION_CONNECTIONS,
   REGION_COUNT,
   REGION_DIRECTORY,
-  REGION_FREE,
+  REGION_FLOOR,
   REGION_GATE,
+  REGION_HEAP,
   REGION_TABLE_OFFSET,
   REGION_WORD,
   WORD_BYTES,
   WORD_OFFSET,
 } from '../layout/regions';
+import { formatHeap } from '../shm/shape';
 import { GateSession } from '../layout/gate';
 import { BouncedWord, ClockAnswer, ClockAsk, CLOCK_ANSWER_LINE, CLOCK_ASK_LINE } from '../layout/clock';
 import { Service } from '../layout/directory';
@@ -73,11 +77,12 @@ export function formatClaimantProcess(): u32 {
  *                 caller knows to be dead (`deadMachine`, `deadProcess`).
  *   2. regions    Write the region table.
  *   3. clear      Clear every word by which clients find each other.
- *   4. history    Write the history's header, forget older records.
- *   5. describe   Write magic, version and size.
- *   6. COMMIT     Swap the claim for { FORMATTED, ... }.
+ *   4. heap       Write the heap's shape, clear its tables.
+ *   5. history    Write the history's header, forget older records.
+ *   6. describe   Write magic, version and size.
+ *   7. COMMIT     Swap the claim for { FORMATTED, ... }.
  *
- * Dead before 6: the claim names the dead; whoever knows it dead takes over and writes the same again. Dead after 6: done.
+ * Dead before 7: the claim names the dead; whoever knows it dead takes over and writes all of it again. Dead after 7: done.
  */
 export function format(machine: u32, process: u32, deadMachine: u32, deadProcess: u32): i32 {
   if (poolSizeBytes < POOL_LEAST_BYTES) return BAD_ARGUMENT;
@@ -107,6 +112,9 @@ export function format(machine: u32, process: u32, deadMachine: u32, deadProcess
   clearControl();
   crashPoint(FORMAT_AFTER_CLEAR);
 
+  formatHeap();
+  crashPoint(FORMAT_AFTER_HEAP);
+
   forgetRecords();
   store64(historyBase + offsetof<HistoryHeader>("magic"), HISTORY_MAGIC);
   store64(historyBase + offsetof<HistoryHeader>("layoutVersion"), LAYOUT_VERSION);
@@ -134,7 +142,9 @@ function writeRegions(): void {
   writeRegion(4, REGION_GATE, 1, GATE_BYTES, GATE_OFFSET, GATE_BYTES);
   writeRegion(5, REGION_CONNECTIONS, CONNECTION_COUNT, CONNECTION_BYTES, CONNECTIONS_OFFSET, CONNECTION_COUNT * CONNECTION_BYTES);
   writeRegion(6, REGION_BASELINE, 1, BASELINE_BYTES, BASELINE_OFFSET, BASELINE_BYTES);
-  writeRegion(7, REGION_FREE, 1, poolSizeBytes - CONTROL_BYTES, CONTROL_BYTES, poolSizeBytes - CONTROL_BYTES);
+  writeRegion(7, REGION_FLOOR, 1, FLOOR_BYTES, CONTROL_BYTES, FLOOR_BYTES);
+  const heapBytes: u32 = poolSizeBytes - CONTROL_BYTES - FLOOR_BYTES;
+  writeRegion(8, REGION_HEAP, 1, heapBytes, CONTROL_BYTES + FLOOR_BYTES, heapBytes);
 }
 
 function writeRegion(index: u32, kind: u32, count: u32, entryBytes: u32, offset: u32, sizeBytes: u32): void {

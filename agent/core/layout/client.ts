@@ -45,13 +45,15 @@ export class ClientHeartbeat {
 export class ClientFence {
   /** The newest incarnation whose end was seen; it and all older ones never write again. CAS upwards by the fencer. */
   incarnation: u64;
+  /** `RecoveryClaim` of who finishes in this client's name. CAS. */
+  recoverer: u64;
+  /** The newest incarnation that somebody suspects to be dead. Published by observers; decides nothing. */
+  suspected: u64;
   reserved0: u64;
   reserved1: u64;
   reserved2: u64;
   reserved3: u64;
   reserved4: u64;
-  reserved5: u64;
-  reserved6: u64;
 }
 
 export const CLIENT_STATE_LINE: u32 = 0;
@@ -62,6 +64,8 @@ export const CLIENT_FENCE_LINE: u32 = 192;
 export const CLIENT_FREE: u32 = 0;
 export const CLIENT_JOINING: u32 = 1;
 export const CLIENT_JOINED: u32 = 2;
+/** Gives back what it holds; nobody opens anything towards it. */
+export const CLIENT_LEAVING: u32 = 3;
 
 /** The last incarnation a slot may have; it stays free for ever after. */
 export const INCARNATION_LIMIT: u32 = 0xfffffffe;
@@ -90,5 +94,26 @@ export class ClientWord {
   }
   static incarnation(word: u64): u32 {
     return <u32>(word >> 32);
+  }
+}
+
+/**
+ * Who recovers a dead client. A claim for an older incarnation, or of a recoverer that is fenced itself, is void.
+ *
+ *     63              42 41                     10 9            0
+ *     | dead incarnation | recoverer's incarnation | recoverer+1 |
+ */
+export class RecoveryClaim {
+  static pack(deadIncarnation: u32, recoverer: u32, recovererIncarnation: u32): u64 {
+    return (<u64>(deadIncarnation & 0x3fffff) << 42) | (<u64>recovererIncarnation << 10) | <u64>(recoverer + 1);
+  }
+  static deadIncarnation(word: u64): u32 {
+    return <u32>(word >> 42);
+  }
+  static recovererPlusOne(word: u64): u32 {
+    return <u32>word & 0x3ff;
+  }
+  static recovererIncarnation(word: u64): u32 {
+    return <u32>(word >> 10);
   }
 }

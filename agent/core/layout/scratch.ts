@@ -78,3 +78,77 @@ export const HANDLE_COUNT: u32 = 16;
 export const HANDLE_FREE: u32 = 0;
 export const HANDLE_SERVER: u32 = 1;
 export const HANDLE_CALLER: u32 = 2;
+
+/** What a thread remembers of the heap: whom it acts as, the shape, and its allocator's caches. */
+@unmanaged
+export class HeapScratch {
+  /** Whom the thread acts as, plus one: itself, or the dead client that it recovers. 0 before the heap is open. */
+  clientPlusOne: u32;
+  incarnation: u32;
+  /** Addresses: this client's part of the heap, its row of the era matrix, its own era. */
+  clientAt: u32;
+  eraRowAt: u32;
+  eraAt: u32;
+  /** Not 0: somebody else is recovered, so the caches below are not to be touched. */
+  acting: u32;
+  era: u64;
+  clientCount: u32;
+  pageShift: u32;
+  segmentShift: u32;
+  segmentCount: u32;
+  segmentTableAt: u32;
+  segmentEntryBytes: u32;
+  segmentsOffset: u32;
+  /** Largest block that shares a page with others. */
+  smallBytes: u32;
+  flushPolicy: u32;
+  /** First free root; next root of a fresh page that was never used, and the end of that page. */
+  rootFree: u32;
+  rootNext: u32;
+  rootEnd: u32;
+  /** The client's own segments: the first, plus one; the one in which pages are looked for first, plus one. */
+  segments: u32;
+  segmentCursor: u32;
+  /** Pages without a used block that are on a list. */
+  emptyPages: u32;
+  /** Corpses that somebody looks at: the first, and how many. */
+  limbo: u32;
+  limboCount: u32;
+  /** Not 0: this thread is known as a user of hazards. */
+  usesHazards: u32;
+  /** Where the search for a free segment begins. */
+  claimHint: u32;
+  quotaSegments: u32;
+  /** Whom the thread acts as when it does not act as a dead one. */
+  savedClientPlusOne: u32;
+  savedIncarnation: u32;
+  savedEra: u64;
+  /** Roots in use, for the report of who forgets to drop. */
+  rootsInUse: u32;
+  reserved0: u32;
+}
+
+/** What `format` makes of the heap, as handed over by `shapeHeap`. */
+@unmanaged
+export class FormatScratch {
+  clientCount: u32;
+  pageShift: u32;
+  segmentShift: u32;
+  /** At most so many segments; 0: as many as fit. */
+  segmentLimit: u32;
+  nameCount: u32;
+  queueCount: u32;
+  queueCapacityLog2: u32;
+  flushPolicy: u32;
+  coherence: u32;
+  reserved0: u32;
+}
+
+export const SCRATCH_HEAP_OFFSET: u32 = 2304;
+/** One word per size class: its current page, then the first of its pages with free blocks. Offsets of page entries. */
+export const SCRATCH_CLASSES_OFFSET: u32 = 2560;
+export const SIZE_CLASS_COUNT: u32 = 40;
+export const SCRATCH_FORMAT_OFFSET: u32 = 2944;
+/** Where batches of roots are handed over, and queues found. */
+export const SCRATCH_BATCH_OFFSET: u32 = 3072;
+export const BATCH_LIMIT: u32 = 64;

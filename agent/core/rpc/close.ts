@@ -1,9 +1,7 @@
 import { load64, swap64 } from '../memory/memory';
-import { mutant } from '../memory/mutant';
 import { poolBase } from '../place/place';
 import { crashPoint } from '../crash-points/crash-point';
 import { CLOSE_AFTER_COMMIT } from '../crash-points/catalogue';
-import { clientWord } from '../client-table/client-table';
 import { CONNECTION_BYTES, CONNECTION_COUNT, CONNECTIONS_OFFSET } from '../layout/regions';
 import {
   CALLER_CLOSED,
@@ -39,16 +37,14 @@ function closedBy(word: u64, client: u32, sides: u64): u64 {
 /**
  * Closes `client`'s side of one connection. COMMIT is the swap; whoever closes last frees the slot with it.
  *
- * `owner` is the client's word when the caller of this function began. A recoverer that was slow may find the client recovered by
- * somebody else and its slot in use again; so the client word is read again after the connection's, and before the swap.
+ * Only the client itself calls this, or the one recoverer that has the claim on it.
  */
-export function closeConnection(slot: u32, client: u32, owner: u64, sides: u64): void {
+export function closeConnection(slot: u32, client: u32, sides: u64): void {
   const address: usize = connectionAt(slot) + offsetof<ConnectionState>("word");
   for (let tries: i32 = 0; tries < CLOSE_RETRY_LIMIT; tries++) {
     const seen: u64 = load64(address);
     const next: u64 = closedBy(seen, client, sides);
     if (next == seen) return;
-    if (!mutant(4) && clientWord(client) != owner) return;
     if (swap64(address, seen, next) == seen) {
       crashPoint(CLOSE_AFTER_COMMIT);
       return;
@@ -56,6 +52,6 @@ export function closeConnection(slot: u32, client: u32, owner: u64, sides: u64):
   }
 }
 
-export function closeConnectionsOf(client: u32, owner: u64): void {
-  for (let slot: u32 = 0; slot < CONNECTION_COUNT; slot++) closeConnection(slot, client, owner, BOTH_SIDES);
+export function closeConnectionsOf(client: u32): void {
+  for (let slot: u32 = 0; slot < CONNECTION_COUNT; slot++) closeConnection(slot, client, BOTH_SIDES);
 }

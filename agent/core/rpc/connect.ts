@@ -11,7 +11,7 @@ import {
   LISTEN_AFTER_PREPARE,
   LISTEN_AFTER_REGISTER,
 } from '../crash-points/catalogue';
-import { clientWord, selfClient, selfIncarnation } from '../client-table/client-table';
+import { selfClient, selfIncarnation } from '../client-table/client-table';
 import { CLIENT_COUNT, CONNECTION_COUNT, NAME_LIMIT_BYTES } from '../layout/regions';
 import { Handle, HANDLE_CALLER, HANDLE_COUNT, HANDLE_FREE, HANDLE_SERVER } from '../layout/scratch';
 import { Service, ServiceWord } from '../layout/directory';
@@ -37,7 +37,8 @@ import {
   ServerLine,
 } from '../layout/connection';
 import { closeConnection, connectionAt } from './close';
-import { find, hashName, register } from './directory';
+import { hashName } from '../names/name-table';
+import { find, register } from './directory';
 import { freeHandle, handleAt, openHandle, peerState, slotOf, strideOf } from './handle';
 
 function fits(capacityLog2: u32, payloadBytes: u32): bool {
@@ -158,7 +159,7 @@ function take(slot: u32, self: u32, nameHash: u64, handle: u32): i32 {
   const payloadBytes: u32 = load32(descriptor + offsetof<Descriptor>("payloadBytes"));
   const incarnation: u32 = load32(descriptor + offsetof<Descriptor>("serverIncarnation"));
   if (server >= CLIENT_COUNT || !fits(capacityLog2, payloadBytes)) {
-    closeConnection(slot, self, clientWord(self), CALLER_CLOSED);
+    closeConnection(slot, self, CALLER_CLOSED);
     return CORRUPT;
   }
   openHandle(handle, HANDLE_CALLER, slot, epoch, server + 1, incarnation, capacityLog2, payloadBytes);
@@ -173,7 +174,7 @@ export function rpcClose(handle: u32): i32 {
   if (role == HANDLE_FREE) return BAD_ARGUMENT;
   if (self < 0) return NOT_JOINED;
   if (role == HANDLE_SERVER) reportServed(at);
-  closeConnection(slotOf(at), <u32>self, clientWord(<u32>self), role == HANDLE_SERVER ? SERVER_CLOSED : CALLER_CLOSED);
+  closeConnection(slotOf(at), <u32>self, role == HANDLE_SERVER ? SERVER_CLOSED : CALLER_CLOSED);
   keep32(at + offsetof<Handle>("role"), HANDLE_FREE);
   return OK;
 }

@@ -100,9 +100,9 @@ function readLayoutFile(file, text, into) {
   }
 }
 
-/** Lines with one writer are whole lines: a class of the pool that is no table entry fills 64 bytes. */
+/** Lines with one writer are whole lines; smaller classes, of 16 and 32 bytes, share one with others of the same writer or are objects. */
 function finishClass(layoutClass) {
-  const whole = layoutClass.sizeBytes % 64 === 0 || layoutClass.name === 'Region' || privateFiles.has(layoutClass.file);
+  const whole = layoutClass.sizeBytes % 64 === 0 || [16, 32].includes(layoutClass.sizeBytes) || privateFiles.has(layoutClass.file);
   if (!whole) throw new Error(`${layoutClass.name} has ${layoutClass.sizeBytes} bytes: spell the rest of its line as reserved`);
 }
 

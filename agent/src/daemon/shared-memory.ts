@@ -1,8 +1,17 @@
 /**
  * Pool and history as the agent itself uses them: to format, and to grant and recover after it has seen a worker's end. The
- * agent is no client: it joins nothing and owns nothing in the pool.
+ * agent is a client of the pool only while it recovers another, so that its own death at it can be seen.
  */
-import { checkPool, fenceProcess, formatPool, instantiateCore, mapPool, PoolError, recoverClient } from '../pool/pool.ts';
+import {
+  checkPool,
+  fenceProcess,
+  formatPool,
+  instantiateCore,
+  introduceTo,
+  mapPool,
+  PoolError,
+  recoverClient,
+} from '../pool/pool.ts';
 import { AgentError } from '../protocol/agent-error.ts';
 import type { ClientIdentity, Requests } from '../protocol/messages.ts';
 
@@ -29,6 +38,7 @@ export function openSharedMemory(configuration: Configuration): SharedMemory {
     historySizeBytes: history.sizeBytes,
   });
   const core = instantiateCore(mapped, { thread: 0 });
+  introduceTo(core, { machineNumber });
   return {
     configuration,
     format: () => formatPool(core, { machineNumber }),

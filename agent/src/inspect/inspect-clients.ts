@@ -10,7 +10,7 @@ export function inspectClients(view: DataView, problems: string[]): readonly Ins
     const word = unpackClientWord(view.getBigUint64(at + constants.CLIENT_STATE_LINE + layout.ClientState.word.offset, true));
     const fence = view.getBigUint64(at + constants.CLIENT_FENCE_LINE + layout.ClientFence.incarnation.offset, true);
     const beats = view.getBigUint64(at + constants.CLIENT_HEARTBEAT_LINE + layout.ClientHeartbeat.beats.offset, true);
-    const state = (['free', 'joining', 'joined'] as const)[word.state];
+    const state = (['free', 'joining', 'joined', 'leaving'] as const)[word.state];
     if (state === undefined) {
       problems.push(`client ${id} is in state ${word.state}, which does not exist`);
       continue;

@@ -1,6 +1,7 @@
 /** Reads a pool from its bytes, believes nothing, and says in sentences what is wrong. Needs no core and no mapping. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { constants, controlBytes, layout, layoutHash } from '../layout/index.ts';
+import { type InspectedHeap, inspectHeap } from './heap/inspect-heap.ts';
 import { inspectClients } from './inspect-clients.ts';
 import { inspectConnections } from './inspect-connections.ts';
 import { inspectServices } from './inspect-services.ts';
@@ -19,6 +20,8 @@ export interface PoolInspection {
   readonly services: readonly InspectedService[];
   /** Every connection that is not free. */
   readonly connections: readonly InspectedConnection[];
+  /** Undefined for a pool without one, or when only the control part was given. */
+  readonly heap: InspectedHeap | undefined;
   /** Empty for a sound pool. */
   readonly problems: readonly string[];
 }
@@ -26,7 +29,7 @@ export interface PoolInspection {
 export interface InspectedClient {
   readonly id: number;
   readonly incarnation: number;
-  readonly state: 'free' | 'joining' | 'joined';
+  readonly state: 'free' | 'joining' | 'joined' | 'leaving';
   /** 0 when free, as is the process. */
   readonly machine: number;
   readonly pid: number;
@@ -56,25 +59,26 @@ export interface InspectedConnection {
 }
 
 /**
- * `bytes` from the start of the pool, at least its control part (`controlBytes`), of one moment in which nobody writes: a pool
- * in use may show states between two steps. `sizeBytes`: of the whole pool.
+ * `bytes` from the start of the pool, at least its control part (`controlBytes`); with all of them the heap is recounted. Of one moment
+ * in which nobody writes: a pool in use may show states between two steps. `sizeBytes`: of the whole pool.
  */
 export function inspectPool(bytes: Uint8Array, sizeBytes: number): PoolInspection {
   const problems: string[] = [];
   if (bytes.length < controlBytes) {
     problems.push(`the control part of a pool has ${controlBytes} bytes, given are ${bytes.length}`);
-    return { superblock: blankSuperblock, clients: [], services: [], connections: [], problems };
+    return { superblock: blankSuperblock, clients: [], services: [], connections: [], heap: undefined, problems };
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const superblock = inspectSuperblock(view, sizeBytes, problems);
   if (superblock.state !== 'formatted' || superblock.layout !== layoutHash) {
-    return { superblock, clients: [], services: [], connections: [], problems };
+    return { superblock, clients: [], services: [], connections: [], heap: undefined, problems };
   }
   inspectRegions(view, sizeBytes, problems);
   const clients = inspectClients(view, problems);
   const connections = inspectConnections(view, clients, problems);
   const services = inspectServices(view, problems);
-  return { superblock, clients, services, connections, problems };
+  const heap = bytes.length >= sizeBytes ? inspectHeap(view, sizeBytes, clients, problems) : undefined;
+  return { superblock, clients, services, connections, heap, problems };
 }
 
 const states: readonly PoolInspection['superblock']['state'][] = ['blank', 'formatting', 'formatted'];

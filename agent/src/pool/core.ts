@@ -56,6 +56,8 @@ export interface CoreExports {
   fenceIfOf(client: number, machine: number, process: number): number;
   isFenced(client: number, incarnation: number): number;
   recoverClient(client: number, incarnation: number): number;
+  suspectClient(client: number, incarnation: number): number;
+  suspectedIncarnation(client: number): number;
   clientState(client: number): number;
   clientIncarnation(client: number): number;
 
@@ -115,6 +117,42 @@ export interface CoreExports {
   rpcServeLoop(handle: number, maxRequests: number, maxLooks: number): number;
   rpcServed(handle: number): number;
   rpcRefused(handle: number): number;
+
+  shapeHeap(
+    clientCount: number,
+    pageShift: number,
+    segmentShift: number,
+    segmentLimit: number,
+    nameCount: number,
+    queueCount: number,
+    queueCapacityLog2: number,
+    flushPolicy: number,
+    coherence: number,
+  ): number;
+  shmOpen(quotaSegments: number): number;
+  shmAlloc(sizeBytes: number, references: number): number;
+  shmDrop(root: number): number;
+  shmAttach(parent: number, index: number, target: number): number;
+  shmDetach(parent: number, index: number): number;
+  shmChange(parent: number, index: number, target: number): number;
+  shmAcquire(parent: number, index: number): number;
+  shmClone(root: number): number;
+  shmPayload(root: number): number;
+  shmReferences(root: number): number;
+  shmCount(root: number): number;
+  shmRootsInUse(): number;
+  shmSetName(nameBytes: number, root: number): number;
+  shmGetName(nameBytes: number): number;
+  shmOpenQueue(receiver: number, tagLow: number, tagHigh: number): number;
+  shmFill(queue: number, root: number, isMove: number): number;
+  shmPublish(queue: number): number;
+  shmReceive(queue: number): number;
+  shmWaiting(queue: number): number;
+  shmFindQueues(tagLow: number, tagHigh: number, anyTag: number): number;
+  shmQueueSender(queue: number): number;
+  shmCloseQueue(queue: number): number;
+  shmCollect(): number;
+  shmHeldBytes(): number;
 
   lockOpen(maxLooks: number): number;
   lockAlloc(slot: number, maxLooks: number): number;

@@ -2,6 +2,7 @@
 import { codes, constants } from '../layout/index.ts';
 import type { ClientIdentity } from '../protocol/messages.ts';
 import type { Core } from './core.ts';
+import { pollUntil } from './poll.ts';
 import { PoolError } from './pool-error.ts';
 
 /**
@@ -32,16 +33,35 @@ export function fenceProcess(
   return clients;
 }
 
+/** How long a recovery that somebody else is at is waited for, at most. */
+const otherRecoveryMs = 10_000;
+
 /**
- * Finishes what a fenced client left: its connections are closed in its name, its slot becomes free. Idempotent, restartable,
- * safe to run from several machines at once. Throws PoolError NOT_FENCED for a client that has no fence grant.
+ * Finishes what a fenced client left: what it was doing in the heap, what it held there, its connections; its slot becomes free.
+ * Idempotent, restartable, safe to run from several machines at once: one does it, the others wait for that one's end. A thread that
+ * has not joined must have introduced itself (`introduceTo`). Throws PoolError: NOT_FENCED for a client that has no fence grant,
+ * RECOVERERS_BUSY, TIMEOUT.
  */
 export function recoverClient(core: Core, client: ClientIdentity): void {
-  const code = core.exports.recoverClient(client.id, client.incarnation);
+  const code = pollUntil(`client ${client.id} being recovered by another client`, otherRecoveryMs, () => {
+    const answer = core.exports.recoverClient(client.id, client.incarnation);
+    return answer === codes.IN_PROGRESS ? codes.PENDING : answer;
+  });
+  if (code === codes.OK || code === codes.ALREADY) return;
   if (code === codes.NOT_FENCED) {
     throw new PoolError('NOT_FENCED', `client ${client.id}, incarnation ${client.incarnation}, is not fenced`, {
       hint: 'only after its end was seen may it be fenced, and only then recovered',
     });
   }
-  if (code === codes.BAD_ARGUMENT) throw new RangeError(`there is no client ${client.id} with incarnation ${client.incarnation}`);
+  if (code === codes.FULL) {
+    throw new PoolError('RECOVERERS_BUSY', `all ${constants.RECOVERER_COUNT} places for who recovers others are taken`, {
+      hint: 'recover again when the others are done; places of dead recoverers are freed once those are recovered',
+    });
+  }
+  throw new RangeError(`there is no client ${client.id} with incarnation ${client.incarnation}`);
+}
+
+/** Says who this thread is, so that it may recover others without joining. */
+export function introduceTo(core: Core, options: { readonly machineNumber: number }): void {
+  core.exports.introduce(options.machineNumber, process.pid);
 }

@@ -18,6 +18,7 @@ export type PoolErrorCode =
   | 'CLIENT_TABLE_FULL'
   | 'NOT_JOINED'
   | 'NOT_FENCED'
+  | 'RECOVERERS_BUSY'
   | 'UNKNOWN_CRASH_POINT'
   | 'BARRIER_TIMEOUT'
   | 'TIMEOUT'

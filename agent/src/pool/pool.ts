@@ -10,7 +10,7 @@
  */
 
 export { type ArmedCrash, arm, type Core, instantiateCore } from './core.ts';
-export { fenceProcess, grantFence, isFenced, recoverClient } from './fence.ts';
+export { fenceProcess, grantFence, introduceTo, isFenced, recoverClient } from './fence.ts';
 export { checkPool, formatPool } from './format.ts';
 export { joinPool, leavePool, startHeartbeat } from './join.ts';
 export { abort, clearAbort, isAborted, type MapOptions, type MappedPool, mapPool } from './map.ts';

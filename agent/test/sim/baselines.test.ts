@@ -26,7 +26,7 @@ test('nothing in the region of the baselines lies in the way of anything else', 
     expect(offset).toBeGreaterThanOrEqual(end);
     end = offset + sizeBytes;
   }
-  expect(constants.CLIENT_COUNT).toBeLessThanOrEqual(constants.BASELINE_CLIENT_LIMIT);
+  expect(constants.CLIENT_COUNT - constants.RECOVERER_COUNT).toBeLessThanOrEqual(constants.BASELINE_CLIENT_LIMIT);
   expect(layout.RedoWrites.value0.offset - layout.RedoWrites.offset0.offset).toBeGreaterThanOrEqual(
     constants.REDO_WRITE_LIMIT * 8,
   );

@@ -94,12 +94,15 @@ export function bury(undertaker: SimulatedClient, dead: readonly SimulatedClient
     for (const { machine, process } of dead) {
       core.format(undertaker.machine, undertaker.process, machine, process);
     }
+    // All fences first: what a dead recoverer had claimed is free only then.
+    const fenced: (readonly [id: number, incarnation: number])[] = [];
     for (let id = 0; id < constants.CLIENT_COUNT; id++) {
       for (const { machine, process } of dead) {
         const incarnation = core.fenceIfOf(id, machine, process);
-        if (incarnation !== 0) core.recoverClient(id, incarnation);
+        if (incarnation !== 0) fenced.push([id, incarnation]);
       }
     }
+    for (const [id, incarnation] of fenced) core.recoverClient(id, incarnation);
   });
 }
 

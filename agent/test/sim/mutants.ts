@@ -6,7 +6,7 @@ export const mutants = [
   { number: 1, mistake: 'format publishes the pool before it has written it' },
   { number: 2, mistake: 'join gives the second occupant of a slot the incarnation of the first' },
   { number: 3, mistake: 'join claims a slot with a store instead of a swap' },
-  { number: 4, mistake: 'a slow recoverer does not look again whether the client is still the dead one' },
+  { number: 4, mistake: 'a recoverer takes the claim on a dead client from another that lives' },
   { number: 5, mistake: 'a call publishes its ring entry before the header' },
   { number: 6, mistake: 'ring entries have no phase and no sequence: any entry that is not empty has arrived' },
   { number: 7, mistake: 'the server believes references and lengths' },

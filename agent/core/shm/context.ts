@@ -1,0 +1,84 @@
+// Whom this thread acts as, and the shape of the heap, from the thread's own scratch.
+
+import { keep32, keep64, load32, load64, recall32, recall64 } from '../memory/memory';
+import { poolBase, threadBase } from '../place/place';
+import { HEAP_CLIENT_BYTES, HeapShape } from '../layout/heap';
+import { HEAP_SHAPE_OFFSET, CLIENT_TABLE_OFFSET, CLIENT_BYTES } from '../layout/regions';
+import { HeapScratch, SCRATCH_CLASSES_OFFSET, SCRATCH_HEAP_OFFSET } from '../layout/scratch';
+import { CLIENT_FENCE_LINE, ClientFence } from '../layout/client';
+import { ERA_LIMIT } from '../layout/object';
+import { FENCED, NO_HEAP, NOT_JOINED, OK, RETIRED } from '../codes/codes';
+
+export function heap(): usize {
+  return threadBase + SCRATCH_HEAP_OFFSET;
+}
+
+export function shape(): usize {
+  return poolBase + HEAP_SHAPE_OFFSET;
+}
+
+export function hasHeap(): bool {
+  return load32(shape() + offsetof<HeapShape>("segmentCount")) != 0;
+}
+
+/** Whom the thread acts as, plus one; 0 before the heap is open. */
+export function actorPlusOne(): u32 {
+  return recall32(heap() + offsetof<HeapScratch>("clientPlusOne"));
+}
+
+export function isActing(): bool {
+  return recall32(heap() + offsetof<HeapScratch>("acting")) != 0;
+}
+
+export function heapClientAt(client: u32): usize {
+  return poolBase + load32(shape() + offsetof<HeapShape>("clientsOffset")) + client * HEAP_CLIENT_BYTES;
+}
+
+/** Address of the cell in which `row` keeps the highest era that it knows of `column`. */
+export function eraCellAt(row: u32, column: u32): usize {
+  const rowBytes: u32 = load32(shape() + offsetof<HeapShape>("eraRowBytes"));
+  return poolBase + load32(shape() + offsetof<HeapShape>("erasOffset")) + row * rowBytes + column * 8;
+}
+
+/** Makes the thread act as `client`: its lines, its row, its era. */
+export function actAs(client: u32, incarnation: u32): void {
+  const at: usize = heap();
+  keep32(at + offsetof<HeapScratch>("clientPlusOne"), client + 1);
+  keep32(at + offsetof<HeapScratch>("incarnation"), incarnation);
+  keep32(at + offsetof<HeapScratch>("clientAt"), <u32>heapClientAt(client));
+  keep32(at + offsetof<HeapScratch>("eraRowAt"), <u32>eraCellAt(client, 0));
+  keep32(at + offsetof<HeapScratch>("eraAt"), <u32>eraCellAt(client, client));
+  keep64(at + offsetof<HeapScratch>("era"), load64(eraCellAt(client, client)));
+}
+
+/** Copies the heap's shape next to the thread's own state. */
+export function learnShape(): void {
+  const at: usize = heap();
+  keep32(at + offsetof<HeapScratch>("clientCount"), load32(shape() + offsetof<HeapShape>("clientCount")));
+  keep32(at + offsetof<HeapScratch>("pageShift"), load32(shape() + offsetof<HeapShape>("pageShift")));
+  keep32(at + offsetof<HeapScratch>("segmentShift"), load32(shape() + offsetof<HeapShape>("segmentShift")));
+  keep32(at + offsetof<HeapScratch>("segmentCount"), load32(shape() + offsetof<HeapShape>("segmentCount")));
+  keep32(at + offsetof<HeapScratch>("segmentTableAt"), <u32>poolBase + load32(shape() + offsetof<HeapShape>("segmentTableOffset")));
+  keep32(at + offsetof<HeapScratch>("segmentEntryBytes"), load32(shape() + offsetof<HeapShape>("segmentEntryBytes")));
+  keep32(at + offsetof<HeapScratch>("segmentsOffset"), load32(shape() + offsetof<HeapShape>("segmentsOffset")));
+  keep32(at + offsetof<HeapScratch>("smallBytes"), (<u32>1 << load32(shape() + offsetof<HeapShape>("pageShift"))) >> 1);
+  keep32(at + offsetof<HeapScratch>("flushPolicy"), load32(shape() + offsetof<HeapShape>("flushPolicy")));
+}
+
+/** Forgets whom the thread acted as and every cache of its allocator. */
+export function forgetContext(): void {
+  for (let at: u32 = SCRATCH_HEAP_OFFSET; at < SCRATCH_CLASSES_OFFSET + 2 * 4 * 40; at += 4) keep32(threadBase + at, 0);
+}
+
+/**
+ * OK, or why this client may not begin an operation. Looking at the fence narrows what a client can do that was declared dead and is
+ * not; it cannot close the gap between look and write (D7: only termination does).
+ */
+export function mayBegin(): i32 {
+  const client: u32 = actorPlusOne();
+  if (client == 0) return recall32(threadBase) == 0 ? NOT_JOINED : NO_HEAP;
+  const fence: usize = poolBase + CLIENT_TABLE_OFFSET + (client - 1) * CLIENT_BYTES + CLIENT_FENCE_LINE;
+  if (load64(fence + offsetof<ClientFence>("incarnation")) >= <u64>recall32(heap() + offsetof<HeapScratch>("incarnation"))) return FENCED;
+  if (recall64(heap() + offsetof<HeapScratch>("era")) >= ERA_LIMIT) return RETIRED;
+  return OK;
+}

@@ -1,0 +1,84 @@
+// Named roots: where programs find what others left for them, and what outlives every client.
+
+import { load32, load64, publish64, recall32, swap64 } from '../memory/memory';
+import { poolBase } from '../place/place';
+import { BAD_ARGUMENT, BUSY, FULL, NOT_FOUND, OK } from '../codes/codes';
+import { crashPoint } from '../crash-points/crash-point';
+import { SHM_NAME_AFTER_CHANGE, SHM_NAME_AFTER_CLAIM } from '../crash-points/catalogue';
+import { isGone } from '../client-table/self';
+import { HeapShape } from '../layout/heap';
+import { NAME_LIMIT_BYTES } from '../layout/regions';
+import { NamedRoot, NAMED_ROOT_BYTES, NameOwner } from '../layout/named-root';
+import { HeapScratch } from '../layout/scratch';
+import { findName, registerName } from '../names/name-table';
+import { actorPlusOne, heap, mayBegin, shape } from './context';
+import { drain } from './dispose';
+import { acquireSlot } from './object';
+import { attachSlot, changeSlot, detachSlot } from './reference';
+import { objectOfRoot } from './root';
+
+function table(): usize {
+  return poolBase + load32(shape() + offsetof<HeapShape>("namesOffset"));
+}
+
+function nameCount(): u32 {
+  return load32(shape() + offsetof<HeapShape>("nameCount"));
+}
+
+function slotOf(entry: usize): u32 {
+  return <u32>(entry - poolBase) + <u32>offsetof<NamedRoot>("slot");
+}
+
+function ownWord(): u64 {
+  return NameOwner.pack(actorPlusOne() - 1, recall32(heap() + offsetof<HeapScratch>("incarnation")));
+}
+
+/**
+ * Makes the named root, whose name stands in the scratch block, hold what `root` holds; 0: nothing.
+ *
+ *   1. claim     Swap its owner, 0, for this client. Refused with BUSY while another one changes it.
+ *   2. change    Attach, change or detach its slot, which has one writer now.
+ *   3. release   Publish 0 as its owner.
+ *
+ * Dead before 3: recovery finishes 2, then does 3; until then others are refused.
+ * OK, BUSY, FULL when there are no more names, COUNT_FULL, BAD_ARGUMENT.
+ */
+export function shmSetName(nameBytes: u32, root: u32): i32 {
+  const refusal: i32 = mayBegin();
+  if (refusal != OK) return refusal;
+  if (nameBytes == 0 || nameBytes > NAME_LIMIT_BYTES) return BAD_ARGUMENT;
+  const object: u32 = root == 0 ? 0 : objectOfRoot(root);
+  if (root != 0 && object == 0) return BAD_ARGUMENT;
+  const entry: usize = registerName(table(), nameCount(), NAMED_ROOT_BYTES, nameBytes);
+  if (entry == 0) return FULL;
+  const owner: u64 = load64(entry + offsetof<NamedRoot>("owner"));
+  if (owner != 0 && !isGone(NameOwner.clientPlusOne(owner) - 1, NameOwner.incarnation(owner))) return BUSY;
+  if (swap64(entry + offsetof<NamedRoot>("owner"), owner, ownWord()) != owner) return BUSY;
+  crashPoint(SHM_NAME_AFTER_CLAIM);
+  const slot: u32 = slotOf(entry);
+  let code: i32 = OK;
+  if (object == 0) detachSlot(slot);
+  else if (load64(poolBase + slot) == 0) code = attachSlot(slot, object);
+  else code = changeSlot(slot, object);
+  crashPoint(SHM_NAME_AFTER_CHANGE);
+  publish64(entry + offsetof<NamedRoot>("owner"), 0);
+  drain();
+  return code;
+}
+
+/** A new root on what the named root holds, also while it is changed. An offset, or NOT_FOUND, EMPTY, COUNT_FULL, HEAP_FULL. */
+export function shmGetName(nameBytes: u32): u32 {
+  const refusal: i32 = mayBegin();
+  if (refusal != OK) return <u32>refusal;
+  if (nameBytes == 0 || nameBytes > NAME_LIMIT_BYTES) return <u32>BAD_ARGUMENT;
+  const entry: usize = findName(table(), nameCount(), NAMED_ROOT_BYTES, nameBytes);
+  return entry == 0 ? <u32>NOT_FOUND : acquireSlot(slotOf(entry));
+}
+
+/** The acting client changes no name any more. */
+export function releaseNames(): void {
+  for (let index: u32 = 0; index < nameCount(); index++) {
+    const owner: usize = table() + index * NAMED_ROOT_BYTES + offsetof<NamedRoot>("owner");
+    if (load64(owner) == ownWord()) publish64(owner, 0);
+  }
+}

@@ -1,0 +1,232 @@
+// The transactions of CXL-SHM: a reference and its count change together, whatever dies (paper §2, reference counting with eras).
+
+import { load32, load64, publish32, recall32, store32, store64, swap64 } from '../memory/memory';
+import { mutant } from '../memory/mutant';
+import { poolBase } from '../place/place';
+import { COUNT_FULL, GONE, OK } from '../codes/codes';
+import { COUNT_LIMIT, ObjectHeader, ReferenceWord } from '../layout/object';
+import { HeapClient, REDO_ATTACH, REDO_CHANGE, REDO_DETACH, REDO_MOVE, REDO_RELEASE } from '../layout/heap';
+import { HeapScratch } from '../layout/scratch';
+import { BROKEN_OFFSET, crashPoint, DANGLING_REFERENCE, invariant, STARVED } from '../crash-points/crash-point';
+import {
+  SHM_ATTACH_AFTER_COMMIT,
+  SHM_ATTACH_AFTER_LINK,
+  SHM_ATTACH_AFTER_REDO,
+  SHM_ATTACH_AFTER_WITNESS,
+  SHM_CHANGE_AFTER_COMMIT,
+  SHM_CHANGE_AFTER_LINK,
+  SHM_CHANGE_AFTER_LOG,
+  SHM_CHANGE_AFTER_REDO,
+  SHM_DETACH_AFTER_CLEAR,
+  SHM_DETACH_AFTER_COMMIT,
+  SHM_DETACH_AFTER_DYING,
+  SHM_DETACH_AFTER_REDO,
+  SHM_MOVE_AFTER_CLEAR,
+  SHM_MOVE_AFTER_COMMIT,
+  SHM_MOVE_AFTER_LINK,
+  SHM_RELEASE_AFTER_COMMIT,
+  SHM_RELEASE_AFTER_DYING,
+} from '../crash-points/catalogue';
+import { actorPlusOne, heap } from './context';
+import { advanceEra, currentEra, witness } from './era';
+import { fence, flush } from './flush';
+import { isPlausible } from './plausible';
+import { commitRedo, forgetRedo, writeRedo } from './redo';
+
+/** Lost swaps of one transaction, at most. Each means that another client got on, so reaching this is a broken heap. */
+const RETRY_LIMIT: u32 = 100000000;
+
+function wordAt(object: u32): usize {
+  return poolBase + object + offsetof<ObjectHeader>("word");
+}
+
+/**
+ * Makes the empty slot at `slot`, which only this client writes, refer to `object`, which this client holds or protects.
+ *
+ *   1. observe   Read the object's word; publish the era that it proves, since step 3 erases that proof.
+ *   2. redo      Write what is about to happen to this client's redo record.
+ *   3. COMMIT    Swap the word for { this client, count + 1, this era }. On a lost race, go to 1.
+ *   4. link      Store the object's offset in the slot.
+ *   5. advance   Open the next era.
+ *
+ * Dead before 3: nothing happened. Dead after 3: recovery repeats 4, which is idempotent.
+ * OK; GONE when nothing refers to the object any more; COUNT_FULL.
+ */
+export function attachSlot(slot: u32, object: u32): i32 {
+  for (let tries: u32 = 0; ; tries++) {
+    const seen: u64 = load64(wordAt(object));
+    const count: u32 = ReferenceWord.count(seen);
+    if (count == 0 || count >= COUNT_LIMIT) {
+      if (tries != 0) forgetRedo();
+      return count == 0 ? GONE : COUNT_FULL;
+    }
+    if (!mutant(27)) witness(seen);
+    crashPoint(SHM_ATTACH_AFTER_WITNESS);
+    if (!mutant(21)) writeRedo(REDO_ATTACH, slot, object, 0, currentEra());
+    crashPoint(SHM_ATTACH_AFTER_REDO);
+    if (mutant(22)) store64(poolBase + slot, <u64>object);
+    const next: u64 = ReferenceWord.pack(actorPlusOne(), count + 1, currentEra());
+    if (swap64(wordAt(object), seen, next) == seen) break;
+    if (mutant(27)) witness(seen);
+    invariant(tries < RETRY_LIMIT, STARVED);
+  }
+  crashPoint(SHM_ATTACH_AFTER_COMMIT);
+  flush(wordAt(object));
+  fence();
+  store64(poolBase + slot, <u64>object); // published with E1
+  crashPoint(SHM_ATTACH_AFTER_LINK);
+  flush(poolBase + slot);
+  fence();
+  if (!mutant(23)) advanceEra();
+  return OK;
+}
+
+/**
+ * Empties the slot at `slot`, which only this client writes. Whoever counts to zero owns the corpse.
+ *
+ *   1. observe   Read slot and word; publish the era that the word proves.
+ *   2. redo      Write what is about to happen.
+ *   3. COMMIT    Swap the word for { this client, count - 1, this era }. On a lost race, go to 1.
+ *   4. clear     Store 0 in the slot.
+ *   5. dying     At count zero, put the object on this client's dying list.
+ *   6. advance   Open the next era.
+ *
+ * Dead before 3: nothing happened. Dead after 3: recovery repeats 4 and 5, which are idempotent. The corpse waits for `drain`.
+ */
+export function detachSlot(slot: u32): void {
+  const seen: u64 = load64(poolBase + slot);
+  if (seen == 0) return;
+  invariant(isPlausible(seen), BROKEN_OFFSET);
+  const object: u32 = <u32>seen;
+  const count: u32 = discount(object, REDO_DETACH, slot);
+  crashPoint(SHM_DETACH_AFTER_COMMIT);
+  flush(wordAt(object));
+  fence();
+  store64(poolBase + slot, 0); // published with E1
+  crashPoint(SHM_DETACH_AFTER_CLEAR);
+  flush(poolBase + slot);
+  if (count == 1) pushDying(object);
+  crashPoint(SHM_DETACH_AFTER_DYING);
+  fence();
+  advanceEra();
+}
+
+/** Steps 1 to 3 of detach. The count before. */
+function discount(object: u32, operation: u32, slot: u32): u32 {
+  let count: u32 = 0;
+  for (let tries: u32 = 0; ; tries++) {
+    const seen: u64 = load64(wordAt(object));
+    count = ReferenceWord.count(seen);
+    invariant(count > 0, DANGLING_REFERENCE);
+    witness(seen);
+    if (operation == REDO_DETACH) {
+      writeRedo(REDO_DETACH, slot, object, 0, currentEra());
+      crashPoint(SHM_DETACH_AFTER_REDO);
+    }
+    const next: u64 = ReferenceWord.pack(actorPlusOne(), count - 1, currentEra());
+    if (swap64(wordAt(object), seen, next) == seen) break;
+    invariant(tries < RETRY_LIMIT, STARVED);
+  }
+  return count;
+}
+
+/** Idempotent within an era: only the head can be the object that this era's detach has pushed. */
+export function pushDying(object: u32): void {
+  const line: usize = recall32(heap() + offsetof<HeapScratch>("clientAt"));
+  const head: u32 = load32(line + offsetof<HeapClient>("dying"));
+  if (head == object) return;
+  store32(poolBase + object + offsetof<ObjectHeader>("next"), head);
+  flush(poolBase + object);
+  fence();
+  publish32(line + offsetof<HeapClient>("dying"), object);
+  flush(line);
+}
+
+/**
+ * Makes a slot that refers to one object refer to another, so that no reader ever sees it empty.
+ *
+ *   1. observe   Read the new object's word; publish the era that it proves.
+ *   2. redo      Write slot, new and old object.
+ *   3. COMMIT    Swap the new object's word for { this client, count + 1, this era }. On a lost race, go to 1.
+ *   4. link      Store the new object's offset in the slot.
+ *   5. log       Write the record of the second half under the next era.
+ *   6. advance   Open the next era.
+ *   7. release   Discount the old object under that era, as detach does; then advance.
+ *
+ * Dead before 3: nothing happened. Dead after 3: recovery repeats 4 to 6 and goes on with 7, which must complete.
+ */
+export function changeSlot(slot: u32, object: u32): i32 {
+  const old: u32 = <u32>load64(poolBase + slot);
+  for (let tries: u32 = 0; ; tries++) {
+    const seen: u64 = load64(wordAt(object));
+    const count: u32 = ReferenceWord.count(seen);
+    if (count == 0 || count >= COUNT_LIMIT) {
+      if (tries != 0) forgetRedo();
+      return count == 0 ? GONE : COUNT_FULL;
+    }
+    witness(seen);
+    writeRedo(REDO_CHANGE, slot, object, old, currentEra());
+    crashPoint(SHM_CHANGE_AFTER_REDO);
+    const next: u64 = ReferenceWord.pack(actorPlusOne(), count + 1, currentEra());
+    if (swap64(wordAt(object), seen, next) == seen) break;
+    invariant(tries < RETRY_LIMIT, STARVED);
+  }
+  crashPoint(SHM_CHANGE_AFTER_COMMIT);
+  flush(wordAt(object));
+  fence();
+  finishChange(slot, object, old);
+  return OK;
+}
+
+/** Steps 4 to 7 of change: also what recovery repeats. */
+export function finishChange(slot: u32, object: u32, old: u32): void {
+  store64(poolBase + slot, <u64>object); // published with E1
+  crashPoint(SHM_CHANGE_AFTER_LINK);
+  flush(poolBase + slot);
+  fence();
+  if (!mutant(24)) writeRedo(REDO_RELEASE, 0, old, 0, currentEra() + 1);
+  crashPoint(SHM_CHANGE_AFTER_LOG);
+  advanceEra();
+  finishRelease(old);
+}
+
+/** Step 7 of change, whose record is written: also what recovery goes on with. */
+export function finishRelease(object: u32): void {
+  const count: u32 = discount(object, REDO_RELEASE, 0);
+  crashPoint(SHM_RELEASE_AFTER_COMMIT);
+  flush(wordAt(object));
+  fence();
+  if (count == 1) pushDying(object);
+  crashPoint(SHM_RELEASE_AFTER_DYING);
+  fence();
+  advanceEra();
+}
+
+/**
+ * Moves a reference from one slot to another, both this client's, without counting.
+ *
+ *   1. COMMIT    Publish the record: from, to, object.
+ *   2. link      Store the object's offset in the slot it goes to.
+ *   3. clear     Store 0 in the slot it leaves.
+ *   4. advance   Open the next era.
+ *
+ * Dead before 1: nothing happened. Dead after 1: recovery repeats 2 and 3, which are idempotent.
+ */
+export function moveSlot(from: u32, to: u32): void {
+  const object: u32 = <u32>load64(poolBase + from);
+  commitRedo(REDO_MOVE, to, object, from);
+  crashPoint(SHM_MOVE_AFTER_COMMIT);
+  finishMove(from, to, object);
+}
+
+/** Steps 2 to 4 of move: also what recovery repeats. */
+export function finishMove(from: u32, to: u32, object: u32): void {
+  store64(poolBase + to, <u64>object); // published with E1
+  crashPoint(SHM_MOVE_AFTER_LINK);
+  store64(poolBase + from, 0);
+  crashPoint(SHM_MOVE_AFTER_CLEAR);
+  flush(poolBase + to);
+  flush(poolBase + from);
+  fence();
+  advanceEra();
+}
