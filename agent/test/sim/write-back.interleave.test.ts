@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { codes, constants } from '../../src/layout/index.ts';
 import type { DeviceProfile } from './memory/cached-memory.ts';
-import { type WriteBackMemory, writeBackMemory } from './memory/write-back.ts';
+import { Choices } from './memory/choices.ts';
+import { type WriteBackMemory, type WriteBackOptions, writeBackMemory } from './memory/write-back.ts';
 import { kinds, type MachineCrash } from './memory-profile.ts';
 import { firstSeed, runRandomly } from './schedules.ts';
 import { call, type Program, World } from './simulator.ts';
@@ -15,8 +16,8 @@ class Bare {
   readonly world: World;
   readonly memory: WriteBackMemory;
 
-  constructor(profile: DeviceProfile['name'], of: number) {
-    this.world = new World({ memory: writeBackMemory({ profile, seed: of }) });
+  constructor(profile: DeviceProfile['name'], of: number, options: Partial<WriteBackOptions> = {}) {
+    this.world = new World({ memory: writeBackMemory({ profile, seed: of, ...options }) });
     this.memory = this.world.memory as WriteBackMemory;
   }
 
@@ -90,6 +91,60 @@ describe('after a power-off', () => {
       { poisonsLostLines: true },
     );
     expect([...seen].sort()).toEqual(['2 0', 'MemoryFault']);
+  });
+});
+
+/** The same, with every answer to what is left open. */
+function everyPowerOff(act: (bare: Bare) => void): Set<string> {
+  const seen = new Set<string>();
+  const choices = new Choices();
+  const bare = new Bare('COH', seed, { choose: choices.choose });
+  const snapshot = bare.world.snapshot();
+  choices.forEvery(() => {
+    bare.world.restore(snapshot);
+    act(bare);
+    bare.world.crashMachine(1);
+    seen.add(`${bare.load(1, 2, 0)} ${bare.load(1, 2, 64)}`);
+    return [];
+  });
+  return seen;
+}
+
+describe('every way in which a power-off can end', () => {
+  test('of three publications on two lines: any version of each', () => {
+    const seen = everyPowerOff((bare) => {
+      bare.publish(0, 1, 0, 1);
+      bare.publish(0, 1, 0, 2);
+      bare.publish(0, 1, 64, 3);
+    });
+    expect([...seen].sort()).toEqual(['0 0', '0 3', '1 0', '1 3', '2 0', '2 3']);
+  });
+
+  test('of two stores that still wait: any, because a line that left can be lost', () => {
+    const seen = everyPowerOff((bare) => {
+      bare.store(0, 1, 0, 1);
+      bare.store(0, 1, 64, 3);
+    });
+    expect([...seen].sort()).toEqual(['0 0', '0 3', '1 0', '1 3']);
+  });
+
+  test('of a store that is written back and fenced before the next: the next never alone', () => {
+    const seen = everyPowerOff((bare) => {
+      bare.store(0, 1, 0, 1);
+      bare.writeBack(0, 1, 0);
+      bare.fence(0, 1);
+      bare.store(0, 1, 64, 3);
+    });
+    expect([...seen].sort()).toEqual(['0 0', '1 0', '1 3']);
+  });
+
+  test('of the same without the fence: the next also alone', () => {
+    const seen = everyPowerOff((bare) => {
+      bare.store(0, 1, 0, 1);
+      bare.writeBack(0, 1, 0);
+      bare.store(0, 1, 64, 3);
+    });
+    expect([...seen].sort()).toEqual(['0 0', '0 3', '1 0', '1 3']);
   });
 });
 

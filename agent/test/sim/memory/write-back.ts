@@ -27,7 +27,10 @@ export interface WriteBackOptions {
    */
   readonly drainChance?: number;
   readonly cacheChance?: number;
-  /** Decides which version of a line a power-off left; without it the seed does. */
+  /**
+   * Decides what a power-off left, of store buffers and of lines (see choices.ts); without it the seed does. Nothing then happens by
+   * itself before, unless the chances say so: what could have happened is decided afterwards.
+   */
   readonly choose?: Choose;
 }
 
@@ -37,10 +40,16 @@ export function writeBackMemory(options: WriteBackOptions): MemoryMaker {
 
 /** Stores that wait in one buffer, at most; processors have about as many. */
 const bufferLimit = 56;
+/** Versions of a dirty line that are kept, of more some are forgotten; unless all of them are to be tried. */
 const versionLimit = 64;
+const searchedVersionLimit = 4096;
 const recentLimit = 16;
 const drainChances = [0.02, 0.2, 0.7, 1];
 const cacheChances = [0.002, 0.02, 0.2];
+
+function tooManyVersions(count: number): never {
+  throw new Error(`a line was written ${count} times without a write-back: too many to try all`);
+}
 
 interface Snapshot {
   readonly bytes: Uint8Array;
@@ -78,15 +87,22 @@ export class WriteBackMemory implements MemoryProfile {
     this.#changed = this.#plain.changed;
     const draw = (count: number): number => this.#below(count);
     this.#device = new Device(new Int32Array(this.bytes.buffer), options.choose ?? draw, this.#changed);
-    this.#cached = new CachedMemory(this.#device, profileNamed(options.profile), versionLimit, draw);
+    const isSearched = options.choose !== undefined;
+    this.#cached = new CachedMemory(
+      this.#device,
+      profileNamed(options.profile),
+      isSearched ? searchedVersionLimit : versionLimit,
+      isSearched ? tooManyVersions : draw,
+    );
     this.#recent.fill(poolBase >> 6);
     this.reseed(options.seed ?? 1);
   }
 
   reseed(seed: number): void {
     this.#random = seed >>> 0;
-    this.#drainChance = this.#options.drainChance ?? drainChances[this.#below(drainChances.length)]!;
-    this.#cacheChance = this.#options.cacheChance ?? cacheChances[this.#below(cacheChances.length)]!;
+    const { choose, drainChance, cacheChance } = this.#options;
+    this.#drainChance = drainChance ?? (choose === undefined ? drainChances[this.#below(drainChances.length)]! : 0);
+    this.#cacheChance = cacheChance ?? (choose === undefined ? cacheChances[this.#below(cacheChances.length)]! : 0);
   }
 
   /** From 0 to 1; the generator of schedules.ts, with a state that a snapshot can keep. */
@@ -223,7 +239,20 @@ export class WriteBackMemory implements MemoryProfile {
   }
 
   crashMachine(machine: number, how: MachineCrash): void {
+    if (this.#options.choose !== undefined) this.#leaveBeforeTheEnd(machine, this.#options.choose);
     this.#cached.crashMachine(machine, how);
+  }
+
+  /** Any part of what was on its way may have arrived, as far as one entry does not block another. */
+  #leaveBeforeTheEnd(machine: number, choose: Choose): void {
+    for (const [client, buffer] of this.#cached.buffers) {
+      while (buffer.machine === machine && buffer.entries.length > 0) {
+        const leavers = buffer.leavers();
+        const choice = choose(leavers.length + 1);
+        if (choice === 0) break;
+        this.#cached.leave(client, leavers[choice - 1]!);
+      }
+    }
   }
 
   settle(): void {
