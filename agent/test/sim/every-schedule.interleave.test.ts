@@ -16,7 +16,7 @@ function small(options: WorldOptions = {}): World {
 }
 
 describe('a listener dies anywhere, a caller comes, and a recoverer who may die as well is followed by another', () => {
-  const recovery: CrashChoice = { client: 2, onCrash: (world) => world.clients[3]!.start(recovering()) };
+  const recovery: CrashChoice = { client: 2, onCrash: (world) => world.clients[3]!.start(recoveringTheRecoverer(world)) };
   const death: CrashChoice = { client: 0, onCrash: (world) => world.clients[2]!.start(recovering()), afterEnd: true };
 
   function search(mutant: number, crashes: readonly CrashChoice[]) {
@@ -71,6 +71,19 @@ function* connectingAndClosing(): Program {
 function* recovering(): Program {
   yield call('grantFence', 0, 1);
   yield call('recoverClient', 0, 1);
+}
+
+/** A recoverer has a place of its own; who follows a dead one fences and recovers that as well. */
+function* recoveringTheRecoverer(world: World): Program {
+  const { machine, process } = world.clients[2]!;
+  const fenced: (readonly [place: number, incarnation: number])[] = [];
+  for (let count = 1; count <= constants.RECOVERER_COUNT; count++) {
+    const place = constants.CLIENT_COUNT - count;
+    const incarnation = yield call('fenceIfOf', place, machine, process);
+    if (incarnation !== 0) fenced.push([place, incarnation]);
+  }
+  yield* recovering();
+  for (const [place, incarnation] of fenced) yield call('recoverClient', place, incarnation);
 }
 
 describe('cutting off what is known', () => {
