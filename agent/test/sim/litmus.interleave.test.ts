@@ -135,6 +135,36 @@ const rows: readonly Row[] = [
     allowed: { COH: true, NC: true },
   },
   {
+    what: 'the later of two stores survives a power-off alone, though the first was flushed by clflush, without a fence',
+    threads: [on(1, 'x=1; clflush x; y=1'), on(2, 'crash 1; clflushopt x; mfence; r=x; s=y')],
+    outcome: 'r=0 s=1',
+    allowed: { COH: false, NC: false },
+  },
+  {
+    what: 'the later of two stores survives a power-off alone, though the first was flushed by clflushopt, without a fence',
+    threads: [on(1, 'x=1; clflushopt x; y=1'), on(2, 'crash 1; clflushopt x; mfence; r=x; s=y')],
+    outcome: 'r=0 s=1',
+    allowed: { COH: true, NC: true },
+  },
+  {
+    what: 'a non-temporal store overtakes an older store to its line',
+    threads: [on(1, 'x=1; nt x=2; mfence'), on(2, 'r=y')],
+    outcome: ' | x=1 x2=0',
+    allowed: { COH: false, NC: false },
+  },
+  {
+    what: 'a store overtakes an older non-temporal store to its line',
+    threads: [on(1, 'nt x=1; x=2; mfence'), on(2, 'r=y')],
+    outcome: ' | x=1 x2=0',
+    allowed: { COH: false, NC: false },
+  },
+  {
+    what: 'a client reads its own store',
+    threads: [on(1, 'x=1; r=x'), on(2, 's=y')],
+    outcome: 'r=0 s=0',
+    allowed: { COH: false, NC: false, UC: false },
+  },
+  {
     what: 'the later of two stores survives a power-off alone, with a global persistent flush',
     threads: [on(1, 'x=1; y=1'), on(2, 'crash 1; r=x; s=y')],
     outcome: 'r=0 s=1',

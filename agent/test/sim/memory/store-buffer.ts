@@ -32,8 +32,6 @@ export class StoreBuffer {
     const places: number[] = [];
     for (let place = 0; place < this.entries.length; place++) {
       if (this.#mayLeave(place)) places.push(place);
-      // Nothing behind a fence moves before it.
-      if (this.entries[place]!.kind === buffered.sfence) break;
     }
     return places;
   }
