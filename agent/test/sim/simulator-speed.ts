@@ -1,5 +1,6 @@
 /** What the simulator can do in a second: bars of design D3 are 20 million accesses in one thread, 2 million steps with a switch. */
 import { CoherentMemory, coherentMemory } from './memory/coherent.ts';
+import { writeBackMemory } from './memory/write-back.ts';
 import type { MemoryMaker } from './memory-profile.ts';
 import { call, type Program, type SimulatedClient, World } from './simulator.ts';
 
@@ -27,9 +28,9 @@ function median(values: readonly number[]): number {
 }
 
 /** Calls of the core until `accesses` were made; per second, private accesses included. */
-function straight(): number {
-  const { server, caller } = pair();
-  const calls = 20_000;
+function straight(memory?: MemoryMaker): number {
+  const { server, caller } = pair(memory);
+  const calls = memory === undefined ? 20_000 : 2_000;
   callAndServe(server, caller, 2_000);
   const start = process.hrtime.bigint();
   callAndServe(server, caller, calls);
@@ -129,6 +130,7 @@ const figures: readonly (readonly [what: string, unit: string, measure: () => nu
   ['accesses, one thread, no switch', 'million/s', () => straight() / 1e6],
   ['accesses of one function that does little else', 'million/s', () => door() / 1e6],
   ['steps, a switch at each', 'million/s', () => switching() / 1e6],
+  ['accesses over write-back caches', 'million/s', () => straight(writeBackMemory({ profile: 'COH', seed: 1 })) / 1e6],
   ['going back to a prepared world', 'us', restoring],
 ];
 for (const [what, unit, measure] of figures) {
