@@ -1,11 +1,13 @@
 /** Reads a pool from its bytes, believes nothing, and says in sentences what is wrong. Needs no core and no mapping. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { constants, controlBytes, layout, layoutHash } from '../layout/index.ts';
 import { type InspectedHeap, inspectHeap } from './heap/inspect-heap.ts';
+import { readShape } from './heap/shape.ts';
 import { inspectClients } from './inspect-clients.ts';
 import { inspectConnections } from './inspect-connections.ts';
 import { inspectServices } from './inspect-services.ts';
 import { unpackFormatWord } from './packed-words.ts';
+import { readPoolFile } from './pool-file.ts';
+import { type Finding, Problems } from './problems.ts';
 
 export interface PoolInspection {
   readonly superblock: {
@@ -22,8 +24,16 @@ export interface PoolInspection {
   readonly connections: readonly InspectedConnection[];
   /** Undefined for a pool without one, or when only the control part was given. */
   readonly heap: InspectedHeap | undefined;
-  /** Empty for a sound pool. */
+  /** Clients are joined and not known to be dead: the bytes may be between two steps of theirs. */
+  readonly inUse: boolean;
+  /** How often the pool was read: a problem of a pool in use counts when it stays. */
+  readonly readings: number;
+  /** What looked wrong in the first reading and did not stay, or is what a client is in the middle of. */
+  readonly unsettled: number;
+  /** Empty for a sound pool; the first thousand. */
   readonly problems: readonly string[];
+  /** The same by kind, all counted. */
+  readonly findings: readonly Finding[];
 }
 
 export interface InspectedClient {
@@ -36,6 +46,10 @@ export interface InspectedClient {
   readonly heartbeat: number;
   /** The newest incarnation of this slot whose end was seen; 0 for none. */
   readonly fencedIncarnation: number;
+  /** The newest incarnation of this slot that somebody suspected to be dead; 0 for none. */
+  readonly suspectedIncarnation: number;
+  /** Who has the claim to finish in its name. */
+  readonly recoverer: { readonly id: number; readonly incarnation: number } | null;
 }
 
 export interface InspectedService {
@@ -60,25 +74,80 @@ export interface InspectedConnection {
 
 /**
  * `bytes` from the start of the pool, at least its control part (`controlBytes`); with all of them the heap is recounted. Of one moment
- * in which nobody writes: a pool in use may show states between two steps. `sizeBytes`: of the whole pool.
+ * in which every client is between two operations: whatever looks wrong is told. `sizeBytes`: of the whole pool.
  */
 export function inspectPool(bytes: Uint8Array, sizeBytes: number): PoolInspection {
-  const problems: string[] = [];
+  const problems = new Problems();
+  return told(examine(bytes, sizeBytes, problems), problems, problems, 1);
+}
+
+/** How often a pool in use is read before what still looks wrong is told. */
+const readingLimit = 4;
+/** Between two readings: long against any operation. */
+const readAgainAfterMs = 20;
+
+/**
+ * Inspects a pool file with its heap, also while the pool is in use: then something is wrong only if it stays over several readings
+ * with nothing moved in between, and is not what a living client is in the middle of.
+ */
+export function inspectPoolFile(path: string): PoolInspection {
+  const first = new Problems();
+  const { bytes, sizeBytes } = readPoolFile(path);
+  const content = examine(bytes, sizeBytes, first);
+  if (!isInUse(content.clients)) return told(content, first, first, 1);
+  let lasting = first;
+  let readings = 1;
+  while (lasting.count > 0 && readings < readingLimit) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, readAgainAfterMs);
+    const again = readPoolFile(path);
+    const found = new Problems();
+    examine(again.bytes, again.sizeBytes, found);
+    lasting = lasting.lastingIn(found);
+    readings++;
+  }
+  return told(content, lasting, first, readings);
+}
+
+type Content = Pick<PoolInspection, 'superblock' | 'clients' | 'services' | 'connections' | 'heap'>;
+
+function told(content: Content, lasting: Problems, first: Problems, readings: number): PoolInspection {
+  return {
+    ...content,
+    inUse: isInUse(content.clients),
+    readings,
+    unsettled: first.count - lasting.count,
+    problems: lasting.sentences,
+    findings: lasting.findings,
+  };
+}
+
+function isInUse(clients: readonly InspectedClient[]): boolean {
+  return clients.some(({ state, incarnation, fencedIncarnation }) => state !== 'free' && fencedIncarnation < incarnation);
+}
+
+function examine(bytes: Uint8Array, sizeBytes: number, problems: Problems): Content {
+  const nothing = { clients: [], services: [], connections: [], heap: undefined };
   if (bytes.length < controlBytes) {
-    problems.push(`the control part of a pool has ${controlBytes} bytes, given are ${bytes.length}`);
-    return { superblock: blankSuperblock, clients: [], services: [], connections: [], heap: undefined, problems };
+    problems.add('structure', () => `the control part of a pool has ${controlBytes} bytes, given are ${bytes.length}`);
+    return { superblock: blankSuperblock, ...nothing };
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const superblock = inspectSuperblock(view, sizeBytes, problems);
-  if (superblock.state !== 'formatted' || superblock.layout !== layoutHash) {
-    return { superblock, clients: [], services: [], connections: [], heap: undefined, problems };
-  }
-  inspectRegions(view, sizeBytes, problems);
+  const wrong: string[] = [];
+  const superblock = inspectSuperblock(view, sizeBytes, wrong);
+  const isOurs = superblock.state === 'formatted' && superblock.layout === layoutHash;
+  if (isOurs) inspectRegions(view, sizeBytes, wrong);
+  problems.addAll('structure', wrong);
+  if (!isOurs) return { superblock, ...nothing };
+
   const clients = inspectClients(view, problems);
-  const connections = inspectConnections(view, clients, problems);
-  const services = inspectServices(view, problems);
-  const heap = bytes.length >= sizeBytes ? inspectHeap(view, sizeBytes, clients, problems) : undefined;
-  return { superblock, clients, services, connections, heap, problems };
+  const sentences: string[] = [];
+  const connections = inspectConnections(view, clients, sentences);
+  const services = inspectServices(view, sentences);
+  problems.addAll('structure', sentences);
+  const isWhole = bytes.length >= sizeBytes;
+  const heap = isWhole ? inspectHeap(view, sizeBytes, clients, problems) : undefined;
+  if (!isWhole) readShape(view, sizeBytes, problems);
+  return { superblock, clients, services, connections, heap };
 }
 
 const states: readonly PoolInspection['superblock']['state'][] = ['blank', 'formatting', 'formatted'];
@@ -136,22 +205,5 @@ function inspectRegions(view: DataView, sizeBytes: number, problems: string[]): 
     if (offset + regionBytes > sizeBytes) problems.push(`region ${index} ends at ${offset + regionBytes}, behind the pool`);
     if (entries * entryBytes > BigInt(regionBytes)) problems.push(`region ${index} is too small for its ${entries} entries`);
     end = offset + regionBytes;
-  }
-}
-
-/** Reads the control part of a pool file and inspects it. A device-dax cannot be read, only mapped: give its bytes to `inspectPool`. */
-export function inspectPoolFile(path: string): PoolInspection {
-  const file = openSync(path, 'r');
-  try {
-    const sizeBytes = fstatSync(file).size;
-    const bytes = new Uint8Array(Math.min(sizeBytes, controlBytes));
-    for (let at = 0; at < bytes.length; ) {
-      const read = readSync(file, bytes, at, bytes.length - at, at);
-      if (read === 0) break;
-      at += read;
-    }
-    return inspectPool(bytes, sizeBytes);
-  } finally {
-    closeSync(file);
   }
 }

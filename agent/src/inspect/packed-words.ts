@@ -13,6 +13,10 @@ export function unpackClientWord(word: bigint) {
   return { state: bits(word, 0, 3), machine: bits(word, 3, 7), process: bits(word, 10, 22), incarnation: bits(word, 32, 32) };
 }
 
+export function unpackRecoveryClaim(word: bigint) {
+  return { recovererPlusOne: bits(word, 0, 10), recovererIncarnation: bits(word, 10, 32), deadIncarnation: bits(word, 42, 22) };
+}
+
 export function unpackServiceWord(word: bigint) {
   return { slotPlusOne: bits(word, 0, 16), reserved: bits(word, 16, 16), epoch: bits(word, 32, 32) };
 }
@@ -47,4 +51,9 @@ export function serviceHash(name: DataView, nameBytes: number): bigint {
     hash ^= hash >> 29n;
   }
   return hash === 0n ? 1n : hash;
+}
+
+/** A word that holds an offset, or 0: as a number, of which anything above 2^53 is as wrong as anything above the pool. */
+export function wordAt(view: DataView, offset: number): number {
+  return view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 2 ** 32;
 }

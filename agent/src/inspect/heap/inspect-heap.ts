@@ -1,8 +1,14 @@
 /** Recounts the whole heap from its bytes: every reference is found, every count is compared, every block is somebody's or free. */
 import { constants, layout } from '../../layout/index.ts';
 import type { InspectedClient } from '../inspect.ts';
-import { type HeapContent, type HeapObject, type InspectedSegment, readContent } from './objects.ts';
-import { unpackQueueWord } from './packed-words.ts';
+import { wordAt } from '../packed-words.ts';
+import type { Problems } from '../problems.ts';
+import { type InspectedHeapClient, objectsInFlight, readHeapClients } from './inspect-heap-clients.ts';
+import { type InspectedName, readNames } from './inspect-names.ts';
+import { type InspectedQueue, type QueueContent, readQueues } from './inspect-queues.ts';
+import { unpackReferenceWord } from './packed-words.ts';
+import { BlockNumbers, type HeapPage, type HeapSegment, pageEntryAt, readSegments, type SegmentStateName } from './pages.ts';
+import { eachBlock, eachRoot, referenceAt, referencesOf } from './references.ts';
 import { type HeapShape, readShape } from './shape.ts';
 
 export interface InspectedHeap {
@@ -10,285 +16,281 @@ export interface InspectedHeap {
   readonly segments: readonly InspectedSegment[];
   readonly clients: readonly InspectedHeapClient[];
   readonly queues: readonly InspectedQueue[];
-  readonly names: readonly { readonly name: string; readonly object: number; readonly owner: number | null }[];
+  readonly names: readonly InspectedName[];
   readonly objects: number;
   /** Bytes of the blocks that hold them. */
   readonly objectBytes: number;
   readonly corpses: number;
-  /** Objects with the right count that no root, queue or name leads to: cycles. */
+  /** Objects that no root, queue or name leads to: cycles, and what hangs on them or on a leaked object. */
   readonly unreachable: number;
 }
 
-export interface InspectedHeapClient {
-  readonly id: number;
-  readonly era: number;
-  readonly eraStart: number;
-  readonly heldBytes: number;
-  readonly quotaBytes: number;
-  readonly roots: number;
-  readonly dying: number;
-  readonly hazards: readonly number[];
-}
-
-export interface InspectedQueue {
+export interface InspectedSegment {
   readonly index: number;
-  readonly state: 'opening' | 'open' | 'draining';
-  readonly sender: number;
-  readonly receiver: number;
-  readonly senderClosed: boolean;
-  readonly receiverClosed: boolean;
-  readonly tag: bigint;
-  readonly waiting: number;
+  readonly state: SegmentStateName;
+  readonly owner: number | null;
+  readonly incarnation: number;
+  /** Of a huge object's segment: how many lie before it. */
+  readonly position: number;
+  readonly freePages: number;
+  readonly blocks: number;
+  readonly usedBlocks: number;
 }
 
 /**
  * `view` over the whole pool, of a moment in which every client is between two operations, and the dead are recovered. Undefined for
- * a pool without a heap. What is wrong is added to `problems`.
+ * a pool without a heap. What is wrong is added to `problems`; what a client that lives may be in the middle of is marked as passing.
  */
 export function inspectHeap(
   view: DataView,
   sizeBytes: number,
   clients: readonly InspectedClient[],
-  problems: string[],
+  problems: Problems,
 ): InspectedHeap | undefined {
   const shape = readShape(view, sizeBytes, problems);
-  if (shape === undefined) return undefined;
-  const content = readContent(view, shape, problems);
-  const queues = readQueues(view, shape, problems);
-  const names = readNames(view, shape);
-  checkOwners(content, clients, problems);
-  checkFreeLists(view, shape, content, problems);
-  const holders = countReferences(view, content, queues, names, problems);
-  compareCounts(content, holders, problems);
-  checkCorpses(view, shape, content, clients, problems);
-  return {
-    shape,
-    segments: content.segments,
-    clients: readClients(view, shape, content, clients, problems),
-    queues,
-    names: names.map(({ name, object, owner }) => ({ name, object, owner })),
-    objects: content.objects.size,
-    objectBytes: [...content.objects.values()].reduce((sum, { blockBytes }) => sum + blockBytes, 0),
-    corpses: content.corpses.length,
-    unreachable: content.objects.size - reachable(view, content, queues, names).size,
-  };
+  return shape === undefined ? undefined : new Recount(view, shape, clients, problems).heap();
 }
 
-function readQueues(view: DataView, shape: HeapShape, problems: string[]): (InspectedQueue & { readonly slots: number[] })[] {
-  const queues: (InspectedQueue & { readonly slots: number[] })[] = [];
-  for (let index = 0; index < shape.queueCount; index++) {
-    const at = shape.queuesOffset + index * shape.queueBytes;
-    const word = unpackQueueWord(view.getBigUint64(at + layout.QueueState.word.offset, true));
-    const tail = Number(view.getBigUint64(at + constants.QUEUE_SENDER_LINE + layout.QueueSender.tail.offset, true));
-    const filled = Number(view.getBigUint64(at + constants.QUEUE_SENDER_LINE + layout.QueueSender.filled.offset, true));
-    const head = Number(view.getBigUint64(at + constants.QUEUE_RECEIVER_LINE + layout.QueueReceiver.head.offset, true));
-    const slots: number[] = [];
-    for (let slot = 0; slot < shape.queueCapacity; slot++) {
-      const object = Number(view.getBigUint64(at + constants.QUEUE_SLOTS_OFFSET + slot * 8, true));
-      if (object !== 0) slots.push(object);
-    }
-    const state = ([undefined, 'opening', 'open', 'draining'] as const)[word.state];
-    if (state === undefined) {
-      if (slots.length > 0) problems.push(`queue ${index} is free and holds ${slots.length} references`);
-      continue;
-    }
-    if (state === 'open' && !word.senderClosed && slots.length !== filled - head) {
-      problems.push(`queue ${index} was filled ${filled} times and emptied ${head} times, and holds ${slots.length} references`);
-    }
-    if (tail > filled || head > tail) problems.push(`queue ${index} has head ${head}, tail ${tail}, filled ${filled}`);
-    const tag = view.getBigUint64(at + constants.QUEUE_DESCRIPTOR_LINE + layout.QueueDescriptor.tag.offset, true);
-    const { sender, receiver, senderClosed, receiverClosed } = word;
-    queues.push({ index, state, sender, receiver, senderClosed, receiverClosed, tag, waiting: tail - head, slots });
+const isFree = 0;
+const isObject = 1;
+const isCorpse = 2;
+
+class Recount {
+  readonly #view: DataView;
+  readonly #shape: HeapShape;
+  readonly #clients: readonly InspectedClient[];
+  /** Joined and not known to be dead. */
+  readonly #living: ReadonlySet<number>;
+  /** How many operations of theirs are at an object. */
+  readonly #inFlight: ReadonlyMap<number, number>;
+  readonly #problems: Problems;
+  readonly #segments: readonly HeapSegment[];
+  readonly #blocks: BlockNumbers;
+  /** By block: what it is, and how many references to it were found. */
+  readonly #what: Uint8Array;
+  readonly #found: Uint32Array;
+  readonly #usedOfSegment = new Map<number, number>();
+  readonly #rootsOfClient = new Map<number, number>();
+  #objects = 0;
+  #objectBytes = 0;
+  #corpses = 0;
+
+  constructor(view: DataView, shape: HeapShape, clients: readonly InspectedClient[], problems: Problems) {
+    this.#view = view;
+    this.#shape = shape;
+    this.#clients = clients;
+    this.#living = new Set(
+      clients
+        .filter(({ state, incarnation, fencedIncarnation }) => state !== 'free' && fencedIncarnation < incarnation)
+        .map(({ id }) => id),
+    );
+    this.#inFlight = objectsInFlight(view, shape, this.#living);
+    this.#problems = problems;
+    this.#segments = readSegments(view, shape, problems);
+    this.#blocks = new BlockNumbers(shape, this.#segments);
+    this.#what = new Uint8Array(this.#blocks.count);
+    this.#found = new Uint32Array(this.#blocks.count);
   }
-  return queues;
-}
 
-interface NamedRoot {
-  readonly name: string;
-  readonly object: number;
-  readonly owner: number | null;
-}
+  heap(): InspectedHeap {
+    const queues = readQueues(this.#view, this.#shape, this.#problems);
+    const names = readNames(this.#view, this.#shape);
+    this.#readBlocks();
+    this.#checkOwners();
+    this.#checkFreeLists();
+    this.#countReferences(queues, names);
+    this.#compareCounts();
+    this.#checkCorpses();
+    return {
+      shape: this.#shape,
+      segments: this.#segments.map(({ pages, ...segment }) => ({
+        ...segment,
+        blocks: pages.reduce((sum, { kind, count }) => (kind === 'roots' ? sum : sum + count), 0),
+        usedBlocks: this.#usedOfSegment.get(segment.index) ?? 0,
+      })),
+      clients: readHeapClients(this.#view, this.#shape, {
+        clients: this.#clients,
+        living: this.#living,
+        segments: this.#segments,
+        roots: this.#rootsOfClient,
+        problems: this.#problems,
+      }),
+      queues: queues.map(({ slots: _, ...queue }) => queue),
+      names,
+      objects: this.#objects,
+      objectBytes: this.#objectBytes,
+      corpses: this.#corpses,
+      unreachable: this.#objects - this.#countReachable(queues, names),
+    };
+  }
 
-function readNames(view: DataView, shape: HeapShape): NamedRoot[] {
-  const names: NamedRoot[] = [];
-  const { NamedRoot } = layout;
-  for (let index = 0; index < shape.nameCount; index++) {
-    const at = shape.namesOffset + index * constants.NAMED_ROOT_BYTES;
-    const length = Number(view.getBigUint64(at + NamedRoot.nameBytes.offset, true));
-    if (length === 0) continue;
-    const bytes = new Uint8Array(view.buffer, view.byteOffset + at + 64, Math.min(length, constants.NAME_LIMIT_BYTES));
-    const owner = view.getUint32(at + NamedRoot.owner.offset, true) & 0x3ff;
-    names.push({
-      name: new TextDecoder().decode(bytes.slice()),
-      object: Number(view.getBigUint64(at + NamedRoot.slot.offset, true)),
-      owner: owner === 0 ? null : owner - 1,
+  #readBlocks(): void {
+    eachBlock(this.#segments, (offset, block, { blockBytes }, { index }) => {
+      const low = this.#view.getUint32(offset, true);
+      const high = this.#view.getUint32(offset + 4, true);
+      if (low === 0 && high === 0) return;
+      this.#usedOfSegment.set(index, (this.#usedOfSegment.get(index) ?? 0) + 1);
+      const references = this.#view.getUint32(offset + layout.ObjectHeader.references.offset, true);
+      if (constants.OBJECT_HEADER_BYTES + references * 8 > blockBytes) {
+        this.#problems.add(
+          'structure',
+          () => `the object at ${offset} has ${references} references in a block of ${blockBytes} bytes`,
+          { stamp: `${high} ${low}` },
+        );
+      }
+      if (((high >>> 8) & 0x3fff) === 0) {
+        this.#what[block] = isCorpse;
+        this.#corpses++;
+        return;
+      }
+      this.#what[block] = isObject;
+      this.#objects++;
+      this.#objectBytes += blockBytes;
     });
   }
-  return names;
-}
 
-/** An owned segment's owner is there, in that incarnation: nobody else gives it back. */
-function checkOwners({ segments }: HeapContent, clients: readonly InspectedClient[], problems: string[]): void {
-  const incarnations = new Map(clients.filter(({ state }) => state !== 'free').map(({ id, incarnation }) => [id, incarnation]));
-  const bySegment = new Map(segments.map((segment) => [segment.index, segment]));
-  for (const { index, state, owner, incarnation, position } of segments) {
-    if (state === 'owned' && incarnations.get(owner ?? -1) !== incarnation) {
-      problems.push(`segment ${index} is owned by incarnation ${incarnation} of client ${owner}, which is gone`);
-    }
-    if (state === 'huge' && position > 0 && bySegment.get(index - position)?.state !== 'huge') {
-      problems.push(`segment ${index} is number ${position} of a run without a first segment`);
-    }
-    if (state === 'huge' && position === 0 && bySegment.get(index)?.usedBlocks === 0) {
-      problems.push(`segment ${index} begins a run that holds no object`);
-    }
-  }
-}
-
-/** What an owner takes for a free block is one. */
-function checkFreeLists(view: DataView, shape: HeapShape, content: HeapContent, problems: string[]): void {
-  for (const { index, state } of content.segments) {
-    if (state !== 'owned') continue;
-    for (let page = 0; page < shape.pagesPerSegment; page++) {
-      const at =
-        shape.segmentTableOffset +
-        index * shape.segmentEntryBytes +
-        constants.SEGMENT_PAGES_OFFSET +
-        page * constants.PAGE_ENTRY_BYTES;
-      if ((view.getUint32(at + layout.PageEntry.word.offset, true) & 0xff) !== constants.PAGE_BLOCKS) continue;
-      const seen = new Set<number>();
-      for (let block = view.getUint32(at + layout.PageEntry.free.offset, true); block !== 0; ) {
-        if (!content.freeBlocks.has(block) || seen.has(block)) {
-          problems.push(
-            `the free list of page ${page} of segment ${index} has ${block}, which is ${seen.has(block) ? 'there twice' : 'no free block'}`,
-          );
-          break;
-        }
-        seen.add(block);
-        block = view.getUint32(block + layout.ObjectHeader.next.offset, true);
+  /** An owned segment's owner is there, in that incarnation: nobody else gives it back. */
+  #checkOwners(): void {
+    const incarnations = new Map(
+      this.#clients.filter(({ state }) => state !== 'free').map((each) => [each.id, each.incarnation]),
+    );
+    const bySegment = new Map(this.#segments.map((segment) => [segment.index, segment]));
+    for (const { index, state, owner, incarnation, position } of this.#segments) {
+      const passing = this.#living.has(owner ?? -1);
+      if (state === 'owned' && incarnations.get(owner ?? -1) !== incarnation) {
+        this.#problems.add(
+          'leak',
+          () => `segment ${index} is owned by incarnation ${incarnation} of client ${owner}, which is gone`,
+        );
+      }
+      if (state === 'huge' && position > 0 && bySegment.get(index - position)?.state !== 'huge') {
+        this.#problems.add('leak', () => `segment ${index} is number ${position} of a run without a first segment`, { passing });
+      }
+      if (state === 'huge' && position === 0 && (this.#usedOfSegment.get(index) ?? 0) === 0) {
+        this.#problems.add('leak', () => `segment ${index} begins a run that holds no object`, { passing });
       }
     }
   }
-}
 
-/** How many slots refer to each offset. */
-function countReferences(
-  view: DataView,
-  content: HeapContent,
-  queues: readonly { readonly index: number; readonly slots: readonly number[] }[],
-  names: readonly NamedRoot[],
-  problems: string[],
-): ReadonlyMap<number, number> {
-  const holders = new Map<number, number>();
-  const hold = (object: number, who: () => string): void => {
+  /** What an owner takes for a free block is one. */
+  #checkFreeLists(): void {
+    const seen = new Uint8Array(this.#what.length);
+    for (const { index, state, owner, pages } of this.#segments) {
+      if (state !== 'owned') continue;
+      for (const page of pages) {
+        if (page.kind === 'blocks') this.#checkFreeList(page, index, seen, this.#living.has(owner ?? -1));
+      }
+    }
+  }
+
+  #checkFreeList(page: HeapPage, segment: number, seen: Uint8Array, passing: boolean): void {
+    const entry = pageEntryAt(this.#shape, segment, page.index);
+    for (let offset = this.#view.getUint32(entry + layout.PageEntry.free.offset, true); offset !== 0; ) {
+      const block = this.#blocks.at(offset);
+      const listed = block >= 0 && seen[block] === 1;
+      if (block < 0 || this.#what[block] !== isFree || listed) {
+        const wrong = listed ? 'there twice' : 'no free block';
+        this.#problems.add(
+          'structure',
+          () => `the free list of page ${page.index} of segment ${segment} has ${offset}, which is ${wrong}`,
+          {
+            passing,
+          },
+        );
+        return;
+      }
+      seen[block] = 1;
+      offset = this.#view.getUint32(offset + layout.ObjectHeader.next.offset, true);
+    }
+  }
+
+  #countReferences(queues: readonly QueueContent[], names: readonly InspectedName[]): void {
+    eachRoot(this.#view, this.#segments, (root, object, { owner }) => {
+      this.#rootsOfClient.set(owner ?? -1, (this.#rootsOfClient.get(owner ?? -1) ?? 0) + 1);
+      // Its owner may be about to make the object, or have just given it back.
+      this.#hold(object, () => `root ${root} of client ${owner}`, this.#living.has(owner ?? -1));
+    });
+    eachBlock(this.#segments, (offset, block, { blockBytes }) => {
+      if (this.#what[block] === isFree) return;
+      const references = referencesOf(this.#view, offset, blockBytes);
+      for (let index = 0; index < references; index++) {
+        this.#hold(referenceAt(this.#view, offset, index), () => `reference ${index} of the object at ${offset}`);
+      }
+    });
+    for (const { index, slots } of queues) for (const object of slots) this.#hold(object, () => `queue ${index}`);
+    for (const { name, object } of names) this.#hold(object, () => `the named root ${name}`);
+  }
+
+  #hold(object: number, who: () => string, mayNameNothing = false): void {
     if (object === 0) return;
-    if (!content.objects.has(object)) problems.push(`${who()} refers to ${object}, where no object lives`);
-    holders.set(object, (holders.get(object) ?? 0) + 1);
-  };
-  for (const { client, offset, object } of content.roots) hold(object, () => `root ${offset} of client ${client}`);
-  for (const { offset, references } of [...content.objects.values(), ...content.corpses]) {
-    for (let index = 0; index < references; index++) {
-      hold(
-        Number(view.getBigUint64(offset + constants.OBJECT_HEADER_BYTES + index * 8, true)),
-        () => `reference ${index} of the object at ${offset}`,
-      );
-    }
+    const block = this.#blocks.at(object);
+    if (block >= 0) this.#found[block]!++;
+    if (block >= 0 && this.#what[block] === isObject) return;
+    const passing = (mayNameNothing && block >= 0 && this.#what[block] === isFree) || this.#inFlight.has(object);
+    this.#problems.add('dangling-reference', () => `${who()} refers to ${object}, where no object lives`, { passing });
   }
-  for (const { index, slots } of queues) for (const object of slots) hold(object, () => `queue ${index}`);
-  for (const { name, object } of names) hold(object, () => `the named root ${name}`);
-  return holders;
-}
 
-function compareCounts({ objects }: HeapContent, holders: ReadonlyMap<number, number>, problems: string[]): void {
-  for (const { offset, count } of objects.values()) {
-    const found = holders.get(offset) ?? 0;
-    if (found !== count) problems.push(`the object at ${offset} has count ${count}, and ${found} references to it exist`);
-  }
-}
-
-/** A corpse is in the hands of a client that is there, and somebody looks at it; or it is nobody's, and the next sweep takes it. */
-function checkCorpses(
-  view: DataView,
-  shape: HeapShape,
-  { corpses }: HeapContent,
-  clients: readonly InspectedClient[],
-  problems: string[],
-): void {
-  const there = new Set(clients.filter(({ state }) => state !== 'free').map(({ id }) => id));
-  const lookers =
-    view.getBigUint64(constants.HAZARD_USERS_OFFSET, true) |
-    view.getBigUint64(constants.HAZARD_USERS_OFFSET + 8, true) |
-    view.getBigUint64(constants.HAZARD_USERS_OFFSET + 16, true) |
-    view.getBigUint64(constants.HAZARD_USERS_OFFSET + 24, true);
-  for (const { offset, writer, era } of corpses) {
-    if (writer < 0 || writer >= shape.clientCount) {
-      problems.push(`the corpse at ${offset} names client ${writer}, which cannot be`);
-      continue;
-    }
-    const line = shape.clientsOffset + writer * constants.HEAP_CLIENT_BYTES;
-    const eraStart = Number(view.getBigUint64(line + layout.HeapClient.eraStart.offset, true));
-    if (there.has(writer) && era >= eraStart && lookers === 0n) {
-      problems.push(`the corpse at ${offset} waits for client ${writer}, which has nothing left to do`);
-    }
-  }
-}
-
-function readClients(
-  view: DataView,
-  shape: HeapShape,
-  content: HeapContent,
-  clients: readonly InspectedClient[],
-  problems: string[],
-): InspectedHeapClient[] {
-  const found: InspectedHeapClient[] = [];
-  for (const { id, incarnation, state } of clients) {
-    if (id >= shape.clientCount) continue;
-    const line = shape.clientsOffset + id * constants.HEAP_CLIENT_BYTES;
-    const dying = view.getUint32(line + layout.HeapClient.dying.offset, true);
-    if (dying !== 0) problems.push(`client ${id} has corpses on its dying list`);
-    const hazards: number[] = [];
-    for (let index = 0; index < constants.HAZARD_COUNT; index++) {
-      const object = Number(view.getBigUint64(line + constants.HEAP_HAZARD_LINE + index * 8, true));
-      if (object !== 0) hazards.push(object);
-    }
-    if (state === 'free' && hazards.length > 0) problems.push(`client ${id} is free and looks at ${hazards.join(', ')}`);
-    const held = content.segments.filter(
-      (segment) => segment.owner === id && segment.incarnation === incarnation && segment.state !== 'free',
-    );
-    found.push({
-      id,
-      era: Number(view.getBigUint64(shape.erasOffset + id * shape.eraRowBytes + id * 8, true)),
-      eraStart: Number(view.getBigUint64(line + layout.HeapClient.eraStart.offset, true)),
-      heldBytes: held.length * shape.segmentBytes,
-      quotaBytes: Number(view.getBigUint64(line + layout.HeapClient.quotaBytes.offset, true)),
-      roots: content.roots.filter(({ client }) => client === id).length,
-      dying,
-      hazards,
+  #compareCounts(): void {
+    eachBlock(this.#segments, (offset, block) => {
+      if (this.#what[block] !== isObject) return;
+      const low = this.#view.getUint32(offset, true);
+      const high = this.#view.getUint32(offset + 4, true);
+      const count = (high >>> 8) & 0x3fff;
+      const found = this.#found[block]!;
+      if (found === count) return;
+      const kind = found === 0 ? 'leak' : found < count ? 'over-counted' : 'under-counted';
+      // The word has an era that every transaction changes: with the same one, nobody has touched it.
+      this.#problems.add(kind, () => `the object at ${offset} has count ${count}, and ${found} references to it exist`, {
+        stamp: `${high} ${low}`,
+        passing: Math.abs(found - count) <= (this.#inFlight.get(offset) ?? 0),
+      });
     });
   }
-  return found;
-}
 
-function reachable(
-  view: DataView,
-  content: HeapContent,
-  queues: readonly { readonly slots: readonly number[] }[],
-  names: readonly NamedRoot[],
-): ReadonlySet<number> {
-  const seen = new Set<number>();
-  const open: HeapObject[] = [];
-  const reach = (offset: number): void => {
-    const object = content.objects.get(offset);
-    if (object === undefined || seen.has(offset)) return;
-    seen.add(offset);
-    open.push(object);
-  };
-  for (const { object } of content.roots) reach(object);
-  for (const { slots } of queues) slots.forEach(reach);
-  for (const { object } of names) reach(object);
-  for (let object = open.pop(); object !== undefined; object = open.pop()) {
-    for (let index = 0; index < object.references; index++) {
-      reach(Number(view.getBigUint64(object.offset + constants.OBJECT_HEADER_BYTES + index * 8, true)));
-    }
+  /** A corpse is in the hands of a client that is there, and somebody looks at it; or it is nobody's, and the next sweep takes it. */
+  #checkCorpses(): void {
+    if (this.#corpses === 0) return;
+    const there = new Set(this.#clients.filter(({ state }) => state !== 'free').map(({ id }) => id));
+    const lookers = [0, 8, 16, 24].some((at) => wordAt(this.#view, constants.HAZARD_USERS_OFFSET + at) !== 0);
+    eachBlock(this.#segments, (offset, block) => {
+      if (this.#what[block] !== isCorpse) return;
+      const low = this.#view.getUint32(offset, true);
+      const { clientPlusOne, era } = unpackReferenceWord(low, this.#view.getUint32(offset + 4, true));
+      const writer = clientPlusOne - 1;
+      if (writer < 0 || writer >= this.#shape.clientCount) {
+        this.#problems.add('structure', () => `the corpse at ${offset} names client ${writer}, which cannot be`);
+        return;
+      }
+      const line = this.#shape.clientsOffset + writer * constants.HEAP_CLIENT_BYTES;
+      const eraStart = wordAt(this.#view, line + layout.HeapClient.eraStart.offset);
+      if (there.has(writer) && era >= eraStart && !lookers) {
+        const passing = this.#living.has(writer);
+        this.#problems.add('leak', () => `the corpse at ${offset} waits for client ${writer}, which has nothing left to do`, {
+          passing,
+        });
+      }
+    });
   }
-  return seen;
+
+  #countReachable(queues: readonly QueueContent[], names: readonly InspectedName[]): number {
+    const seen = new Uint8Array(this.#what.length);
+    const open: number[] = [];
+    let reached = 0;
+    const reach = (object: number): void => {
+      const block = this.#blocks.at(object);
+      if (block < 0 || this.#what[block] !== isObject || seen[block] === 1) return;
+      seen[block] = 1;
+      reached++;
+      open.push(object);
+    };
+    eachRoot(this.#view, this.#segments, (_, object) => reach(object));
+    for (const { slots } of queues) slots.forEach(reach);
+    for (const { object } of names) reach(object);
+    while (open.length > 0) {
+      const object = open.pop()!;
+      const references = referencesOf(this.#view, object, this.#blocks.bytesAt(object));
+      for (let index = 0; index < references; index++) reach(referenceAt(this.#view, object, index));
+    }
+    return reached;
+  }
 }

@@ -1,5 +1,6 @@
 /** The heap's sizes and places, as the formatter wrote them; believed only when they fit into the pool. */
 import { constants, layout } from '../../layout/index.ts';
+import type { Problems } from '../problems.ts';
 
 export interface HeapShape {
   readonly clientCount: number;
@@ -11,6 +12,8 @@ export interface HeapShape {
   readonly queueCount: number;
   readonly queueCapacity: number;
   readonly flushPolicy: 'none' | 'process' | 'host';
+  /** What the device promises: `none`, two machines may win the same compare-and-swap, so that the heap is refused. */
+  readonly coherence: 'hardware' | 'none';
   readonly erasOffset: number;
   readonly eraRowBytes: number;
   readonly clientsOffset: number;
@@ -23,7 +26,7 @@ export interface HeapShape {
 }
 
 /** Undefined for a pool without a heap, or with a shape that cannot be. */
-export function readShape(view: DataView, sizeBytes: number, problems: string[]): HeapShape | undefined {
+export function readShape(view: DataView, sizeBytes: number, problems: Problems): HeapShape | undefined {
   const field = (name: Exclude<keyof typeof layout.HeapShape, 'classBytes'>): number =>
     view.getUint32(constants.HEAP_SHAPE_OFFSET + layout.HeapShape[name].offset, true);
   if (field('segmentCount') === 0) return undefined;
@@ -39,6 +42,7 @@ export function readShape(view: DataView, sizeBytes: number, problems: string[])
     queueCount: field('queueCount'),
     queueCapacity: 2 ** field('queueCapacityLog2'),
     flushPolicy: (['none', 'process', 'host'] as const)[field('flushPolicy')] ?? 'none',
+    coherence: field('coherence') === constants.COHERENCE_HARDWARE ? 'hardware' : 'none',
     erasOffset: field('erasOffset'),
     eraRowBytes: field('eraRowBytes'),
     clientsOffset: field('clientsOffset'),
@@ -56,6 +60,8 @@ export function readShape(view: DataView, sizeBytes: number, problems: string[])
     shape.segmentCount <= constants.SEGMENT_COUNT_LIMIT &&
     shape.segmentEntryBytes >= constants.SEGMENT_PAGES_OFFSET + shape.pagesPerSegment * constants.PAGE_ENTRY_BYTES &&
     shape.erasOffset >= constants.CONTROL_BYTES + constants.FLOOR_BYTES &&
+    shape.eraRowBytes >= shape.clientCount * 8 &&
+    shape.queueBytes >= constants.QUEUE_SLOTS_OFFSET + shape.queueCapacity * 8 &&
     shape.clientsOffset >= shape.erasOffset + shape.clientCount * shape.eraRowBytes &&
     shape.namesOffset >= shape.clientsOffset + shape.clientCount * constants.HEAP_CLIENT_BYTES &&
     shape.queuesOffset >= shape.namesOffset + shape.nameCount * constants.NAMED_ROOT_BYTES &&
@@ -63,6 +69,6 @@ export function readShape(view: DataView, sizeBytes: number, problems: string[])
     shape.segmentsOffset >= shape.segmentTableOffset + shape.segmentCount * shape.segmentEntryBytes &&
     shape.segmentsOffset + shape.segmentCount * segmentBytes <= sizeBytes;
   if (sound) return shape;
-  problems.push('the shape of the heap does not fit into the pool');
+  problems.add('structure', () => 'the shape of the heap does not fit into the pool');
   return undefined;
 }
