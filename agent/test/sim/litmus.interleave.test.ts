@@ -68,6 +68,12 @@ const rows: readonly Row[] = [
     allowed: { COH: false, NC: false },
   },
   {
+    what: 'clwb and mfence before a load: a write-back is no invalidation',
+    threads: [on(1, 'x=1; clwb x; mfence'), on(2, 'r=x; after 0; clwb x; mfence; s=x')],
+    outcome: 'r=0 s=0',
+    allowed: { COH: false, NC: true },
+  },
+  {
     what: 'invalidate before the flag is seen',
     threads: [on(1, 'x=1; clwb x; sfence; f=1; clwb f'), on(2, 'clflushopt x; clflushopt f; mfence; r=f; s=x')],
     outcome: 'r=1 s=0',
@@ -97,6 +103,12 @@ const rows: readonly Row[] = [
     outcome: 'r=0 s=0',
     allowed: { COH: false, NC: true },
   },
+  ...(['xchg f=1', 't=cas f 0 1'] as const).map((publication) => ({
+    what: `message passing with the flag by ${publication}`,
+    threads: [on(1, `x=1; ${publication}`), on(2, 'r=f; s=x')],
+    outcome: publication === 'xchg f=1' ? 'r=1 s=0' : 'r=1 s=0 t=0',
+    allowed: { COH: false, NC: true },
+  })),
   {
     what: 'two machines swap one word, both win',
     threads: [on(1, 'r=cas x 0 1'), on(2, 's=cas x 0 2')],
@@ -208,6 +220,12 @@ const rows: readonly Row[] = [
     threads: [on(1, 'nt x=1; f=1; clwb f'), on(2, 'r=f; s=x')],
     outcome: 'r=1 s=0',
     allowed: { COH: true, NC: true },
+  },
+  {
+    what: 'a non-temporal store with sfence is overtaken, by a reader that has an old copy',
+    threads: [on(1, 'nt x=1; sfence; f=1; clwb f'), on(2, 'r=f; s=x')],
+    outcome: 'r=1 s=0',
+    allowed: { COH: false, NC: true },
   },
   {
     what: 'a non-temporal store with sfence is overtaken, by a reader that invalidates',

@@ -67,7 +67,7 @@ export interface MemoryProfile {
   endClient(client: number, machine: number): void;
   /** Power-off: what was in store buffers and cache of the machine is gone. */
   crashMachine(machine: number, how: MachineCrash): void;
-  /** Everything that is on its way arrives, so that `bytes` is what a coherent reader sees. */
+  /** Everything that is on its way arrives, so that `bytes` is what everybody sees. In the middle of a run it hides what is missing. */
   settle(): void;
   /** Somebody may write these bytes past the profile, now or later. */
   expose(address: number, sizeBytes: number): void;
