@@ -64,7 +64,7 @@ export function bury(undertaker: SimulatedClient, dead: readonly SimulatedClient
 }
 
 /** Places of the client table that a world uses: the first ones, and those of recoverers. */
-function placesOf(world: World): readonly number[] {
+export function placesOf(world: World): readonly number[] {
   const count = world.clients.length;
   const recoverers = Array.from({ length: constants.RECOVERER_COUNT }, (_, index) => constants.CLIENT_COUNT - 1 - index);
   return [...Array.from({ length: count }, (_, id) => id), ...recoverers];

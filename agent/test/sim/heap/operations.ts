@@ -5,7 +5,7 @@
 import { codes } from '../../../src/layout/index.ts';
 import type { CoreExports } from '../../../src/pool/core.ts';
 import type { SimulatedClient, World } from '../simulator.ts';
-import { expectCode, type HeapOptions, heapClient, heapWorld, root } from './heap-world.ts';
+import { bury, expectCode, type HeapOptions, heapClient, heapWorld, root } from './heap-world.ts';
 
 export interface Scene {
   readonly title: string;
@@ -44,6 +44,16 @@ export function share(giver: SimulatedClient, held: number, taker: SimulatedClie
   const taken = root(taker.core.shmGetName(taker.name('share')));
   setName(giver, 'share', 0);
   return taken;
+}
+
+/** Somebody who died while it looked at an embedded reference of what `held` holds; nobody has buried it yet. */
+function looker({ world, victim }: Cast, held: number, index: number): SimulatedClient {
+  const client = heapClient(world, 3);
+  const parent = share(victim, held, client);
+  client.arm('shm/acquire/after-hazard');
+  client.attempt((core) => core.shmAcquire(parent, index));
+  if (!client.isDead) throw new Error('the looker does not look');
+  return client;
 }
 
 const alloc = (core: CoreExports, sizeBytes: number, references = 0): number => root(core.shmAlloc(sizeBytes, references));
@@ -208,7 +218,6 @@ export const scenes: readonly Scene[] = [
       const { world, victim, bystander } = cast;
       const third = heapClient(world, 3);
       const kept = share(third, alloc(third.core, 60), bystander);
-      expectCode('leave', third.core.leave());
       const theirs: number[] = [];
       for (let index = 0; index < 6; index++) {
         const object = alloc(victim.core, 200);
@@ -216,6 +225,8 @@ export const scenes: readonly Scene[] = [
         expectCode('drop', victim.core.shmDrop(object));
       }
       for (const object of theirs.slice(0, 4)) expectCode('drop', bystander.core.shmDrop(object));
+      // Only now, so that it is the victim's act to adopt.
+      expectCode('leave', third.core.leave());
       return { kept, theirs: theirs.slice(4) };
     },
     act: (core) => {
@@ -230,6 +241,63 @@ export const scenes: readonly Scene[] = [
     },
     afterwards: (core, { kept, theirs }) => {
       for (const object of [kept, ...theirs]) expectCode('drop', core.shmDrop(object));
+    },
+  }),
+  scene({
+    title: 'find the block of a corpse whose disposer died',
+    prepare: (cast) => {
+      const { world, victim, bystander } = cast;
+      const third = heapClient(world, 3);
+      const held = [60, 700, 9_000].map((sizeBytes) => {
+        const object = alloc(victim.core, sizeBytes);
+        const theirs = share(victim, object, third);
+        expectCode('drop', victim.core.shmDrop(object));
+        return theirs;
+      });
+      // One is given back and not told, one is on no list, one is half given back.
+      const deaths = ['shm/drain/after-commit', 'shm/drain/after-pop', 'shm/drain/after-note'];
+      for (const [index, object] of held.entries()) {
+        const disposer = index === 0 ? third : heapClient(world, 3);
+        const root = index === 0 ? object : share(third, object, disposer);
+        if (index > 0) expectCode('drop', third.core.shmDrop(object));
+        disposer.arm(deaths[index]!);
+        disposer.attempt((core) => core.shmDrop(root));
+        if (!disposer.isDead) throw new Error(`the disposer did not die at ${deaths[index]}`);
+        if (index > 0) bury(bystander, [disposer]);
+      }
+      bury(bystander, [third]);
+    },
+    act: (core) => {
+      expectCode('drop', core.shmDrop(alloc(core, 60)));
+      expectCode('collect', core.shmCollect());
+      alloc(core, 9_000);
+    },
+  }),
+  scene({
+    title: 'dispose of what somebody looks at',
+    prepare: (cast) => {
+      const { victim, bystander } = cast;
+      const { core } = victim;
+      const parent = alloc(core, 0, 3);
+      for (const [index, sizeBytes] of [40, 700, 9_000].entries()) {
+        const child = alloc(core, sizeBytes);
+        expectCode('attach', core.shmAttach(parent, index, child));
+        expectCode('drop', core.shmDrop(child));
+      }
+      const lookers = [0, 1, 2].map((index) => looker(cast, parent, index));
+      return { parent, lookers, kept: share(victim, parent, bystander) };
+    },
+    act: (core, { parent }) => {
+      const other = alloc(core, 24);
+      expectCode('change', core.shmChange(parent, 0, other));
+      expectCode('detach', core.shmDetach(parent, 1));
+      expectCode('detach', core.shmDetach(parent, 2));
+      expectCode('collect', core.shmCollect());
+      expectCode('leave', core.leave());
+    },
+    afterwards: (core, { kept, lookers }, { bystander }) => {
+      bury(bystander, lookers);
+      expectCode('drop', core.shmDrop(kept));
     },
   }),
   scene({
