@@ -24,7 +24,7 @@ import { collectHuge, drain } from './dispose';
 import { witness } from './era';
 import { fence, flush, flushRange } from './flush';
 import { anybodyLooks } from './hazard';
-import { claimPages, currentPage, findFreePages, findPage, pushBlock, sizeClassOf } from './page';
+import { claimPages, currentPage, findFreePages, findPage, gatherFreePages, pushBlock, sizeClassOf } from './page';
 import { detachSlot } from './reference';
 import { objectOfRoot, popRoot, pushRoot } from './root';
 import {
@@ -136,7 +136,11 @@ function takeRun(blockBytes: u32): u32 {
 function takeSegments(count: u32): u32 {
   if (count > segmentCount() || !quotaLeaves(count)) return 0;
   let found: u32 = searchSegments(count);
-  if (found == 0 && collectHuge()) found = searchSegments(count);
+  if (found == 0) {
+    collectHuge();
+    gatherFreePages();
+    found = searchSegments(count);
+  }
   if (found == 0) return 0;
   const head: u32 = found - 1;
   const offset: u32 = segmentOffset(head);

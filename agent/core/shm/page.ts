@@ -185,10 +185,15 @@ export function findFreePages(count: u32): u32 {
     if (place != 0) return place;
   }
   if (claimSegment() != 0) return lookForPages(count);
+  gatherFreePages();
+  return lookForPages(count);
+}
+
+/** The last resort of who finds no memory: adopts what is abandoned, sweeps every page, gives back what is empty. */
+export function gatherFreePages(): void {
   while (adoptSegment(true) != 0) {}
   sweepReleased(true);
   reclaimEmptyPages();
-  return lookForPages(count);
 }
 
 function lookForPages(count: u32): u32 {
