@@ -1,6 +1,7 @@
 /** Formats a pool exactly once, and refuses by name what is no pool of ours. */
 import { codes, constants, layout, layoutHash } from '../layout/index.ts';
 import type { Core } from './core.ts';
+import { type HeapOptions, handOverPlan, planHeap } from './heap-shape.ts';
 import { PoolError } from './pool-error.ts';
 
 interface Formatter {
@@ -8,13 +9,22 @@ interface Formatter {
   readonly pid: number;
 }
 
+export interface FormatOptions {
+  readonly machineNumber: number;
+  readonly deadFormatter?: Formatter;
+  /** The heap of CXL-SHM; `false` for none. Nothing: one with defaults, or none in a pool that is too small for it. */
+  readonly heap?: HeapOptions | false;
+}
+
 /**
  * Formats a blank pool (and its history) exactly once; returns whether this call did it. A pool that is formatted already is
  * checked as by `checkPool`. Takes over from a formatter of the same machine whose process is gone; a live or remote one is
  * refused with FORMAT_IN_PROGRESS, unless `deadFormatter` names it, which the caller may do only after seeing its end.
+ * Throws PoolError as `checkPool`, and BAD_HEAP_SHAPE, HEAP_DOES_NOT_FIT. A pool that is formatted keeps the heap it has.
  */
-export function formatPool(core: Core, options: { readonly machineNumber: number; readonly deadFormatter?: Formatter }): boolean {
+export function formatPool(core: Core, options: FormatOptions): boolean {
   const { machineNumber } = options;
+  handOverPlan(core.exports, planHeap(options.heap, core.mapped.poolSizeBytes));
   core.exports.introduce(machineNumber, process.pid);
   const dead = options.deadFormatter ?? deadNeighbour(core, machineNumber);
   const code = core.exports.format(machineNumber, process.pid, dead?.machineNumber ?? 0, dead?.pid ?? 0);

@@ -15,6 +15,8 @@ export type PoolErrorCode =
   | 'POOL_WRONG_SIZE'
   | 'HISTORY_WRONG_MAGIC'
   | 'FORMAT_IN_PROGRESS'
+  | 'BAD_HEAP_SHAPE'
+  | 'HEAP_DOES_NOT_FIT'
   | 'CLIENT_TABLE_FULL'
   | 'NOT_JOINED'
   | 'NOT_FENCED'

@@ -11,7 +11,8 @@
 
 export { type ArmedCrash, arm, type Core, instantiateCore } from './core.ts';
 export { fenceProcess, grantFence, introduceTo, isFenced, recoverClient } from './fence.ts';
-export { checkPool, formatPool } from './format.ts';
+export { checkPool, type FormatOptions, formatPool } from './format.ts';
+export type { HeapOptions } from './heap-shape.ts';
 export { joinPool, leavePool, startHeartbeat } from './join.ts';
 export { abort, clearAbort, isAborted, type MapOptions, type MappedPool, mapPool } from './map.ts';
 export { PoolError, type PoolErrorCode } from './pool-error.ts';
