@@ -123,9 +123,14 @@ export class HeapScratch {
   savedClientPlusOne: u32;
   savedIncarnation: u32;
   savedEra: u64;
-  /** Roots in use, for the report of who forgets to drop. */
-  rootsInUse: u32;
-  reserved0: u32;
+  /** The word of a segment that this client owns. */
+  ownedWord: u64;
+  /** The page of roots that was looked up last: most roots lie where the last one lay. In pages from the start of the pool. */
+  rootPage: u32;
+  /** Address of the incarnation up to which this client is fenced. */
+  fenceAt: u32;
+  /** Bytes of all segments. */
+  heapBytes: u32;
 }
 
 /** What `format` makes of the heap, as handed over by `shapeHeap`. */

@@ -19,14 +19,14 @@ import {
 import { OBJECT_HEADER_BYTES, ObjectHeader, ReferenceWord } from '../layout/object';
 import { HeapScratch } from '../layout/scratch';
 import { PAGE_BLOCKS, PAGE_HUGE, PAGE_RUN, PageEntry, PageWord, SEGMENT_HUGE, SegmentWord } from '../layout/segment';
-import { actorPlusOne, heap, mayBegin } from './context';
+import { actorPlusOne, Client, heap } from './context';
 import { collectHuge, drain } from './dispose';
-import { witness } from './era';
-import { fence, flush, flushRange } from './flush';
+import { Era } from './era';
+import { flush, flushesAll, flushFence, flushRange } from './flush';
 import { anybodyLooks } from './hazard';
 import { claimPages, currentPage, findFreePages, findPage, gatherFreePages, pushBlock, sizeClassOf } from './page';
 import { detachSlot } from './reference';
-import { objectOfRoot, popRoot, pushRoot } from './root';
+import { popRoot, pushRoot, Root } from './root';
 import {
   claimedMap,
   clearHint,
@@ -53,7 +53,7 @@ import {
  * Dead before 3: the root names a free block, which is nothing. Dead after 3: recovery drops the root.
  */
 export function shmAlloc(sizeBytes: u32, references: u32): u32 {
-  const refusal: i32 = mayBegin();
+  const refusal: i32 = Client.mayBegin();
   if (refusal != OK) return <u32>refusal;
   const payload: u64 = <u64>sizeBytes + (<u64>references << 3);
   if (payload == 0) return <u32>BAD_ARGUMENT;
@@ -75,8 +75,10 @@ export function shmAlloc(sizeBytes: u32, references: u32): u32 {
     for (let index: u32 = 0; index < references; index++) store64(poolBase + block + OBJECT_HEADER_BYTES + index * 8, 0);
   }
   crashPoint(SHM_ALLOC_AFTER_ROOT);
-  flushRange(poolBase + root, 8);
-  flushRange(poolBase + block, OBJECT_HEADER_BYTES + references * 8);
+  if (flushesAll()) {
+    flushRange(poolBase + root, 8);
+    flushRange(poolBase + block, OBJECT_HEADER_BYTES + references * 8);
+  }
 
   publish64(poolBase + block + offsetof<ObjectHeader>("word"), ReferenceWord.pack(0, 1, 0)); // publishes A1
   crashPoint(SHM_ALLOC_AFTER_COMMIT);
@@ -203,11 +205,10 @@ export function dropRoot(root: u32, object: u32): void {
     const entry: usize = pageEntryAt(segment, pageOf(object));
     const page: u64 = load64(entry + offsetof<PageEntry>("word"));
     if (PageWord.kind(page) == PAGE_BLOCKS && isOwn(segment)) {
-      if (!mutant(29)) witness(word);
+      if (!mutant(29)) Era.witness(word);
       publish64(poolBase + object + offsetof<ObjectHeader>("word"), 0); // sees nobody: the only reference is this root
       crashPoint(SHM_DROP_AFTER_COMMIT);
-      flush(poolBase + object);
-      fence();
+      flushFence(poolBase + object);
       pushRoot(root);
       crashPoint(SHM_DROP_AFTER_CLEAR);
       flush(poolBase + root);
@@ -215,15 +216,15 @@ export function dropRoot(root: u32, object: u32): void {
       return;
     }
   }
-  detachSlot(root);
+  const died: bool = detachSlot(root);
   pushRoot(root);
-  drain();
+  if (died) drain();
 }
 
 export function shmDrop(root: u32): i32 {
-  const refusal: i32 = mayBegin();
+  const refusal: i32 = Client.mayBegin();
   if (refusal != OK) return refusal;
-  const object: u32 = objectOfRoot(root);
+  const object: u32 = Root.object(root);
   if (object == 0) return BAD_ARGUMENT;
   dropRoot(root, object);
   return OK;

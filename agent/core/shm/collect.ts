@@ -3,14 +3,14 @@
 import { recall32 } from '../memory/memory';
 import { OK } from '../codes/codes';
 import { HeapScratch } from '../layout/scratch';
-import { actorPlusOne, heap, mayBegin } from './context';
+import { actorPlusOne, Client, heap } from './context';
 import { collectHuge, passLimbo } from './dispose';
 import { reclaimEmptyPages, sweepReleased } from './page';
 import { adoptSegment, heldSegments } from './segment';
 
 /** Adopts every abandoned segment, sweeps every page, and gives back what is empty. OK, or why not. */
 export function shmCollect(): i32 {
-  const refusal: i32 = mayBegin();
+  const refusal: i32 = Client.mayBegin();
   if (refusal != OK) return refusal;
   passLimbo();
   while (adoptSegment(true) != 0) {}

@@ -4,8 +4,9 @@ import { keep32, keep64, load32, load64, recall32, recall64 } from '../memory/me
 import { poolBase, threadBase } from '../place/place';
 import { HEAP_CLIENT_BYTES, HeapShape } from '../layout/heap';
 import { HEAP_SHAPE_OFFSET, CLIENT_TABLE_OFFSET, CLIENT_BYTES } from '../layout/regions';
-import { HeapScratch, SCRATCH_CLASSES_OFFSET, SCRATCH_HEAP_OFFSET } from '../layout/scratch';
+import { HeapScratch, SCRATCH_CLASSES_OFFSET, SCRATCH_HEAP_OFFSET, SIZE_CLASS_COUNT, ThreadScratch } from '../layout/scratch';
 import { CLIENT_FENCE_LINE, ClientFence } from '../layout/client';
+import { SEGMENT_OWNED, SegmentWord } from '../layout/segment';
 import { ERA_LIMIT } from '../layout/object';
 import { FENCED, NO_HEAP, NOT_JOINED, OK, RETIRED } from '../codes/codes';
 
@@ -48,6 +49,10 @@ export function actAs(client: u32, incarnation: u32): void {
   keep32(at + offsetof<HeapScratch>("clientAt"), <u32>heapClientAt(client));
   keep32(at + offsetof<HeapScratch>("eraRowAt"), <u32>eraCellAt(client, 0));
   keep32(at + offsetof<HeapScratch>("eraAt"), <u32>eraCellAt(client, client));
+  const fence: usize = poolBase + CLIENT_TABLE_OFFSET + client * CLIENT_BYTES + CLIENT_FENCE_LINE + offsetof<ClientFence>("incarnation");
+  keep32(at + offsetof<HeapScratch>("fenceAt"), <u32>fence);
+  keep32(at + offsetof<HeapScratch>("rootPage"), 0);
+  keep64(at + offsetof<HeapScratch>("ownedWord"), SegmentWord.pack(SEGMENT_OWNED, client + 1, 0, incarnation));
   keep64(at + offsetof<HeapScratch>("era"), load64(eraCellAt(client, client)));
 }
 
@@ -61,24 +66,28 @@ export function learnShape(): void {
   keep32(at + offsetof<HeapScratch>("segmentTableAt"), <u32>poolBase + load32(shape() + offsetof<HeapShape>("segmentTableOffset")));
   keep32(at + offsetof<HeapScratch>("segmentEntryBytes"), load32(shape() + offsetof<HeapShape>("segmentEntryBytes")));
   keep32(at + offsetof<HeapScratch>("segmentsOffset"), load32(shape() + offsetof<HeapShape>("segmentsOffset")));
+  const segmentShift: u32 = load32(shape() + offsetof<HeapShape>("segmentShift"));
+  keep32(at + offsetof<HeapScratch>("heapBytes"), load32(shape() + offsetof<HeapShape>("segmentCount")) << segmentShift);
   keep32(at + offsetof<HeapScratch>("smallBytes"), (<u32>1 << load32(shape() + offsetof<HeapShape>("pageShift"))) >> 1);
   keep32(at + offsetof<HeapScratch>("flushPolicy"), load32(shape() + offsetof<HeapShape>("flushPolicy")));
 }
 
 /** Forgets whom the thread acted as and every cache of its allocator. */
 export function forgetContext(): void {
-  for (let at: u32 = SCRATCH_HEAP_OFFSET; at < SCRATCH_CLASSES_OFFSET + 2 * 4 * 40; at += 4) keep32(threadBase + at, 0);
+  for (let at: u32 = SCRATCH_HEAP_OFFSET; at < SCRATCH_CLASSES_OFFSET + 2 * 4 * SIZE_CLASS_COUNT; at += 4) keep32(threadBase + at, 0);
 }
 
-/**
- * OK, or why this client may not begin an operation. Looking at the fence narrows what a client can do that was declared dead and is
- * not; it cannot close the gap between look and write (D7: only termination does).
- */
-export function mayBegin(): i32 {
-  const client: u32 = actorPlusOne();
-  if (client == 0) return recall32(threadBase) == 0 ? NOT_JOINED : NO_HEAP;
-  const fence: usize = poolBase + CLIENT_TABLE_OFFSET + (client - 1) * CLIENT_BYTES + CLIENT_FENCE_LINE;
-  if (load64(fence + offsetof<ClientFence>("incarnation")) >= <u64>recall32(heap() + offsetof<HeapScratch>("incarnation"))) return FENCED;
-  if (recall64(heap() + offsetof<HeapScratch>("era")) >= ERA_LIMIT) return RETIRED;
-  return OK;
+export class Client {
+  /**
+   * OK, or why this client may not begin an operation. Looking at the fence narrows what a client can do that was declared dead and is
+   * not; it cannot close the gap between look and write (D7: only termination does).
+   */
+  @inline
+  static mayBegin(): i32 {
+    if (actorPlusOne() == 0) return recall32(threadBase + offsetof<ThreadScratch>("selfPlusOne")) == 0 ? NOT_JOINED : NO_HEAP;
+    const fenced: u64 = load64(recall32(heap() + offsetof<HeapScratch>("fenceAt"))); // sees C1
+    if (fenced >= <u64>recall32(heap() + offsetof<HeapScratch>("incarnation"))) return FENCED;
+    if (recall64(heap() + offsetof<HeapScratch>("era")) >= ERA_LIMIT) return RETIRED;
+    return OK;
+  }
 }

@@ -9,35 +9,40 @@ import { SHM_ADVANCE_AFTER_COMMIT } from '../crash-points/catalogue';
 import { actorPlusOne, eraCellAt, heap } from './context';
 import { flush, flushEvidence } from './flush';
 
-/** The era of the transaction that this client is in, or will begin next. */
-export function currentEra(): u64 {
-  return recall64(heap() + offsetof<HeapScratch>("era"));
-}
+export class Era {
+  /** The era of the transaction that this client is in, or will begin next. */
+  @inline
+  static current(): u64 {
+    return recall64(heap() + offsetof<HeapScratch>("era"));
+  }
 
-/**
- * Before a word is overwritten: keeps the evidence that its last writer's transaction committed. Only this client writes its row.
- * publishes W1
- */
-export function witness(word: u64): void {
-  const writer: u32 = ReferenceWord.clientPlusOne(word);
-  if (writer == 0 || writer == actorPlusOne()) return;
-  invariant(writer <= recall32(heap() + offsetof<HeapScratch>("clientCount")), BROKEN_WORD);
-  if (mutant(20)) return;
-  const cell: usize = recall32(heap() + offsetof<HeapScratch>("eraRowAt")) + (writer - 1) * 8;
-  const era: u64 = ReferenceWord.era(word);
-  if (era <= load64(cell)) return;
-  publish64(cell, era);
-  flushEvidence(cell);
-}
+  /**
+   * Before a word is overwritten: keeps the evidence that its last writer's transaction committed. Only this client writes its row.
+   * publishes W1
+   */
+  @inline
+  static witness(word: u64): void {
+    const writer: u32 = ReferenceWord.clientPlusOne(word);
+    if (writer == 0 || writer == actorPlusOne()) return;
+    invariant(writer <= recall32(heap() + offsetof<HeapScratch>("clientCount")), BROKEN_WORD);
+    if (mutant(20)) return;
+    const cell: usize = recall32(heap() + offsetof<HeapScratch>("eraRowAt")) + (writer - 1) * 8;
+    const era: u64 = ReferenceWord.era(word);
+    if (era <= load64(cell)) return;
+    publish64(cell, era);
+    flushEvidence(cell);
+  }
 
-/** Closes the transaction: whatever its record says is done. publishes E1 */
-export function advanceEra(): void {
-  const next: u64 = currentEra() + 1;
-  keep64(heap() + offsetof<HeapScratch>("era"), next);
-  const cell: usize = recall32(heap() + offsetof<HeapScratch>("eraAt"));
-  publish64(cell, next);
-  crashPoint(SHM_ADVANCE_AFTER_COMMIT);
-  flush(cell); // fenced by the evidence of the next transaction
+  /** Closes the transaction: whatever its record says is done. publishes E1 */
+  @inline
+  static advance(): void {
+    const next: u64 = Era.current() + 1;
+    keep64(heap() + offsetof<HeapScratch>("era"), next);
+    const cell: usize = recall32(heap() + offsetof<HeapScratch>("eraAt"));
+    publish64(cell, next);
+    crashPoint(SHM_ADVANCE_AFTER_COMMIT);
+    flush(cell); // fenced by the evidence of the next transaction
+  }
 }
 
 /** Whether anybody ever saw this era of this client in a word. sees W1 */

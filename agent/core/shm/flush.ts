@@ -14,8 +14,11 @@ export function flushEvidence(address: usize): void {
   if (policy() >= FLUSH_PROCESS) writeBack(address);
 }
 
-export function fenceEvidence(): void {
-  if (policy() >= FLUSH_PROCESS) storeFence();
+/** Both: the commit that follows cannot reach the device before this line, nor before evidence that was flushed earlier. */
+export function flushFenceEvidence(address: usize): void {
+  if (policy() < FLUSH_PROCESS) return;
+  writeBack(address);
+  storeFence();
 }
 
 /** What only the loss of a machine can take back. */
@@ -25,6 +28,18 @@ export function flush(address: usize): void {
 
 export function fence(): void {
   if (policy() >= FLUSH_HOST) storeFence();
+}
+
+/** Whether the loss of a machine counts. */
+export function flushesAll(): bool {
+  return policy() >= FLUSH_HOST;
+}
+
+/** Both: what follows cannot reach the device before this line. */
+export function flushFence(address: usize): void {
+  if (policy() < FLUSH_HOST) return;
+  writeBack(address);
+  storeFence();
 }
 
 /** Every line of a range, and the fence behind them. */

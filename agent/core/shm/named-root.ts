@@ -11,11 +11,12 @@ import { NAME_LIMIT_BYTES } from '../layout/regions';
 import { NamedRoot, NAMED_ROOT_BYTES, NameOwner } from '../layout/named-root';
 import { HeapScratch } from '../layout/scratch';
 import { findName, registerName } from '../names/name-table';
-import { actorPlusOne, heap, mayBegin, shape } from './context';
+import { actorPlusOne, Client, heap, shape } from './context';
 import { drain } from './dispose';
 import { acquireSlot } from './object';
+import { flushRange } from './flush';
 import { attachSlot, changeSlot, detachSlot } from './reference';
-import { objectOfRoot } from './root';
+import { Root } from './root';
 
 function table(): usize {
   return poolBase + load32(shape() + offsetof<HeapShape>("namesOffset"));
@@ -44,13 +45,14 @@ function ownWord(): u64 {
  * OK, BUSY, FULL when there are no more names, COUNT_FULL, BAD_ARGUMENT.
  */
 export function shmSetName(nameBytes: u32, root: u32): i32 {
-  const refusal: i32 = mayBegin();
+  const refusal: i32 = Client.mayBegin();
   if (refusal != OK) return refusal;
   if (nameBytes == 0 || nameBytes > NAME_LIMIT_BYTES) return BAD_ARGUMENT;
-  const object: u32 = root == 0 ? 0 : objectOfRoot(root);
+  const object: u32 = root == 0 ? 0 : Root.object(root);
   if (root != 0 && object == 0) return BAD_ARGUMENT;
   const entry: usize = registerName(table(), nameCount(), NAMED_ROOT_BYTES, nameBytes);
   if (entry == 0) return FULL;
+  flushRange(entry, NAMED_ROOT_BYTES); // a slot that nobody can find again must not be counted
   const owner: u64 = load64(entry + offsetof<NamedRoot>("owner"));
   if (owner != 0 && !isGone(NameOwner.clientPlusOne(owner) - 1, NameOwner.incarnation(owner))) return BUSY;
   if (swap64(entry + offsetof<NamedRoot>("owner"), owner, ownWord()) != owner) return BUSY;
@@ -68,7 +70,7 @@ export function shmSetName(nameBytes: u32, root: u32): i32 {
 
 /** A new root on what the named root holds, also while it is changed. An offset, or NOT_FOUND, EMPTY, COUNT_FULL, HEAP_FULL. */
 export function shmGetName(nameBytes: u32): u32 {
-  const refusal: i32 = mayBegin();
+  const refusal: i32 = Client.mayBegin();
   if (refusal != OK) return <u32>refusal;
   if (nameBytes == 0 || nameBytes > NAME_LIMIT_BYTES) return <u32>BAD_ARGUMENT;
   const entry: usize = findName(table(), nameCount(), NAMED_ROOT_BYTES, nameBytes);

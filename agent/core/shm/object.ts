@@ -1,18 +1,17 @@
 // What clients do with objects: every number that comes in is checked against the heap before it is followed.
 
-import { load32, load64, recall32 } from '../memory/memory';
+import { load32, load64 } from '../memory/memory';
 import { poolBase } from '../place/place';
 import { BAD_ARGUMENT, BAD_OFFSET, EMPTY, GONE, HEAP_FULL, OCCUPIED, OK } from '../codes/codes';
 import { crashPoint } from '../crash-points/crash-point';
 import { SHM_ACQUIRE_AFTER_HAZARD } from '../crash-points/catalogue';
 import { OBJECT_HEADER_BYTES, ObjectHeader, ReferenceWord } from '../layout/object';
-import { HeapScratch } from '../layout/scratch';
 import { mutant } from '../memory/mutant';
-import { heap, mayBegin } from './context';
+import { Client } from './context';
 import { drain } from './dispose';
 import { clearHazard, setHazard } from './hazard';
 import { attachSlot, changeSlot, detachSlot } from './reference';
-import { objectOfRoot, popRoot, pushRoot } from './root';
+import { countRoots, popRoot, pushRoot, Root } from './root';
 import { isPlausible } from './plausible';
 
 /** Times that a slot may change while it is being read, before the reader is told EMPTY. */
@@ -26,10 +25,10 @@ function slotOf(object: u32, index: u32): u32 {
 
 /** Attaches the `index`-th embedded reference of what `parent` holds to what `target` holds. OK, OCCUPIED, COUNT_FULL, BAD_ARGUMENT. */
 export function shmAttach(parent: u32, index: u32, target: u32): i32 {
-  const refusal: i32 = mayBegin();
+  const refusal: i32 = Client.mayBegin();
   if (refusal != OK) return refusal;
-  const object: u32 = objectOfRoot(target);
-  const holder: u32 = objectOfRoot(parent);
+  const object: u32 = Root.object(target);
+  const holder: u32 = Root.object(parent);
   if (object == 0 || holder == 0) return BAD_ARGUMENT;
   const slot: u32 = slotOf(holder, index);
   if (slot == 0) return BAD_ARGUMENT;
@@ -39,24 +38,23 @@ export function shmAttach(parent: u32, index: u32, target: u32): i32 {
 
 /** Empties the `index`-th embedded reference of what `parent` holds. OK, EMPTY, BAD_ARGUMENT. */
 export function shmDetach(parent: u32, index: u32): i32 {
-  const refusal: i32 = mayBegin();
+  const refusal: i32 = Client.mayBegin();
   if (refusal != OK) return refusal;
-  const holder: u32 = objectOfRoot(parent);
+  const holder: u32 = Root.object(parent);
   if (holder == 0) return BAD_ARGUMENT;
   const slot: u32 = slotOf(holder, index);
   if (slot == 0) return BAD_ARGUMENT;
   if (load64(poolBase + slot) == 0) return EMPTY;
-  detachSlot(slot);
-  drain();
+  if (detachSlot(slot)) drain();
   return OK;
 }
 
 /** Makes the `index`-th embedded reference of what `parent` holds refer to what `target` holds; it is never seen empty. OK, COUNT_FULL, BAD_ARGUMENT. */
 export function shmChange(parent: u32, index: u32, target: u32): i32 {
-  const refusal: i32 = mayBegin();
+  const refusal: i32 = Client.mayBegin();
   if (refusal != OK) return refusal;
-  const object: u32 = objectOfRoot(target);
-  const holder: u32 = objectOfRoot(parent);
+  const object: u32 = Root.object(target);
+  const holder: u32 = Root.object(parent);
   if (object == 0 || holder == 0) return BAD_ARGUMENT;
   const slot: u32 = slotOf(holder, index);
   if (slot == 0) return BAD_ARGUMENT;
@@ -71,9 +69,9 @@ export function shmChange(parent: u32, index: u32, target: u32): i32 {
  * or EMPTY, COUNT_FULL, HEAP_FULL, BAD_OFFSET, BAD_ARGUMENT.
  */
 export function shmAcquire(parent: u32, index: u32): u32 {
-  const refusal: i32 = mayBegin();
+  const refusal: i32 = Client.mayBegin();
   if (refusal != OK) return <u32>refusal;
-  const holder: u32 = objectOfRoot(parent);
+  const holder: u32 = Root.object(parent);
   if (holder == 0) return <u32>BAD_ARGUMENT;
   const slot: u32 = slotOf(holder, index);
   if (slot == 0) return <u32>BAD_ARGUMENT;
@@ -116,9 +114,9 @@ export function acquireSlot(slot: u32): u32 {
 
 /** Another root on the object that `root` holds. An offset, or COUNT_FULL, HEAP_FULL, BAD_ARGUMENT. */
 export function shmClone(root: u32): u32 {
-  const refusal: i32 = mayBegin();
+  const refusal: i32 = Client.mayBegin();
   if (refusal != OK) return <u32>refusal;
-  const object: u32 = objectOfRoot(root);
+  const object: u32 = Root.object(root);
   if (object == 0) return <u32>BAD_ARGUMENT;
   const other: u32 = popRoot();
   if (other == 0) return <u32>HEAP_FULL;
@@ -130,22 +128,22 @@ export function shmClone(root: u32): u32 {
 
 /** Where the payload of a root's object begins, or 0. Its first bytes are its embedded references. */
 export function shmPayload(root: u32): u32 {
-  const object: u32 = objectOfRoot(root);
+  const object: u32 = Root.object(root);
   return object == 0 ? 0 : object + OBJECT_HEADER_BYTES;
 }
 
 export function shmReferences(root: u32): u32 {
-  const object: u32 = objectOfRoot(root);
+  const object: u32 = Root.object(root);
   return object == 0 ? 0 : load32(poolBase + object + offsetof<ObjectHeader>("references"));
 }
 
 /** How many references there are to a root's object, at this moment; 0 for a root that holds nothing. */
 export function shmCount(root: u32): u32 {
-  const object: u32 = objectOfRoot(root);
+  const object: u32 = Root.object(root);
   return object == 0 ? 0 : ReferenceWord.count(load64(poolBase + object + offsetof<ObjectHeader>("word")));
 }
 
-/** Roots of this client in use. */
+/** Roots of this client in use, counted. */
 export function shmRootsInUse(): u32 {
-  return recall32(heap() + offsetof<HeapScratch>("rootsInUse"));
+  return countRoots();
 }

@@ -4,7 +4,6 @@ import { heap } from './context';
 
 /** Whether an offset that was read from the pool can be an object's at all. */
 export function isPlausible(offset: u64): bool {
-  const first: u64 = <u64>recall32(heap() + offsetof<HeapScratch>("segmentsOffset"));
-  const bytes: u64 = <u64>recall32(heap() + offsetof<HeapScratch>("segmentCount")) << recall32(heap() + offsetof<HeapScratch>("segmentShift"));
-  return (offset & 15) == 0 && offset >= first && offset - first < bytes;
+  const within: u64 = offset - <u64>recall32(heap() + offsetof<HeapScratch>("segmentsOffset"));
+  return within < <u64>recall32(heap() + offsetof<HeapScratch>("heapBytes")) && (offset & 15) == 0;
 }

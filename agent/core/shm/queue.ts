@@ -40,12 +40,12 @@ import {
   QueueState,
   QueueWord,
 } from '../layout/queue';
-import { actorPlusOne, heap, mayBegin, shape } from './context';
+import { actorPlusOne, Client, heap, shape } from './context';
 import { drain } from './dispose';
 import { fence, flush } from './flush';
 import { attachSlot, detachSlot, moveSlot } from './reference';
 import { isPlausible } from './plausible';
-import { objectOfRoot, popRoot, pushRoot } from './root';
+import { popRoot, pushRoot, Root } from './root';
 
 function queueCount(): u32 {
   return load32(shape() + offsetof<HeapShape>("queueCount"));
@@ -93,7 +93,7 @@ function headAt(queue: u32): usize {
  * Dead before 3: recovery frees the queue. Dead after 3: recovery closes the sender's side.
  */
 export function shmOpenQueue(receiver: u32, tagLow: u32, tagHigh: u32): i32 {
-  const refusal: i32 = mayBegin();
+  const refusal: i32 = Client.mayBegin();
   if (refusal != OK) return refusal;
   const self: u32 = actorPlusOne() - 1;
   if (receiver == self || receiver >= CLIENT_COUNT) return BAD_ARGUMENT;
@@ -148,11 +148,11 @@ function isAt(queue: u32, receiving: bool): bool {
  * receiver gets it with the next `shmPublish`. OK, FULL, CLOSED, COUNT_FULL, BAD_ARGUMENT.
  */
 export function shmFill(queue: u32, root: u32, isMove: u32): i32 {
-  const refusal: i32 = mayBegin();
+  const refusal: i32 = Client.mayBegin();
   if (refusal != OK) return refusal;
   if (!isAt(queue, false)) return BAD_ARGUMENT;
   if ((wordOf(queue) & QUEUE_RECEIVER_CLOSED) != 0) return CLOSED;
-  const object: u32 = objectOfRoot(root);
+  const object: u32 = Root.object(root);
   if (object == 0) return BAD_ARGUMENT;
   const filled: u64 = load64(filledAt(queue));
   if (filled - load64(headAt(queue)) >= capacity() && !mutant(37)) return FULL; // sees Q3
@@ -192,7 +192,7 @@ export function shmPublish(queue: u32): i32 {
  * passes over it.
  */
 export function shmReceive(queue: u32): u32 {
-  const refusal: i32 = mayBegin();
+  const refusal: i32 = Client.mayBegin();
   if (refusal != OK) return <u32>refusal;
   if (!isAt(queue, true)) return <u32>BAD_ARGUMENT;
   const head: u64 = load64(headAt(queue));
@@ -236,7 +236,7 @@ export function shmQueueSender(queue: u32): i32 {
 
 /** Closes this client's side of a queue. OK, or BAD_ARGUMENT. */
 export function shmCloseQueue(queue: u32): i32 {
-  const refusal: i32 = mayBegin();
+  const refusal: i32 = Client.mayBegin();
   if (refusal != OK) return refusal;
   if (isAt(queue, false)) closeQueue(queue, false);
   else if (isAt(queue, true)) closeQueue(queue, true);

@@ -42,7 +42,7 @@ import {
 import { actAs, actorPlusOne, hasHeap, heap, learnShape, shape } from './context';
 import { HeapShape } from '../layout/heap';
 import { drain, freeHuge, leaveLimbo } from './dispose';
-import { advanceEra, currentEra, wasWitnessed } from './era';
+import { Era, wasWitnessed } from './era';
 import { flush } from './flush';
 import { endHazards } from './hazard';
 import { isNobodys } from './page';
@@ -105,7 +105,7 @@ export function recoverHeap(client: u32, incarnation: u32): void {
  */
 function resolve(): void {
   const clientAt: usize = recall32(heap() + offsetof<HeapScratch>("clientAt"));
-  const era: u64 = currentEra();
+  const era: u64 = Era.current();
   let record: usize = redoRecordAt(clientAt, era);
   if (mutant(30)) record = newestRecord(clientAt, era);
   const stamp: u64 = load64(record + offsetof<RedoRecord>("stamp"));
@@ -144,7 +144,7 @@ function resolve(): void {
     if (operation != REDO_ATTACH && last && !mutant(35)) pushDying(object);
   }
   crashPoint(SHM_RESOLVE_AFTER_REPEAT);
-  if (!mutant(32)) advanceEra();
+  if (!mutant(32)) Era.advance();
   crashPoint(SHM_RESOLVE_AFTER_CLOSE);
 }
 

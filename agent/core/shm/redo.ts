@@ -5,8 +5,8 @@ import { publish64, recall32, store32, store64 } from '../memory/memory';
 import { HEAP_REDO_LINE, REDO_RECORD_BYTES, RedoRecord, RedoStamp } from '../layout/heap';
 import { HeapScratch } from '../layout/scratch';
 import { heap } from './context';
-import { currentEra } from './era';
-import { flushEvidence, fenceEvidence } from './flush';
+import { Era } from './era';
+import { flushFenceEvidence } from './flush';
 
 export function redoRecordAt(clientAt: usize, era: u64): usize {
   return clientAt + HEAP_REDO_LINE + (<usize>era & 1) * REDO_RECORD_BYTES;
@@ -16,29 +16,33 @@ function ownRecordAt(era: u64): usize {
   return redoRecordAt(recall32(heap() + offsetof<HeapScratch>("clientAt")), era);
 }
 
-/** Written before the commit, which publishes it. A torn record is harmless: its era was never stamped. */
-export function writeRedo(operation: u32, slot: u32, object: u32, other: u32, era: u64): void {
-  const record: usize = ownRecordAt(era);
-  store32(record + offsetof<RedoRecord>("slot"), slot);
-  store32(record + offsetof<RedoRecord>("object"), object);
-  store32(record + offsetof<RedoRecord>("other"), other);
-  store64(record + offsetof<RedoRecord>("stamp"), RedoStamp.pack(operation, era));
-  flushEvidence(record);
-  fenceEvidence();
+export class Redo {
+  /** Written before the commit, which publishes it. A torn record is harmless: its era was never stamped. */
+  @inline
+  static write(operation: u32, slot: u32, object: u32, other: u32, era: u64): void {
+    const record: usize = ownRecordAt(era);
+    store32(record + offsetof<RedoRecord>("slot"), slot);
+    store32(record + offsetof<RedoRecord>("object"), object);
+    store32(record + offsetof<RedoRecord>("other"), other);
+    store64(record + offsetof<RedoRecord>("stamp"), RedoStamp.pack(operation, era));
+    flushFenceEvidence(record);
+  }
+
+  /** Written as the commit itself. */
+  @inline
+  static commit(operation: u32, slot: u32, object: u32, other: u32): void {
+    const record: usize = ownRecordAt(Era.current());
+    store32(record + offsetof<RedoRecord>("slot"), slot);
+    store32(record + offsetof<RedoRecord>("object"), object);
+    store32(record + offsetof<RedoRecord>("other"), other);
+    publish64(record + offsetof<RedoRecord>("stamp"), RedoStamp.pack(operation, Era.current()));
+    flushFenceEvidence(record);
+  }
+
+  /** A transaction that was given up before its commit must not name an object that others may free. */
+  @inline
+  static forget(): void {
+    publish64(ownRecordAt(Era.current()) + offsetof<RedoRecord>("stamp"), 0);
+  }
 }
 
-/** Written as the commit itself. */
-export function commitRedo(operation: u32, slot: u32, object: u32, other: u32): void {
-  const record: usize = ownRecordAt(currentEra());
-  store32(record + offsetof<RedoRecord>("slot"), slot);
-  store32(record + offsetof<RedoRecord>("object"), object);
-  store32(record + offsetof<RedoRecord>("other"), other);
-  publish64(record + offsetof<RedoRecord>("stamp"), RedoStamp.pack(operation, currentEra()));
-  flushEvidence(record);
-  fenceEvidence();
-}
-
-/** A transaction that was given up before its commit must not name an object that others may free. */
-export function forgetRedo(): void {
-  publish64(ownRecordAt(currentEra()) + offsetof<RedoRecord>("stamp"), 0);
-}

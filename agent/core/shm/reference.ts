@@ -28,10 +28,10 @@ import {
   SHM_RELEASE_AFTER_DYING,
 } from '../crash-points/catalogue';
 import { actorPlusOne, heap } from './context';
-import { advanceEra, currentEra, witness } from './era';
-import { fence, flush } from './flush';
+import { Era } from './era';
+import { fence, flush, flushFence } from './flush';
 import { isPlausible } from './plausible';
-import { commitRedo, forgetRedo, writeRedo } from './redo';
+import { Redo } from './redo';
 
 /** Lost swaps of one transaction, at most. Each means that another client got on, so reaching this is a broken heap. */
 const RETRY_LIMIT: u32 = 100000000;
@@ -57,27 +57,25 @@ export function attachSlot(slot: u32, object: u32): i32 {
     const seen: u64 = load64(wordAt(object));
     const count: u32 = ReferenceWord.count(seen);
     if (count == 0 || count >= COUNT_LIMIT) {
-      if (tries != 0) forgetRedo();
+      if (tries != 0) Redo.forget();
       return count == 0 ? GONE : COUNT_FULL;
     }
-    if (!mutant(27)) witness(seen);
+    if (!mutant(27)) Era.witness(seen);
     crashPoint(SHM_ATTACH_AFTER_WITNESS);
-    if (!mutant(21)) writeRedo(REDO_ATTACH, slot, object, 0, currentEra());
+    if (!mutant(21)) Redo.write(REDO_ATTACH, slot, object, 0, Era.current());
     crashPoint(SHM_ATTACH_AFTER_REDO);
     if (mutant(22)) store64(poolBase + slot, <u64>object);
-    const next: u64 = ReferenceWord.pack(actorPlusOne(), count + 1, currentEra());
+    const next: u64 = ReferenceWord.pack(actorPlusOne(), count + 1, Era.current());
     if (swap64(wordAt(object), seen, next) == seen) break;
-    if (mutant(27)) witness(seen);
+    if (mutant(27)) Era.witness(seen);
     invariant(tries < RETRY_LIMIT, STARVED);
   }
   crashPoint(SHM_ATTACH_AFTER_COMMIT);
-  flush(wordAt(object));
-  fence();
+  flushFence(wordAt(object));
   store64(poolBase + slot, <u64>object); // published with E1
   crashPoint(SHM_ATTACH_AFTER_LINK);
-  flush(poolBase + slot);
-  fence();
-  if (!mutant(23)) advanceEra();
+  flushFence(poolBase + slot);
+  if (!mutant(23)) Era.advance();
   return OK;
 }
 
@@ -91,43 +89,47 @@ export function attachSlot(slot: u32, object: u32): i32 {
  *   5. dying     At count zero, put the object on this client's dying list.
  *   6. advance   Open the next era.
  *
- * Dead before 3: nothing happened. Dead after 3: recovery repeats 4 and 5, which are idempotent. The corpse waits for `drain`.
+ * Dead before 3: nothing happened. Dead after 3: recovery repeats 4 and 5, which are idempotent. The corpse waits for `drain`; the
+ * answer says whether there is one.
  */
-export function detachSlot(slot: u32): void {
+export function detachSlot(slot: u32): bool {
   const seen: u64 = load64(poolBase + slot);
-  if (seen == 0) return;
+  if (seen == 0) return false;
   invariant(isPlausible(seen), BROKEN_OFFSET);
   const object: u32 = <u32>seen;
-  const count: u32 = discount(object, REDO_DETACH, slot);
+  const count: u32 = Word.discount(object, REDO_DETACH, slot);
   crashPoint(SHM_DETACH_AFTER_COMMIT);
-  flush(wordAt(object));
-  fence();
+  flushFence(wordAt(object));
   store64(poolBase + slot, 0); // published with E1
   crashPoint(SHM_DETACH_AFTER_CLEAR);
   flush(poolBase + slot);
   if (count == 1) pushDying(object);
   crashPoint(SHM_DETACH_AFTER_DYING);
   fence();
-  advanceEra();
+  Era.advance();
+  return count == 1;
 }
 
-/** Steps 1 to 3 of detach. The count before. */
-function discount(object: u32, operation: u32, slot: u32): u32 {
-  let count: u32 = 0;
-  for (let tries: u32 = 0; ; tries++) {
-    const seen: u64 = load64(wordAt(object));
-    count = ReferenceWord.count(seen);
-    invariant(count > 0, DANGLING_REFERENCE);
-    witness(seen);
-    if (operation == REDO_DETACH) {
-      writeRedo(REDO_DETACH, slot, object, 0, currentEra());
-      crashPoint(SHM_DETACH_AFTER_REDO);
+class Word {
+  /** Steps 1 to 3 of detach, under a record that is written (`REDO_RELEASE`) or written here. The count before. */
+  @inline
+  static discount(object: u32, operation: u32, slot: u32): u32 {
+    let count: u32 = 0;
+    for (let tries: u32 = 0; ; tries++) {
+      const seen: u64 = load64(wordAt(object));
+      count = ReferenceWord.count(seen);
+      invariant(count > 0, DANGLING_REFERENCE);
+      Era.witness(seen);
+      if (operation == REDO_DETACH) {
+        Redo.write(REDO_DETACH, slot, object, 0, Era.current());
+        crashPoint(SHM_DETACH_AFTER_REDO);
+      }
+      const next: u64 = ReferenceWord.pack(actorPlusOne(), count - 1, Era.current());
+      if (swap64(wordAt(object), seen, next) == seen) break;
+      invariant(tries < RETRY_LIMIT, STARVED);
     }
-    const next: u64 = ReferenceWord.pack(actorPlusOne(), count - 1, currentEra());
-    if (swap64(wordAt(object), seen, next) == seen) break;
-    invariant(tries < RETRY_LIMIT, STARVED);
+    return count;
   }
-  return count;
 }
 
 /** Idempotent within an era: only the head can be the object that this era's detach has pushed. */
@@ -136,8 +138,7 @@ export function pushDying(object: u32): void {
   const head: u32 = load32(line + offsetof<HeapClient>("dying"));
   if (head == object) return;
   store32(poolBase + object + offsetof<ObjectHeader>("next"), head);
-  flush(poolBase + object);
-  fence();
+  flushFence(poolBase + object);
   publish32(line + offsetof<HeapClient>("dying"), object);
   flush(line);
 }
@@ -161,19 +162,18 @@ export function changeSlot(slot: u32, object: u32): i32 {
     const seen: u64 = load64(wordAt(object));
     const count: u32 = ReferenceWord.count(seen);
     if (count == 0 || count >= COUNT_LIMIT) {
-      if (tries != 0) forgetRedo();
+      if (tries != 0) Redo.forget();
       return count == 0 ? GONE : COUNT_FULL;
     }
-    witness(seen);
-    writeRedo(REDO_CHANGE, slot, object, old, currentEra());
+    Era.witness(seen);
+    Redo.write(REDO_CHANGE, slot, object, old, Era.current());
     crashPoint(SHM_CHANGE_AFTER_REDO);
-    const next: u64 = ReferenceWord.pack(actorPlusOne(), count + 1, currentEra());
+    const next: u64 = ReferenceWord.pack(actorPlusOne(), count + 1, Era.current());
     if (swap64(wordAt(object), seen, next) == seen) break;
     invariant(tries < RETRY_LIMIT, STARVED);
   }
   crashPoint(SHM_CHANGE_AFTER_COMMIT);
-  flush(wordAt(object));
-  fence();
+  flushFence(wordAt(object));
   finishChange(slot, object, old);
   return OK;
 }
@@ -182,24 +182,22 @@ export function changeSlot(slot: u32, object: u32): i32 {
 export function finishChange(slot: u32, object: u32, old: u32): void {
   store64(poolBase + slot, <u64>object); // published with E1
   crashPoint(SHM_CHANGE_AFTER_LINK);
-  flush(poolBase + slot);
-  fence();
-  if (!mutant(24)) writeRedo(REDO_RELEASE, 0, old, 0, currentEra() + 1);
+  flushFence(poolBase + slot);
+  if (!mutant(24)) Redo.write(REDO_RELEASE, 0, old, 0, Era.current() + 1);
   crashPoint(SHM_CHANGE_AFTER_LOG);
-  advanceEra();
+  Era.advance();
   finishRelease(old);
 }
 
 /** Step 7 of change, whose record is written: also what recovery goes on with. */
 export function finishRelease(object: u32): void {
-  const count: u32 = discount(object, REDO_RELEASE, 0);
+  const count: u32 = Word.discount(object, REDO_RELEASE, 0);
   crashPoint(SHM_RELEASE_AFTER_COMMIT);
-  flush(wordAt(object));
-  fence();
+  flushFence(wordAt(object));
   if (count == 1) pushDying(object);
   crashPoint(SHM_RELEASE_AFTER_DYING);
   fence();
-  advanceEra();
+  Era.advance();
 }
 
 /**
@@ -214,7 +212,7 @@ export function finishRelease(object: u32): void {
  */
 export function moveSlot(from: u32, to: u32): void {
   const object: u32 = <u32>load64(poolBase + from);
-  commitRedo(REDO_MOVE, to, object, from);
+  Redo.commit(REDO_MOVE, to, object, from);
   crashPoint(SHM_MOVE_AFTER_COMMIT);
   finishMove(from, to, object);
 }
@@ -226,7 +224,6 @@ export function finishMove(from: u32, to: u32, object: u32): void {
   store64(poolBase + from, 0);
   crashPoint(SHM_MOVE_AFTER_CLEAR);
   flush(poolBase + to);
-  flush(poolBase + from);
-  fence();
-  advanceEra();
+  flushFence(poolBase + from);
+  Era.advance();
 }

@@ -7,18 +7,17 @@ import { poolBase } from '../place/place';
 import { crashPoint } from '../crash-points/crash-point';
 import { SHM_ROOTS_AFTER_CLEAR, SHM_ROOTS_AFTER_COMMIT } from '../crash-points/catalogue';
 import { HeapScratch } from '../layout/scratch';
-import { PAGE_ROOTS, PageEntry, PageWord } from '../layout/segment';
+import { PAGE_ROOTS, PAGE_RUN, PageEntry, PageWord } from '../layout/segment';
 import { heap } from './context';
 import { flushRange } from './flush';
 import { claimPages, findFreePages } from './page';
-import { isOwn, pageEntryAt, pageOf, pageOffset, segmentCount, segmentOf } from './segment';
+import { isOwn, nextOwn, pageEntryAt, pageOf, pageOffset, pagesPerSegment, segmentCount, segmentOf } from './segment';
 
 /** Offset of an unused root, which is this client's until `pushRoot`; 0 when there is no memory. It reads 0 or odd. */
 export function popRoot(): u32 {
   const root: u32 = recall32(heap() + offsetof<HeapScratch>("rootFree"));
   if (root != 0) {
     keep32(heap() + offsetof<HeapScratch>("rootFree"), <u32>load64(poolBase + root) & ~1);
-    countRoots(1);
     return root;
   }
   let next: u32 = recall32(heap() + offsetof<HeapScratch>("rootNext"));
@@ -27,7 +26,6 @@ export function popRoot(): u32 {
     if (next == 0) return 0;
   }
   keep32(heap() + offsetof<HeapScratch>("rootNext"), next + 8);
-  countRoots(1);
   return next;
 }
 
@@ -35,11 +33,25 @@ export function popRoot(): u32 {
 export function pushRoot(root: u32): void {
   store64(poolBase + root, <u64>(recall32(heap() + offsetof<HeapScratch>("rootFree")) | 1));
   keep32(heap() + offsetof<HeapScratch>("rootFree"), root);
-  countRoots(-1);
 }
 
-function countRoots(change: i32): void {
-  keep32(heap() + offsetof<HeapScratch>("rootsInUse"), recall32(heap() + offsetof<HeapScratch>("rootsInUse")) + change);
+/** How many roots of this client hold something. */
+export function countRoots(): u32 {
+  let count: u32 = 0;
+  const pageBytes: u32 = <u32>1 << recall32(heap() + offsetof<HeapScratch>("pageShift"));
+  for (let next: u32 = recall32(heap() + offsetof<HeapScratch>("segments")); next != 0; next = nextOwn(next - 1)) {
+    for (let page: u32 = 0; page < pagesPerSegment(); page++) {
+      const word: u64 = load64(pageEntryAt(next - 1, page) + offsetof<PageEntry>("word"));
+      if (PageWord.kind(word) == PAGE_RUN) page += PageWord.run(word) - 1;
+      if (PageWord.kind(word) != PAGE_ROOTS) continue;
+      const base: u32 = pageOffset(next - 1, page);
+      for (let root: u32 = base; root < base + pageBytes; root += 8) {
+        const held: u64 = load64(poolBase + root);
+        if (held != 0 && (held & 1) == 0) count++;
+      }
+    }
+  }
+  return count;
 }
 
 /**
@@ -71,13 +83,24 @@ function formatRoots(): u32 {
   return offset;
 }
 
-/** The object that a root of this client holds; 0 when `root` is no such root, or holds nothing. For roots that come from outside. */
-export function objectOfRoot(root: u32): u32 {
-  if ((root & 7) != 0 || root < recall32(heap() + offsetof<HeapScratch>("segmentsOffset"))) return 0;
+export class Root {
+  /** The object that a root of this client holds; 0 when `root` is no such root, or holds nothing. For roots that come from outside. */
+  @inline
+  static object(root: u32): u32 {
+    const page: u32 = root >> recall32(heap() + offsetof<HeapScratch>("pageShift"));
+    if ((root & 7) != 0 || (page != recall32(heap() + offsetof<HeapScratch>("rootPage")) && !isRootPage(root, page))) return 0;
+    const object: u64 = load64(poolBase + root);
+    return (object & 1) != 0 ? 0 : <u32>object;
+  }
+}
+
+/** Whether roots of this client lie there; remembered, for they do until it ends. */
+function isRootPage(root: u32, page: u32): bool {
+  if (root < recall32(heap() + offsetof<HeapScratch>("segmentsOffset"))) return false;
   const segment: u32 = segmentOf(root);
-  if (segment >= segmentCount() || !isOwn(segment)) return 0;
+  if (segment >= segmentCount() || !isOwn(segment)) return false;
   const word: u64 = load64(pageEntryAt(segment, pageOf(root)) + offsetof<PageEntry>("word"));
-  if (PageWord.kind(word) != PAGE_ROOTS) return 0;
-  const object: u64 = load64(poolBase + root);
-  return (object & 1) != 0 ? 0 : <u32>object;
+  if (PageWord.kind(word) != PAGE_ROOTS) return false;
+  keep32(heap() + offsetof<HeapScratch>("rootPage"), page);
+  return true;
 }

@@ -1,6 +1,6 @@
 // Segments: claimed through a bit map and a hint, freed, abandoned, adopted. The segment word is the truth, the maps are hints.
 
-import { keep32, load32, load64, or64, publish64, recall32, store32, store64, swap64 } from '../memory/memory';
+import { keep32, load32, load64, or64, publish64, recall32, recall64, store32, store64, swap64 } from '../memory/memory';
 import { mutant } from '../memory/mutant';
 import { poolBase } from '../place/place';
 import { crashPoint } from '../crash-points/crash-point';
@@ -74,7 +74,7 @@ export function pageOffset(segment: u32, page: u32): u32 {
 }
 
 function ownedWord(): u64 {
-  return SegmentWord.pack(SEGMENT_OWNED, actorPlusOne(), 0, recall32(heap() + offsetof<HeapScratch>("incarnation")));
+  return recall64(heap() + offsetof<HeapScratch>("ownedWord"));
 }
 
 export function isOwn(segment: u32): bool {
