@@ -113,7 +113,7 @@ export class Agent {
       case 'configure':
         return this.#configure(request.parameters);
       case 'format':
-        return { formatted: (await this.#configured()).format() } satisfies Requests['format']['result'];
+        return { formatted: (await this.#configured()).format(request.parameters.heap) } satisfies Requests['format']['result'];
       case 'startWorker':
         return this.#workers.start(request.parameters, await this.#configured());
       case 'runTask':

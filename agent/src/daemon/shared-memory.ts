@@ -13,14 +13,14 @@ import {
   recoverClient,
 } from '../pool/pool.ts';
 import { AgentError } from '../protocol/agent-error.ts';
-import type { ClientIdentity, Requests } from '../protocol/messages.ts';
+import type { ClientIdentity, HeapParameters, Requests } from '../protocol/messages.ts';
 
 export type Configuration = Requests['configure']['parameters'];
 
 export interface SharedMemory {
   readonly configuration: Configuration;
   /** Formats, or checks what is formatted; says whether it was this call that did it. */
-  format(): boolean;
+  format(heap: HeapParameters | undefined): boolean;
   isFormatted(): boolean;
   /**
    * Only after the end of this process was seen: fences its clients, also those that died while joining, and finishes in
@@ -41,7 +41,7 @@ export function openSharedMemory(configuration: Configuration): SharedMemory {
   introduceTo(core, { machineNumber });
   return {
     configuration,
-    format: () => formatPool(core, { machineNumber }),
+    format: (heap) => formatPool(core, { machineNumber, ...(heap === undefined ? {} : { heap }) }),
     isFormatted: () => {
       try {
         checkPool(core);

@@ -1,6 +1,15 @@
 /** The lines after the hello, read from what came over the wire: requests by the agent, everything else by the controller. */
 import { AgentError, type WireError } from './agent-error.ts';
-import type { AgentEvent, AnswerLine, EventLine, RequestName, Requests } from './messages.ts';
+import {
+  type AgentEvent,
+  type AnswerLine,
+  coherences,
+  type EventLine,
+  flushPolicies,
+  type HeapParameters,
+  type RequestName,
+  type Requests,
+} from './messages.ts';
 import { anything, integer, listOf, name, nullable, object, oneOf, type Reader, recordOf, ShapeError, text } from './shape.ts';
 
 /** A request whose parameters have been read: `request` tells their type. */
@@ -74,6 +83,21 @@ const requestLine = object<{ id: number; request: RequestName; parameters: unkno
 
 const file = object<{ path: string; sizeBytes: number }>({ path, sizeBytes: integer(1, hugeBytes) });
 
+/** How large they may be is the formatter's to say. */
+const heap = object<HeapParameters>(
+  {},
+  {
+    clients: integer(1, hugeBytes),
+    pageBytes: integer(1, hugeBytes),
+    segmentBytes: integer(1, hugeBytes),
+    names: integer(1, hugeBytes),
+    queues: integer(1, hugeBytes),
+    queueCapacity: integer(1, hugeBytes),
+    flushPolicy: oneOf(...flushPolicies),
+    coherence: oneOf(...coherences),
+  },
+);
+
 const requestParameters: { readonly [Name in RequestName]: Reader<Requests[Name]['parameters']> } = {
   configure: object<Requests['configure']['parameters']>({
     machine: name,
@@ -81,7 +105,7 @@ const requestParameters: { readonly [Name in RequestName]: Reader<Requests[Name]
     pool: file,
     history: file,
   }),
-  format: empty,
+  format: object<Requests['format']['parameters']>({}, { heap }),
   startWorker: object<Requests['startWorker']['parameters']>(
     { worker: name },
     { crash: object<{ point: string; hit: number }>({ point: text({ maximum: 128 }), hit: integer(1, 2 ** 31 - 1) }) },

@@ -11,7 +11,7 @@
 import type { WireError } from './agent-error.ts';
 
 /** Raised with every change of a message. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** Longest line either side accepts, in bytes; a longer one ends the channel. */
 export const lineLimitBytes = 8 * 1024 * 1024;
@@ -55,8 +55,8 @@ export interface Requests {
     };
     result: { readonly client: ClientIdentity | null };
   };
-  /** Formats the pool exactly once; a pool that is formatted already is checked instead. */
-  format: { parameters: Record<string, never>; result: { readonly formatted: boolean } };
+  /** Formats the pool exactly once; a pool that is formatted already is checked instead, and keeps the heap it has. */
+  format: { parameters: { readonly heap?: HeapParameters }; result: { readonly formatted: boolean } };
   /** Starts a worker process in a cgroup of its own; answers when its pool thread has joined the pool. */
   startWorker: {
     parameters: {
@@ -93,6 +93,29 @@ export interface Requests {
 }
 
 export type RequestName = keyof Requests;
+
+/** What heap a pool is formatted with. What is not given follows the size of the pool, or is the agent's default. */
+export interface HeapParameters {
+  /** How many clients may open it. */
+  readonly clients?: number;
+  readonly pageBytes?: number;
+  readonly segmentBytes?: number;
+  /** Named roots. */
+  readonly names?: number;
+  readonly queues?: number;
+  /** References that a queue holds. */
+  readonly queueCapacity?: number;
+  readonly flushPolicy?: FlushPolicy;
+  readonly coherence?: Coherence;
+}
+
+export const flushPolicies = ['none', 'process', 'host'] as const;
+/** Whose death the pool is written back against: nobody's, that of processes, that of whole machines with their caches. */
+export type FlushPolicy = (typeof flushPolicies)[number];
+
+export const coherences = ['hardware', 'none'] as const;
+/** What the device promises between machines. With `none`, two may win the same compare-and-swap: nobody opens a heap. */
+export type Coherence = (typeof coherences)[number];
 
 /** Who a pool thread is in the client table: the slot and which occupation of that slot. */
 export interface ClientIdentity {

@@ -7,7 +7,7 @@ import type { Environment, PodPaths } from '../provider/provider.ts';
 import type { GateReport } from './gate.ts';
 
 export interface PodState {
-  readonly version: 1;
+  readonly version: 2;
   readonly pod: string;
   /** `starting`: `up` is under way, or its controller was killed. */
   readonly phase: 'starting' | 'up';
@@ -31,7 +31,7 @@ export async function readPodState(paths: PodPaths): Promise<PodState | null> {
     throw environmentError('STATE_UNREADABLE', `${path} cannot be read`, { cause: error });
   }
   const state = parse(path, text);
-  if (state.version !== 1) {
+  if (state.version !== 2) {
     throw environmentError('STATE_UNREADABLE', `${path} was written by another version of cxlpod`, {
       hint: `cxlpod down --name ${state.pod ?? 'POD'}, then cxlpod up`,
     });

@@ -1,3 +1,4 @@
+import { heapParameters } from '../config/heap.ts';
 import type { Topology } from '../config/topology.ts';
 import { environmentError } from '../errors/cxlpod-error.ts';
 import type { PodMachine } from './pod.ts';
@@ -13,10 +14,11 @@ export async function configureAgent({ machine, agent }: PodMachine, topology: T
 }
 
 /** One machine formats; that the others find it formatted is the first proof that they share it. */
-export async function formatPool(machines: readonly PodMachine[]): Promise<void> {
+export async function formatPool(machines: readonly PodMachine[], topology: Topology): Promise<void> {
+  const parameters = { heap: heapParameters(topology.pool.heap) };
   const [first, ...others] = [...machines].sort((a, b) => a.machine.number - b.machine.number);
-  await first!.agent.request('format', {});
-  const answers = await Promise.all(others.map(({ agent }) => agent.request('format', {})));
+  await first!.agent.request('format', parameters);
+  const answers = await Promise.all(others.map(({ agent }) => agent.request('format', parameters)));
   answers.forEach(({ formatted }, index) => {
     if (!formatted) return;
     const name = others[index]!.machine.name;

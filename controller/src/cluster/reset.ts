@@ -66,7 +66,7 @@ async function reset(name: string, { signal, quiet }: { signal: AbortSignal; qui
         );
       },
     },
-    { name: 'format the pool', deadlineMs: stepDeadlineMs, run: async () => formatPool(machines) },
+    { name: 'format the pool', deadlineMs: stepDeadlineMs, run: async () => formatPool(machines, topology) },
     {
       name: 'prove that the memory is coherent',
       deadlineMs: topology.timeouts.gateMs,

@@ -184,7 +184,7 @@ class Build {
     return {
       name: 'format the pool',
       deadlineMs: stepDeadlineMs,
-      run: async () => formatPool(this.#connected),
+      run: async () => formatPool(this.#connected, this.#topology),
     };
   }
 
@@ -207,7 +207,7 @@ class Build {
   async #writeState(phase: 'starting' | 'up'): Promise<void> {
     const bootRestarts = Object.fromEntries([...this.#machines.values()].map(({ name, bootRestarts }) => [name, bootRestarts]));
     await writePodState(this.#paths, {
-      version: 1,
+      version: 2,
       pod: this.#topology.name,
       phase,
       topology: this.#topology,

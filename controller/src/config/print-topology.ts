@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { printHeap } from './heap.ts';
 import { printDuration, printSize } from './quantities.ts';
 import type { Topology } from './topology.ts';
 
@@ -9,7 +10,7 @@ export function printTopology(topology: Topology): string {
     name: topology.name,
     provider: topology.provider,
     machines: topology.machines,
-    pool: { size: printSize(topology.pool.sizeBytes) },
+    pool: { size: printSize(topology.pool.sizeBytes), heap: printHeap(topology.pool.heap) },
     history: { size: printSize(topology.history.sizeBytes) },
     machine: { memory: printSize(machine.memoryBytes), cpus: machine.cpus, maxCpus: machine.maxCpus },
     accelerator: topology.accelerator,

@@ -1,5 +1,6 @@
 /** A topology: what a pod is made of. Written as YAML, with every key but `name` optional. */
 import { z } from 'zod';
+import { checkHeap, heapSchema, resolveHeap } from './heap.ts';
 import { name } from './names.ts';
 import { duration, size } from './quantities.ts';
 
@@ -29,7 +30,7 @@ export const topologySchema = z
     provider: z.enum(['qemu', 'local']).default('qemu'),
     /** How many (they are called vm1, vm2, ...), or their names. */
     machines: machineNames.default(2),
-    pool: z.strictObject({ size: size.default(poolGranuleBytes) }).prefault({}),
+    pool: z.strictObject({ size: size.default(poolGranuleBytes), heap: heapSchema.prefault({}) }).prefault({}),
     history: z.strictObject({ size: size.default(16 * mebibyte) }).prefault({}),
     machine: z
       .strictObject({
@@ -64,6 +65,7 @@ export const topologySchema = z
     if (topology.pool.size % poolGranuleBytes !== 0) refuse(['pool', 'size'], 'must be a multiple of 256MiB');
     if (topology.pool.size > poolLimitBytes)
       refuse(['pool', 'size'], 'must be at most 3840MiB (a worker maps it in 32-bit Wasm)');
+    checkHeap(topology.pool.heap, topology.pool.size, (key, message) => refuse(['pool', 'heap', key], message));
     if (!isPowerOfTwo(topology.history.size)) refuse(['history', 'size'], 'must be a power of two (it is a PCI memory bar)');
     if (topology.history.size < mebibyte) refuse(['history', 'size'], 'must be at least 1MiB');
     if (topology.history.size > 1024 * mebibyte) refuse(['history', 'size'], 'must be at most 1GiB');
@@ -83,7 +85,7 @@ function resolve(source: TopologySource) {
     name: source.name,
     provider: source.provider,
     machines: (Array.isArray(machines) ? machines : numbered(machines)) as readonly string[],
-    pool: { sizeBytes: pool.size },
+    pool: { sizeBytes: pool.size, heap: resolveHeap(pool.heap) },
     history: { sizeBytes: history.size },
     machine: { memoryBytes: machine.memory, cpus: machine.cpus, maxCpus: machine.maxCpus },
     accelerator: source.accelerator,
@@ -103,7 +105,7 @@ interface TopologySource {
   readonly name: string;
   readonly provider: 'qemu' | 'local';
   readonly machines: number | string[];
-  readonly pool: { readonly size: number };
+  readonly pool: { readonly size: number; readonly heap: z.output<typeof heapSchema> };
   readonly history: { readonly size: number };
   readonly machine: { readonly memory: number; readonly cpus: number; readonly maxCpus: number };
   readonly accelerator: 'auto' | 'kvm' | 'tcg';

@@ -3,6 +3,7 @@
  * folder, and its tests plant whatever evidence they like.
  */
 import type { HistoryRecord } from '@cxlpod/agent/history';
+import type { Finding } from '@cxlpod/agent/inspect';
 import type { WorkerExit } from '@cxlpod/agent/protocol';
 import type { Scenario } from '../config/scenario.ts';
 import type { Stamp } from '../traces/align-clocks.ts';
@@ -19,7 +20,17 @@ export interface Evidence {
   /** This run's part of the pod's history; null when it could not be read. */
   readonly history: RunHistory | null;
   /** What the audit of the pool found; null when the pool could not be read. */
-  readonly pool: { readonly problems: readonly string[] } | null;
+  readonly pool: AuditedPool | null;
+}
+
+export interface AuditedPool {
+  readonly problems: readonly string[];
+  /** The same by kind. */
+  readonly findings: readonly Finding[];
+  /** What looked wrong and may only have been between two steps of a client at work. */
+  readonly unsettled: number;
+  /** Undefined for a pool without one. */
+  readonly heap: { readonly objects: number; readonly unreachable: number; readonly corpses: number } | undefined;
 }
 
 export interface RunHistory {

@@ -18,7 +18,7 @@ import { Timeline } from '../traces/timeline.ts';
 import { workloads } from '../workload/index.ts';
 import type { Workload, WorkloadContext } from '../workload/workload.ts';
 import { Crew } from './crew.ts';
-import type { Evidence, FaultOutcome, RunHistory } from './evidence.ts';
+import type { AuditedPool, Evidence, FaultOutcome, RunHistory } from './evidence.ts';
 import { orAborted } from './or-aborted.ts';
 import { overSubscriptionOf, provenanceOf } from './provenance.ts';
 import { nextTicket, printHistory, readRunHistory } from './read-history.ts';
@@ -182,7 +182,7 @@ class Run {
       exits: this.#crew.exits,
       faults: this.#outcomes,
       history: this.#history,
-      pool: this.#pool,
+      pool: this.#pool === null ? null : auditedPool(this.#pool),
     };
   }
 
@@ -234,4 +234,10 @@ class Run {
       return null;
     }
   }
+}
+
+/** Of the heap only the figures: pool/audit.json has the rest. */
+function auditedPool({ problems, findings, unsettled, heap }: PoolInspection): AuditedPool {
+  const figures = heap && { objects: heap.objects, unreachable: heap.unreachable, corpses: heap.corpses };
+  return { problems, findings, unsettled, heap: figures };
 }

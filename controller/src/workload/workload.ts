@@ -11,7 +11,8 @@ export interface Workload<Parameters = unknown, Result = unknown> {
   readonly sentence: string;
   /** Its keys in a scenario file, `name` aside. */
   readonly parameters: z.ZodType<Parameters>;
-  readonly needs: { readonly machines: number };
+  /** `heap`: its tasks open the heap of the pool. */
+  readonly needs: { readonly machines: number; readonly heap?: boolean };
   /**
    * Does the work and returns what it measured: plain data, since it is kept in run.json and judged by checks. Throws where it
    * cannot go on; the run is then `unknown`, or `invalid` when the error says that the system gave a wrong answer.

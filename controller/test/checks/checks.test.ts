@@ -1,21 +1,25 @@
 /** Every check sees good evidence as good, and the evidence that was planted for it as what it is. */
 import type { HistoryRecord } from '@cxlpod/agent/history';
+import type { ProblemKind } from '@cxlpod/agent/inspect';
 import { describe, expect, test } from 'vitest';
 import { answeredAfterRestart } from '../../src/checks/answered-after-restart.ts';
 import { atMostOnce } from '../../src/checks/at-most-once.ts';
 import type { Check } from '../../src/checks/check.ts';
 import { everyRoundMeasured } from '../../src/checks/every-round-measured.ts';
+import { exactCounts } from '../../src/checks/exact-counts.ts';
 import { forgeriesRefused } from '../../src/checks/forgeries-refused.ts';
 import { historyWhole } from '../../src/checks/history-whole.ts';
 import { checks } from '../../src/checks/index.ts';
 import { judge, judgeOne } from '../../src/checks/judge.ts';
+import { noDanglingReference } from '../../src/checks/no-dangling-reference.ts';
+import { noLeak } from '../../src/checks/no-leak.ts';
 import { onlyPlannedDeaths } from '../../src/checks/only-planned-deaths.ts';
 import { outcomeUnknownTyped } from '../../src/checks/outcome-unknown-typed.ts';
 import { poolSound } from '../../src/checks/pool-sound.ts';
 import { survivorsProgress } from '../../src/checks/survivors-progress.ts';
 import { toldInTime } from '../../src/checks/told-in-time.ts';
 import { createFaults } from '../../src/faults/index.ts';
-import type { Evidence } from '../../src/runs/evidence.ts';
+import type { AuditedPool, Evidence } from '../../src/runs/evidence.ts';
 import { worst } from '../../src/runs/verdict.ts';
 import type { CallsResult } from '../../src/workload/calls.ts';
 import { callsResult, crashEvidence, death, history, pingEvidence, withCalls, withHistory } from './evidence-of-a-good-run.ts';
@@ -47,6 +51,15 @@ const noResult = crashEvidence({ workload: null });
 const historyWith = (changes: object): Evidence =>
   crashEvidence({ history: { records: history(), unpublished: [], overflow: 0, problems: [], ...changes } });
 const pingWith = (changes: Parameters<typeof pingEvidence>[0]): Evidence => pingEvidence(changes);
+
+const poolWith = (changes: Partial<AuditedPool>): Evidence => crashEvidence({ pool: { ...crashEvidence().pool!, ...changes } });
+const found = (kind: ProblemKind): Evidence =>
+  poolWith({ problems: ['what is wrong'], findings: [{ kind, count: 2, sentences: ['what is wrong', 'and again'] }] });
+const notRecounted: readonly Planted[] = [
+  ['the pool cannot be read', crashEvidence({ pool: null })],
+  ['the pool has no heap', poolWith({ heap: undefined })],
+  ['a client was at work, and a count was off', poolWith({ unsettled: 1 })],
+];
 
 type Planted = readonly [situation: string, evidence: Evidence];
 
@@ -165,8 +178,31 @@ const planted: readonly { check: Check; good?: Evidence; invalid: readonly Plant
     ],
   },
   {
+    check: noLeak,
+    invalid: [
+      ['an object counts a reference that nobody holds', found('over-counted')],
+      ['nobody refers to an object', found('leak')],
+      ['objects refer to each other, and nothing leads there', poolWith({ heap: { objects: 3, unreachable: 2, corpses: 0 } })],
+    ],
+    unknown: notRecounted,
+  },
+  {
+    check: noDanglingReference,
+    invalid: [['a root names a free block', found('dangling-reference')]],
+    unknown: notRecounted,
+  },
+  {
+    check: exactCounts,
+    invalid: [
+      ['a count is too high', found('over-counted')],
+      ['a count is too low', found('under-counted')],
+      ['nobody refers to an object', found('leak')],
+    ],
+    unknown: notRecounted,
+  },
+  {
     check: poolSound,
-    invalid: [['the audit found something', crashEvidence({ pool: { problems: ['client 3 is in two states', 'b', 'c', 'd'] } })]],
+    invalid: [['the audit found something', poolWith({ problems: ['client 3 is in two states', 'b', 'c', 'd'] })]],
     unknown: [['the pool cannot be read', crashEvidence({ pool: null })]],
   },
   {

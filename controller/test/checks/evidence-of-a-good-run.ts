@@ -93,7 +93,7 @@ export function crashEvidence(changes: Partial<Evidence> = {}): Evidence {
       },
     ],
     history: { records: history(), unpublished: [], overflow: 0, problems: [] },
-    pool: { problems: [] },
+    pool: { problems: [], findings: [], unsettled: 0, heap: { objects: 3, unreachable: 0, corpses: 0 } },
     ...changes,
   };
 }

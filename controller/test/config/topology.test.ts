@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { requireFits } from '../../src/config/fits-host.ts';
+import { heapParameters } from '../../src/config/heap.ts';
 import { builtInTopologies, loadTopology } from '../../src/config/load-topology.ts';
 import { parseYaml } from '../../src/config/parse-yaml.ts';
 import { printTopology } from '../../src/config/print-topology.ts';
@@ -40,6 +41,26 @@ describe('a topology', () => {
     expect(topology.timeouts).toMatchObject({ bootMs: 120_000, agentMs: 1500 });
   });
 
+  test('has a heap whose tables can be cut otherwise', () => {
+    const heap =
+      'clients: 16, pageSize: 4KiB, segmentSize: 256KiB, names: 8, queues: 4, queueCapacity: 8, flushPolicy: host, coherence: none';
+    const topology = read(`name: a\npool: { heap: { ${heap} } }\n`);
+
+    expect(topology.pool.heap).toEqual({
+      clients: 16,
+      pageBytes: 4096,
+      segmentBytes: 262_144,
+      names: 8,
+      queues: 4,
+      queueCapacity: 8,
+      flushPolicy: 'host',
+      coherence: 'none',
+    });
+    expect(read(printTopology(topology))).toEqual(topology);
+    expect(heapParameters(topology.pool.heap)).toEqual(topology.pool.heap);
+    expect(heapParameters(read('name: a\n').pool.heap)).not.toHaveProperty('pageBytes');
+  });
+
   test.each(builtInTopologies())('%s is valid, named after its file, and survives being printed', (name) => {
     const topology = loadTopology(name);
 
@@ -53,6 +74,18 @@ describe('a topology', () => {
     ['pool: { size: 268435456 }', 'line 2: pool.size: must be a size such as 256MiB'],
     ['pool: { size: 256MB }', 'line 2: pool.size: must be a size such as 256MiB or 1GiB, not "256MB"'],
     ['pool:\n  sise: 256MiB', 'line 3: pool.sise is not a known key (did you mean size?)'],
+    ['pool: { heap: { clients: 300 } }', 'line 2: pool.heap.clients: too big'],
+    ['pool: { heap: { names: 100 } }', 'line 2: pool.heap.names: must be a power of two'],
+    ['pool:\n  heap:\n    queueCapacity: 48', 'line 4: pool.heap.queueCapacity: must be a power of two'],
+    ['pool: { heap: { pageSize: 3KiB } }', 'line 2: pool.heap.pageSize: must be a power of two from 0.5KiB to 64KiB'],
+    ['pool: { heap: { segmentSize: 8MiB } }', 'line 2: pool.heap.segmentSize: must be a power of two of at most 4MiB'],
+    ['pool: { heap: { pageSize: 4KiB, segmentSize: 512KiB } }', 'line 2: pool.heap.segmentSize: must be 1 to 64 pages of 4KiB'],
+    [
+      'pool: { heap: { queues: 65536, queueCapacity: 1024 } }',
+      'line 2: pool.heap.queues: must leave half of the pool to objects',
+    ],
+    ['pool: { heap: { flushPolicy: always } }', 'line 2: pool.heap.flushPolicy'],
+    ['pool: { heap: { coherense: none } }', 'line 2: pool.heap.coherense is not a known key (did you mean coherence?)'],
     ['history: { size: 3MiB }', 'line 2: history.size: must be a power of two'],
     ['machine: { memory: 64MiB }', 'line 2: machine.memory: must be at least 192MiB'],
     ['machine: { cpus: 4 }', 'line 2: machine.maxCpus: must not be less than machine.cpus'],

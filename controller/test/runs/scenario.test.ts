@@ -3,7 +3,7 @@ import { builtInScenarios, loadScenario } from '../../src/config/load-scenario.t
 import { parseYaml } from '../../src/config/parse-yaml.ts';
 import { scenarioSchema } from '../../src/config/scenario.ts';
 import { CxlpodError, exitCodes, formatError } from '../../src/errors/cxlpod-error.ts';
-import { requireRunnable } from '../../src/runs/require-runnable.ts';
+import { requireNeeds, requireRunnable } from '../../src/runs/require-runnable.ts';
 
 const read = (text: string) => parseYaml(scenarioSchema, { text, fileName: 'mine.yaml', kind: 'scenario' });
 
@@ -92,15 +92,29 @@ describe('a scenario', () => {
 
 describe('a pod', () => {
   const scenario = read(kill('{ on: vm7, at: rpc/serve/after-execute }'));
+  const pool = { heap: { coherence: 'hardware' } } as const;
+  const incoherent = { heap: { coherence: 'none' } } as const;
 
   test('of one machine cannot run a workload of two', () => {
-    expect(refusal(() => requireRunnable(scenario, { name: 'one', machines: ['vm1'] }))).toContain('needs 2 machines');
+    expect(refusal(() => requireRunnable(scenario, { name: 'one', machines: ['vm1'], pool }))).toContain('needs 2 machines');
   });
 
   test('without the machine of a fault is told which machines it has', () => {
-    const text = refusal(() => requireRunnable(scenario, { name: 'two', machines: ['vm1', 'vm2'] }));
+    const text = refusal(() => requireRunnable(scenario, { name: 'two', machines: ['vm1', 'vm2'], pool }));
 
     expect(text).toContain('is on vm7');
     expect(text).toContain('its machines are vm1, vm2');
+  });
+
+  test('on a device that promises nothing between machines cannot run what needs the heap', () => {
+    const two = { name: 'two', machines: ['vm1', 'vm2'], pool: incoherent };
+    const needsHeap = { name: 'kv', needs: { machines: 2, heap: true } };
+
+    const text = refusal(() => requireNeeds(needsHeap, 'two', two));
+
+    expect(text).toContain('error: workload kv needs the heap of the pool, which two refuses');
+    expect(text).toContain('two machines may win the same compare-and-swap');
+    requireNeeds(needsHeap, 'two', { ...two, pool });
+    requireNeeds({ ...needsHeap, needs: { machines: 2 } }, 'two', two);
   });
 });
