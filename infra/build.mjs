@@ -24,8 +24,16 @@ const parts = [
   {
     name: 'agent',
     sources: ['agent/src'],
-    outputs: ['agent/dist/agent.mjs', 'agent/dist/worker.mjs'],
-    make: () => bundleNode({ agent: 'agent/src/daemon/main.ts', worker: 'agent/src/worker/main.ts' }, 'agent/dist'),
+    outputs: ['agent/dist/agent.mjs', 'agent/dist/worker.mjs', 'agent/dist/heap-bench.mjs'],
+    make: () =>
+      bundleNode(
+        {
+          agent: 'agent/src/daemon/main.ts',
+          worker: 'agent/src/worker/main.ts',
+          'heap-bench': 'agent/src/heap-bench/main.ts',
+        },
+        'agent/dist',
+      ),
   },
   {
     name: 'controller',

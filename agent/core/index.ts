@@ -22,6 +22,11 @@ export function init(
   keep32(threadBase + offsetof<ThreadScratch>("armedHit"), armedHit);
 }
 
+/** For a thread that takes the place of one that is dead: nothing of what that one was counts any more. */
+export function forget(): void {
+  for (let at: u32 = 0; at < SCRATCH_THREAD_BYTES; at += 4) keep32(threadBase + at, 0);
+}
+
 /** Who this thread is before it joins, for last words on the way. */
 export function introduce(machine: u32, process: u32): void {
   keep32(threadBase + offsetof<ThreadScratch>("machine"), machine);

@@ -199,26 +199,31 @@ function giveSegmentBack(segment: u32): void {
  * Everything else is a detach, then `drain`.
  */
 export function dropRoot(root: u32, object: u32): void {
-  const word: u64 = load64(poolBase + object + offsetof<ObjectHeader>("word"));
-  if (ReferenceWord.count(word) == 1 && load32(poolBase + object + offsetof<ObjectHeader>("references")) == 0 && !anybodyLooks()) {
-    const segment: u32 = segmentOf(object);
-    const entry: usize = pageEntryAt(segment, pageOf(object));
-    const page: u64 = load64(entry + offsetof<PageEntry>("word"));
-    if (PageWord.kind(page) == PAGE_BLOCKS && isOwn(segment)) {
-      if (!mutant(29)) Era.witness(word);
-      publish64(poolBase + object + offsetof<ObjectHeader>("word"), 0); // sees nobody: the only reference is this root
-      crashPoint(SHM_DROP_AFTER_COMMIT);
-      flushFence(poolBase + object);
-      pushRoot(root);
-      crashPoint(SHM_DROP_AFTER_CLEAR);
-      flush(poolBase + root);
-      pushBlock(entry, page, object);
-      return;
-    }
+  const page: usize = clearLast(object);
+  if (page != 0) {
+    pushRoot(root);
+    crashPoint(SHM_DROP_AFTER_CLEAR);
+    flush(poolBase + root);
+    pushBlock(page, load64(page + offsetof<PageEntry>("word")), object);
+    return;
   }
   const died: bool = detachSlot(root);
   pushRoot(root);
   if (died) drain();
+}
+
+/** Steps 1 and 2, if they apply to what a root of this client holds: the entry of the object's page; 0 if they do not. */
+export function clearLast(object: u32): usize {
+  const word: u64 = load64(poolBase + object + offsetof<ObjectHeader>("word"));
+  if (ReferenceWord.count(word) != 1 || load32(poolBase + object + offsetof<ObjectHeader>("references")) != 0 || anybodyLooks()) return 0;
+  const segment: u32 = segmentOf(object);
+  const entry: usize = pageEntryAt(segment, pageOf(object));
+  if (PageWord.kind(load64(entry + offsetof<PageEntry>("word"))) != PAGE_BLOCKS || !isOwn(segment)) return 0;
+  if (!mutant(29)) Era.witness(word);
+  publish64(poolBase + object + offsetof<ObjectHeader>("word"), 0); // nobody can see it: the only reference is this root
+  crashPoint(SHM_DROP_AFTER_COMMIT);
+  flushFence(poolBase + object);
+  return entry;
 }
 
 export function shmDrop(root: u32): i32 {

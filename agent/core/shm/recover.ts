@@ -39,6 +39,7 @@ import {
   SEGMENT_OWNED,
   SegmentWord,
 } from '../layout/segment';
+import { clearLast } from './allocate';
 import { actAs, actorPlusOne, hasHeap, heap, learnShape, shape } from './context';
 import { HeapShape } from '../layout/heap';
 import { drain, freeHuge, leaveLimbo } from './dispose';
@@ -219,8 +220,12 @@ function dropFound(root: u32): void {
     publish64(poolBase + root, 0);
     return;
   }
-  detachSlot(root);
-  drain();
+  if (clearLast(<u32>held) != 0) {
+    publish64(poolBase + root, 0);
+    flush(poolBase + root);
+    return;
+  }
+  if (detachSlot(root)) drain();
 }
 
 /** Pages without a block in use become free; a segment of free pages as well. */

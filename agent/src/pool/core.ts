@@ -41,6 +41,7 @@ export interface CoreExports {
     armedPoint: number,
     armedHit: number,
   ): void;
+  forget(): void;
   introduce(machine: number, process: number): void;
 
   poolState(): number;
