@@ -9,8 +9,10 @@ export interface BenchFigure {
   readonly unit: string;
   /** What a ratio is over; null for an absolute figure. */
   readonly baseline: string | null;
-  /** At most this is asked for; null: reported without a bar. */
+  /** This is asked for; null: reported without a bar. */
   readonly bar: number | null;
+  /** Not given: at most. */
+  readonly barIs?: 'at least';
   readonly holds: boolean | null;
   /** Where the value comes from: how many measurements, lowest to highest, A/A beside a ratio. */
   readonly spread: string;
@@ -32,12 +34,12 @@ export interface BenchContext extends Pick<CommandContext, 'signal' | 'say'> {
   readonly runs: string;
 }
 
-/** A figure that is to be at most `bar`. */
+/** A figure that is to be at most `bar`, or at least. */
 export function figure(
   values: Omit<BenchFigure, 'holds' | 'bar' | 'baseline'> & { readonly bar?: number; readonly baseline?: string },
 ): BenchFigure {
-  const { value } = values;
+  const { value, barIs } = values;
   const bar = values.bar ?? null;
-  const holds = bar === null ? null : value !== null && value <= bar;
+  const holds = bar === null ? null : value !== null && (barIs === 'at least' ? value >= bar : value <= bar);
   return { ...values, baseline: values.baseline ?? null, bar, holds };
 }

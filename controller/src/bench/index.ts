@@ -1,8 +1,9 @@
 /** Every figure, in the order of the table. */
 import type { BenchItem } from './bench-item.ts';
 import { demo, images } from './from-nothing.ts';
+import { heap } from './heap.ts';
 import { idle } from './idle.ts';
 import { pingLocal, pingOnMachines } from './ping.ts';
 import { upDown } from './up-down.ts';
 
-export const benchItems: readonly BenchItem[] = [upDown, images, demo, idle, pingLocal, pingOnMachines];
+export const benchItems: readonly BenchItem[] = [upDown, images, demo, idle, pingLocal, heap, pingOnMachines];

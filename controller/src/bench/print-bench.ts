@@ -14,13 +14,13 @@ export function printBenchMarkdown(figures: readonly BenchFigure[]): string {
   return [line(head), '|---|---|---|---|---|', ...figures.map((figure) => line(cells(figure)))].join('\n');
 }
 
-function cells({ name, value, unit, bar, holds, spread, provider, accelerator }: BenchFigure): string[] {
+function cells({ name, value, unit, bar, barIs, holds, spread, provider, accelerator }: BenchFigure): string[] {
   const measured = value === null ? 'not measured' : `${digits(value)} ${unit}`;
   const where = provider === 'local' ? 'local' : `${provider}, ${accelerator}`;
   return [
     name,
     measured,
-    bar === null ? '' : `<= ${bar} ${unit}`,
+    bar === null ? '' : `${barIs === 'at least' ? '>=' : '<='} ${bar} ${unit}`,
     holds === null ? '' : holds ? 'yes' : 'NO',
     `${spread} (${where})`,
   ];
