@@ -8,22 +8,23 @@ export const historySizeBytes = 64 * 1024;
 
 export interface PoolFiles extends MapOptions, Disposable {}
 
-export function poolFiles(): PoolFiles {
+export function poolFiles(sizes: { readonly poolSizeBytes?: number; readonly historySizeBytes?: number } = {}): PoolFiles {
+  const { poolSizeBytes: poolBytes = poolSizeBytes, historySizeBytes: historyBytes = historySizeBytes } = sizes;
   const folder = mkdtempSync('/dev/shm/cxlpod-test-');
   const poolPath = join(folder, 'pool.raw');
   const historyPath = join(folder, 'history.raw');
   for (const [path, sizeBytes] of [
-    [poolPath, poolSizeBytes],
-    [historyPath, historySizeBytes],
+    [poolPath, poolBytes],
+    [historyPath, historyBytes],
   ] as const) {
     writeFileSync(path, '');
     truncateSync(path, sizeBytes);
   }
   return {
     poolPath,
-    poolSizeBytes,
+    poolSizeBytes: poolBytes,
     historyPath,
-    historySizeBytes,
+    historySizeBytes: historyBytes,
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

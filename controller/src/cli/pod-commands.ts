@@ -24,6 +24,8 @@ export const podCommands: readonly Command[] = [
           const { loadTopology } = await import('../config/load-topology.ts');
           const { upPod } = await import('../cluster/up.ts');
           const { podStatus } = await import('../cluster/pod-status.ts');
+          const { inspectPoolFile } = await import('@cxlpod/agent/inspect');
+          const { describeShape } = await import('../runs/describe-pool.ts');
           const { pod, gate } = await upPod({
             topology: loadTopology(topology, { name }),
             signal: context.signal,
@@ -36,6 +38,8 @@ export const podCommands: readonly Command[] = [
             `pod ${pod.name} is up: ${pod.topology.machines.join(', ')} share ${printSize(pod.topology.pool.sizeBytes)}`,
           );
           context.say(describeGate(gate));
+          const { heap } = inspectPoolFile(pod.paths.poolFile);
+          context.say(heap === undefined ? 'heap: none' : describeShape(heap));
         }),
       ),
 
