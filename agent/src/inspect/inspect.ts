@@ -28,7 +28,7 @@ export interface PoolInspection {
   readonly inUse: boolean;
   /** How often the pool was read: a problem of a pool in use counts when it stays. */
   readonly readings: number;
-  /** What looked wrong in the first reading and did not stay, or is what a client is in the middle of. */
+  /** What looked wrong in the reading that is shown and did not stay, or is what a client is in the middle of. */
   readonly unsettled: number;
   /** Empty for a sound pool; the first thousand. */
   readonly problems: readonly string[];
@@ -88,34 +88,36 @@ const readAgainAfterMs = 20;
 
 /**
  * Inspects a pool file with its heap, also while the pool is in use: then something is wrong only if it stays over several readings
- * with nothing moved in between, and is not what a living client is in the middle of.
+ * with nothing moved in between, and is not what a living client is in the middle of. What is shown is the calmest reading.
  */
 export function inspectPoolFile(path: string): PoolInspection {
-  const first = new Problems();
-  const { bytes, sizeBytes } = readPoolFile(path);
-  const content = examine(bytes, sizeBytes, first);
-  if (!isInUse(content.clients)) return told(content, first, first, 1);
-  let lasting = first;
+  let calmest = readAndExamine(path);
+  let lasting = calmest.problems;
   let readings = 1;
-  while (lasting.count > 0 && readings < readingLimit) {
+  while (isInUse(calmest.content.clients) && calmest.problems.count > 0 && readings < readingLimit) {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, readAgainAfterMs);
-    const again = readPoolFile(path);
-    const found = new Problems();
-    examine(again.bytes, again.sizeBytes, found);
-    lasting = lasting.lastingIn(found);
+    const again = readAndExamine(path);
+    lasting = lasting.lastingIn(again.problems);
+    if (again.problems.count < calmest.problems.count) calmest = again;
     readings++;
   }
-  return told(content, lasting, first, readings);
+  return told(calmest.content, lasting, calmest.problems, readings);
+}
+
+function readAndExamine(path: string): { readonly content: Content; readonly problems: Problems } {
+  const { bytes, sizeBytes } = readPoolFile(path);
+  const problems = new Problems();
+  return { content: examine(bytes, sizeBytes, problems), problems };
 }
 
 type Content = Pick<PoolInspection, 'superblock' | 'clients' | 'services' | 'connections' | 'heap'>;
 
-function told(content: Content, lasting: Problems, first: Problems, readings: number): PoolInspection {
+function told(content: Content, lasting: Problems, found: Problems, readings: number): PoolInspection {
   return {
     ...content,
     inUse: isInUse(content.clients),
     readings,
-    unsettled: first.count - lasting.count,
+    unsettled: found.count - lasting.count,
     problems: lasting.sentences,
     findings: lasting.findings,
   };

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { poolFiles } from '../pool/pool-files.ts';
-import { Soak } from './soak.ts';
+import { Soak, type SoakReport } from './soak.ts';
 
 const depth = process.env.CXLPOD_DEEP === '1' ? 20 : 1;
 const killsWanted = Number(process.env.CXLPOD_KILLS ?? 1_000) * depth;
@@ -41,9 +41,22 @@ test(`a heap outlives ${killsWanted} kills of its processes, and its counts are 
   const kills = report.armed + report.random;
   console.log(
     `soak, seed ${seed}: ${kills} processes killed in ${seconds.toFixed(0)} s (${(kills / seconds).toFixed(1)} a second), ` +
-      `${report.armed} of them at ${report.points.size} crash points, ${report.recoverers} while they recovered others; ` +
+      `${report.armed} of them at crash points, ${report.recoverers} while they recovered others; ` +
       `${report.clients} clients died; ${report.audits} audits; ${report.operations} operations; ` +
-      `${report.pairs.size} distinct pairs of crash point and survivor's operation`,
+      `${pairCount(report)} distinct pairs of crash point and survivor's operation:\n${describePairs(report)}` +
+      `crash points at which nobody died: ${report.missed.join(', ') || 'none'}`,
   );
   expect(kills).toBeGreaterThanOrEqual(killsWanted);
 });
+
+function pairCount({ pairs }: SoakReport): number {
+  return [...pairs.values()].reduce((sum, operations) => sum + operations.size, 0);
+}
+
+function describePairs({ pairs }: SoakReport): string {
+  const lines = [...pairs].sort().map(([point, operations]) => {
+    const counted = [...operations].sort().map(([name, count]) => (count === 1 ? name : `${name} ${count}`));
+    return `  ${point}: ${counted.join(', ')}\n`;
+  });
+  return lines.join('');
+}

@@ -32,7 +32,7 @@ const lookAgainAfterMs = 1;
 /** How long an armed worker may take to come by its crash point before it is killed as it is. */
 const armedLimitMs = 400;
 
-const workingCount = 4;
+const workingCount = 5;
 const spareCount = 3;
 const clientsPerWorker = 2;
 const undertakerMachine = 9;
@@ -57,9 +57,10 @@ export interface SoakReport {
   readonly audits: number;
   /** Operations of all workers. */
   readonly operations: number;
-  /** `crash point or 'random' | what a survivor was doing`, and how often. */
-  readonly pairs: ReadonlyMap<string, number>;
-  readonly points: ReadonlySet<string>;
+  /** Crash point, or `random`; then what a survivor was doing, and how often. */
+  readonly pairs: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  /** Crash points of the heap at which nobody died. */
+  readonly missed: readonly string[];
 }
 
 interface Worker {
@@ -84,7 +85,7 @@ export class Soak implements AsyncDisposable {
   readonly #random: () => number;
   readonly #workers = new Set<Worker>();
   readonly #deck: number[] = [];
-  readonly #pairs = new Map<string, number>();
+  readonly #pairs = new Map<string, Map<string, number>>();
   /** What was seen to die at a crash point. */
   readonly #fired: { pid: number; point: string }[] = [];
   #randomKills = 0;
@@ -132,6 +133,7 @@ export class Soak implements AsyncDisposable {
     this.#audit();
     this.#emptyHeap();
     this.#requireLastWords();
+    const reached = new Set(this.#fired.map(({ point }) => point));
     return {
       armed: this.#fired.length,
       random: this.#randomKills,
@@ -140,7 +142,7 @@ export class Soak implements AsyncDisposable {
       audits: this.#audits,
       operations: this.#operations,
       pairs: this.#pairs,
-      points: new Set(this.#fired.map(({ point }) => point)),
+      missed: shmPoints.map(({ name }) => name).filter((name) => !reached.has(name)),
     };
   }
 
@@ -235,8 +237,9 @@ export class Soak implements AsyncDisposable {
     }
     survivors.forEach((survivor, index) => {
       const operation = line.get('seen') === 1 ? line.other(survivor.line.number) : (doing?.[index] ?? 0);
-      const pair = `${point} | ${operationNames[operation]}`;
-      this.#pairs.set(pair, (this.#pairs.get(pair) ?? 0) + 1);
+      const name = operationNames[operation]!;
+      const ofPoint = this.#pairs.get(point) ?? new Map<string, number>();
+      this.#pairs.set(point, ofPoint.set(name, (ofPoint.get(name) ?? 0) + 1));
     });
   }
 

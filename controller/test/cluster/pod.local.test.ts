@@ -31,6 +31,9 @@ describe('a pod', () => {
     const up = await bench.mustRun(['up', 'local', '--name', pod, '--json']);
 
     expect(up.stderr).toMatch(/coherent: 2 machines kept ([\d,]+) of \1 atomic increments and lost [1-9]/);
+    expect(up.stderr).toMatch(
+      /heap: \d+ segments of .* 256 clients, 64 names, 256 queues of 64; flush policy none, coherence hardware/,
+    );
     const status = JSON.parse(up.stdout) as PodStatus;
     expect(status).toMatchObject({ pod, phase: 'up', gate: { verdict: 'passed' } });
     expect(status.machines.map(({ alive, agent }) => ({ alive, formatted: agent?.pool?.formatted }))).toEqual([

@@ -76,7 +76,14 @@ describe('a run', () => {
     expect(existsSync(trace)).toBe(true);
     expect(latencies[0]!.p50Ns).toBeGreaterThan(0);
     expect(JSON.parse(report.stdout)).toMatchObject({ verdict: 'valid', report: expect.stringMatching(/report\.html$/) });
-    expect(JSON.parse(inspect.stdout)).toMatchObject({ superblock: { state: 'formatted' }, problems: [] });
+    expect(JSON.parse(inspect.stdout)).toMatchObject({
+      format: 2,
+      superblock: { state: 'formatted' },
+      heap: { shape: { clientCount: 256, flushPolicy: 'none', coherence: 'hardware' }, objects: 0, unreachable: 0 },
+      inUse: false,
+      problems: [],
+      findings: [],
+    });
     expect((await bench.mustRun(['inspect', '--name', pod])).stdout).toContain('problems: none');
     expect((await bench.mustRun(['traces'])).stdout).toContain('p99.9');
   });

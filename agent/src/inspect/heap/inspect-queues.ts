@@ -46,7 +46,7 @@ export function readQueues(view: DataView, shape: HeapShape, problems: Problems)
     }
     // Whoever lives may be between a slot and its counter.
     const about = { stamp, passing: true };
-    if (state === 'open' && !word.senderClosed && slots.length !== filled - head) {
+    if (state === 'open' && !word.senderClosed && !word.receiverClosed && slots.length !== filled - head) {
       problems.add(
         'structure',
         () => `queue ${index} was filled ${filled} times and emptied ${head} times, and holds ${slots.length} references`,
