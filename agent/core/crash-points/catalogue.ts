@@ -147,6 +147,10 @@ export const SHM_CHANGE_AFTER_COMMIT: i32 = 117;
 export const SHM_CHANGE_AFTER_LINK: i32 = 118;
 /** shm/change/after-log: The second half is logged under the next era; this one is open. */
 export const SHM_CHANGE_AFTER_LOG: i32 = 119;
+/** shm/release/after-log: It is logged that the slot's reference goes; slot and count are as they were. */
+export const SHM_RELEASE_AFTER_LOG: i32 = 168;
+/** shm/release/after-clear: The slot is empty; its object is not discounted. */
+export const SHM_RELEASE_AFTER_CLEAR: i32 = 169;
 /** shm/release/after-commit: The old object is discounted; a corpse is on no list. */
 export const SHM_RELEASE_AFTER_COMMIT: i32 = 120;
 /** shm/release/after-dying: A corpse is on the dying list; the era is open. */

@@ -134,7 +134,7 @@ export const REDO_ATTACH: u32 = 1;
 export const REDO_DETACH: u32 = 2;
 /** First half of a change: count the new object, put it into the slot. */
 export const REDO_CHANGE: u32 = 3;
-/** Second half of a change: discount the old object. Must complete, where the others complete only if they committed. */
+/** Empty the slot, if there is one, and discount the object; also the second half of a change. Must complete, where the others complete only if they committed. */
 export const REDO_RELEASE: u32 = 4;
 /** A reference goes from one slot to another; committed by this record. */
 export const REDO_MOVE: u32 = 5;

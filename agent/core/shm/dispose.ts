@@ -20,6 +20,7 @@ import { OBJECT_HEADER_BYTES, ObjectHeader, ReferenceWord } from '../layout/obje
 import { HeapScratch } from '../layout/scratch';
 import { PAGE_FREE, PAGE_HUGE, PAGE_RUN, PageEntry, PageWord, SEGMENT_HUGE, SegmentWord } from '../layout/segment';
 import { actorPlusOne, heap, isActing } from './context';
+import { Era } from './era';
 import { fence, flush } from './flush';
 import { anybodyLooks, isLookedAt } from './hazard';
 import { freePage, isNobodys, pushBlock } from './page';
@@ -139,7 +140,7 @@ export function leaveLimbo(): void {
 /**
  * Gives back a huge object's segments.
  *
- *   1. COMMIT    Swap the first segment's owner for this client; whoever loses the swap leaves it to the winner.
+ *   1. COMMIT    Swap the first segment's owner for this client, which is the corpse's disposer: nobody else frees it.
  *   2. tails     Free the segments behind it, the last one first.
  *   3. clear     The first page's word, then the corpse's word.
  *   4. head      Free the first segment.
@@ -180,6 +181,21 @@ function freeTail(segment: u32): void {
   flush(segmentWordAt(segment));
 }
 
+/**
+ * Makes this client the disposer of a corpse that is nobody's. COMMIT is the swap: a stamp is never used twice, so it cannot hit another
+ * corpse that lies there meanwhile; and the corpse's disposer alone frees its segments.
+ *
+ * Dead after it: the corpse is nobody's again, when this client's recovery ends.
+ */
+export function takeCorpse(corpse: u32, seen: u64): bool {
+  if (mutant(54)) return true;
+  const own: u64 = ReferenceWord.pack(actorPlusOne(), 0, Era.current());
+  if (swap64(poolBase + corpse + offsetof<ObjectHeader>("word"), seen, own) != seen) return false;
+  flush(poolBase + corpse);
+  Era.advance();
+  return true;
+}
+
 /** Huge objects whose disposer is gone: whoever needs memory gives them back. Whether there was one. */
 export function collectHuge(): bool {
   let found: bool = false;
@@ -191,6 +207,7 @@ export function collectHuge(): bool {
     const reference: u64 = load64(poolBase + corpse + offsetof<ObjectHeader>("word"));
     if (reference == 0 || ReferenceWord.count(reference) != 0 || !isNobodys(reference)) continue;
     if (anybodyLooks() && isLookedAt(corpse)) continue;
+    if (!takeCorpse(corpse, reference)) continue;
     freeHuge(segment, corpse);
     found = true;
   }

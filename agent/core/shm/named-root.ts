@@ -15,7 +15,7 @@ import { actorPlusOne, Client, heap, shape } from './context';
 import { drain } from './dispose';
 import { acquireSlot } from './object';
 import { flushRange } from './flush';
-import { attachSlot, changeSlot, detachSlot } from './reference';
+import { attachSlot, changeSlot, releaseSlot } from './reference';
 import { Root } from './root';
 
 function table(): usize {
@@ -59,7 +59,7 @@ export function shmSetName(nameBytes: u32, root: u32): i32 {
   crashPoint(SHM_NAME_AFTER_CLAIM);
   const slot: u32 = slotOf(entry);
   let code: i32 = OK;
-  if (object == 0) detachSlot(slot);
+  if (object == 0) releaseSlot(slot);
   else if (load64(poolBase + slot) == 0) code = attachSlot(slot, object);
   else code = changeSlot(slot, object);
   crashPoint(SHM_NAME_AFTER_CHANGE);

@@ -10,7 +10,7 @@ import { mutant } from '../memory/mutant';
 import { Client } from './context';
 import { drain } from './dispose';
 import { clearHazard, setHazard } from './hazard';
-import { attachSlot, changeSlot, detachSlot } from './reference';
+import { attachSlot, changeSlot, releaseSlot } from './reference';
 import { countRoots, popRoot, pushRoot, Root } from './root';
 import { isPlausible } from './plausible';
 
@@ -45,7 +45,7 @@ export function shmDetach(parent: u32, index: u32): i32 {
   const slot: u32 = slotOf(holder, index);
   if (slot == 0) return BAD_ARGUMENT;
   if (load64(poolBase + slot) == 0) return EMPTY;
-  if (detachSlot(slot)) drain();
+  if (releaseSlot(slot)) drain();
   return OK;
 }
 

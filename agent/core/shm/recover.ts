@@ -40,12 +40,12 @@ import {
   SegmentWord,
 } from '../layout/segment';
 import { clearLast } from './allocate';
-import { actAs, actorPlusOne, hasHeap, heap, learnShape, shape } from './context';
+import { actAs, actorPlusOne, hasHeap, heap, isActing, learnShape, shape } from './context';
 import { HeapShape } from '../layout/heap';
-import { drain, freeHuge, leaveLimbo } from './dispose';
+import { drain, freeHuge, leaveLimbo, takeCorpse } from './dispose';
 import { Era, wasWitnessed } from './era';
 import { flush } from './flush';
-import { endHazards } from './hazard';
+import { anybodyLooks, endHazards, isLookedAt } from './hazard';
 import { isNobodys } from './page';
 import { closeQueuesOf } from './queue';
 import { detachSlot, finishChange, finishMove, finishRelease, pushDying } from './reference';
@@ -134,6 +134,11 @@ function resolve(): void {
     finishChange(slot, object, other);
     return;
   }
+  // Of a change, the slot refers to another object by now, and the record names none.
+  if (operation == REDO_RELEASE && slot != 0) {
+    store64(poolBase + slot, 0);
+    flush(poolBase + slot);
+  }
   if (operation == REDO_RELEASE && !committed) {
     finishRelease(object);
     return;
@@ -171,7 +176,8 @@ function newestRecord(clientAt: usize, era: u64): usize {
  */
 export function relinquish(): void {
   drain();
-  leaveLimbo();
+  // A recoverer's limbo is its own; that of the dead is nobody's as soon as its recovery ends.
+  if (!isActing() || mutant(59)) leaveLimbo();
   crashPoint(SHM_RELINQUISH_AFTER_DRAIN);
   endHazards();
   closeQueuesOf(actorPlusOne() - 1);
@@ -184,7 +190,7 @@ export function relinquish(): void {
   crashPoint(SHM_RELINQUISH_AFTER_ROOTS);
   for (let segment: u32 = 0; segment < segmentCount(); segment++) {
     if (isOf(segment, SEGMENT_OWNED, incarnation)) leaveSegment(segment);
-    else if (isOf(segment, SEGMENT_HUGE, incarnation)) leaveHuge(segment);
+    else if (isOf(segment, SEGMENT_HUGE, incarnation)) leaveHuge(segment, incarnation);
   }
 }
 
@@ -260,13 +266,16 @@ function isUsed(base: usize, kind: u32, blockBytes: u32): bool {
 }
 
 /** A huge object outlives its client while somebody refers to it; one that was never finished, or is half given back, does not. */
-function leaveHuge(segment: u32): void {
+function leaveHuge(segment: u32, incarnation: u32): void {
   if (SegmentWord.position(load64(segmentWordAt(segment))) != 0) return;
   const object: u32 = segmentOffset(segment);
   if (PageWord.kind(load64(pageEntryAt(segment, 0) + offsetof<PageEntry>("word"))) == PAGE_HUGE) {
     const word: u64 = load64(poolBase + object + offsetof<ObjectHeader>("word"));
     if (ReferenceWord.count(word) != 0) return;
-    if (word != 0 && ReferenceWord.clientPlusOne(word) != actorPlusOne() && !isNobodys(word)) return;
+    // Nobody's, as soon as this client is gone.
+    if (word != 0 && !mutant(58) && anybodyLooks() && isLookedAt(object)) return;
+    if (word != 0 && ReferenceWord.clientPlusOne(word) != actorPlusOne() && !(isNobodys(word) && takeCorpse(object, word))) return;
   }
-  freeHuge(segment, object);
+  // Another disposer takes the first segment over before it clears anything.
+  if (isOf(segment, SEGMENT_HUGE, incarnation)) freeHuge(segment, object);
 }

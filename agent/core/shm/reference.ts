@@ -24,8 +24,10 @@ import {
   SHM_MOVE_AFTER_CLEAR,
   SHM_MOVE_AFTER_COMMIT,
   SHM_MOVE_AFTER_LINK,
+  SHM_RELEASE_AFTER_CLEAR,
   SHM_RELEASE_AFTER_COMMIT,
   SHM_RELEASE_AFTER_DYING,
+  SHM_RELEASE_AFTER_LOG,
 } from '../crash-points/catalogue';
 import { actorPlusOne, heap } from './context';
 import { Era } from './era';
@@ -80,7 +82,7 @@ export function attachSlot(slot: u32, object: u32): i32 {
 }
 
 /**
- * Empties the slot at `slot`, which only this client writes. Whoever counts to zero owns the corpse.
+ * Empties the slot at `slot`, which only this client writes and nobody acquires from. Whoever counts to zero owns the corpse.
  *
  *   1. observe   Read slot and word; publish the era that the word proves.
  *   2. redo      Write what is about to happen.
@@ -189,8 +191,32 @@ export function finishChange(slot: u32, object: u32, old: u32): void {
   finishRelease(old);
 }
 
-/** Step 7 of change, whose record is written: also what recovery goes on with. */
-export function finishRelease(object: u32): void {
+/**
+ * Empties the slot at `slot`, from which others may acquire: it is cleared before its object is discounted, so that whoever finds an
+ * object there and says that it looks at it is seen by whoever disposes of the object. Whether there is a corpse.
+ *
+ *   1. COMMIT    Publish the record.
+ *   2. clear     Store 0 in the slot.
+ *   3. release   Discount the object, as detach does; then advance.
+ *
+ * Dead before 1: nothing happened. Dead after 1: recovery repeats 2 and goes on with 3, which must complete.
+ */
+export function releaseSlot(slot: u32): bool {
+  if (mutant(57)) return detachSlot(slot);
+  const seen: u64 = load64(poolBase + slot);
+  if (seen == 0) return false;
+  invariant(isPlausible(seen), BROKEN_OFFSET);
+  const object: u32 = <u32>seen;
+  Redo.commit(REDO_RELEASE, slot, object, 0);
+  crashPoint(SHM_RELEASE_AFTER_LOG);
+  store64(poolBase + slot, 0); // published with the swap
+  crashPoint(SHM_RELEASE_AFTER_CLEAR);
+  flushFence(poolBase + slot);
+  return finishRelease(object);
+}
+
+/** Step 7 of change and 3 of release, whose record is written: also what recovery goes on with. Whether there is a corpse. */
+export function finishRelease(object: u32): bool {
   const count: u32 = Word.discount(object, REDO_RELEASE, 0);
   crashPoint(SHM_RELEASE_AFTER_COMMIT);
   flushFence(wordAt(object));
@@ -198,6 +224,7 @@ export function finishRelease(object: u32): void {
   crashPoint(SHM_RELEASE_AFTER_DYING);
   fence();
   Era.advance();
+  return count == 1;
 }
 
 /**
