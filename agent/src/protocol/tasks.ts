@@ -2,6 +2,7 @@
  * The tasks that a worker's pool thread can run: name, parameters, result. All times are of the machine's own monotonic clock in
  * ns (`startNs`, `endNs`), to be aligned by the controller with `clock-*`; durations are in ns as well.
  */
+import type { ClientIdentity } from './messages.ts';
 
 /** Latencies in ns: each sample is the mean of `callsPerSample` back-to-back calls, given as [value, how often]. */
 export interface LatencyCounts {
@@ -89,9 +90,156 @@ export interface Tasks {
     parameters: { readonly host: string; readonly port: number; readonly payloadBytes: number; readonly calls: number };
     result: CallSummary;
   };
+  /** Allocates a batch of objects and drops it, again and again (CXL-SHM, figure 5); a batch of each client is checked before and after. */
+  threadtest: {
+    parameters: {
+      readonly meeting: MeetingPlace;
+      readonly iterations: number;
+      /** Of a batch of this client. */
+      readonly objects: number;
+      readonly objectBytes: number;
+    };
+    result: Allocated;
+  };
+  /** Objects of random sizes and lifetimes (CXL-SHM, figure 5). */
+  shbench: {
+    parameters: {
+      readonly meeting: MeetingPlace;
+      readonly calls: number;
+      readonly checkedCalls: number;
+      /** Objects that live at once. */
+      readonly slots: number;
+      readonly leastBytes: number;
+      readonly mostBytes: number;
+      readonly seed: number;
+    };
+    result: Allocated;
+  };
+  /** Linked structures go through a queue to another client, who reads all of them and drops them. */
+  'hand-over': {
+    parameters: {
+      readonly role: 'sender' | 'receiver';
+      readonly peer: ClientIdentity;
+      readonly tag: number;
+      readonly structures: number;
+      /** Of one structure. */
+      readonly objects: number;
+      readonly objectBytes: number;
+      readonly manner: 'copy' | 'move' | 'batch';
+      readonly batch: number;
+    };
+    result: {
+      readonly structures: number;
+      readonly objects: number;
+      readonly elapsedNs: number;
+      readonly spans: readonly Span[];
+    };
+  };
+  /** Map and reduce over chunks of a text in the heap; each reducer compares with a plain count. `peers`: the other role, all of them. */
+  'word-count': {
+    parameters: {
+      readonly role: 'mapper' | 'reducer';
+      readonly text: string;
+      /** To which the text is repeated. */
+      readonly sizeBytes: number;
+      readonly chunkBytes: number;
+      /** Number of this worker among those of its role, from 0, and how many there are. */
+      readonly share: number;
+      readonly shares: number;
+      readonly peers: readonly ClientIdentity[];
+      readonly tag: number;
+    };
+    result: {
+      readonly words: number;
+      /** Of a reducer. */
+      readonly distinct: number;
+      readonly sourceBytes: number;
+      readonly elapsedNs: number;
+      readonly spans: readonly Span[];
+    };
+  };
+  /** Points in the heap, means and partial sums by reference; the coordinator compares with a plain computation from the same start. */
+  'k-means': {
+    parameters: {
+      readonly role: 'coordinator' | 'worker';
+      /** Of the coordinator: all workers; of a worker: the coordinator. */
+      readonly peers: readonly ClientIdentity[];
+      readonly tag: number;
+      readonly points: number;
+      readonly pointsPerBlock: number;
+      readonly clusters: number;
+      readonly iterations: number;
+      readonly seed: number;
+    };
+    result: {
+      readonly points: number;
+      readonly iterations: number;
+      readonly elapsedNs: number;
+      /** Of the coordinator, in micrometres. */
+      readonly means: readonly number[];
+      readonly spans: readonly Span[];
+    };
+  };
+  /** The heap with a lock and a redo log, while a client dies; and after everybody stopped. */
+  'lock-heap': { parameters: DeathParameters; result: DeathResult };
+  /** The same operations on CXL-SHM. */
+  'heap-churn': { parameters: DeathParameters; result: DeathResult };
+  /** The negative controls: what a death between two steps leaves must be seen. */
+  'naive-counting': {
+    parameters: {
+      readonly role: 'prepare' | 'victim' | 'recover';
+      readonly order: 'leaks' | 'dangles';
+      readonly partners: readonly ClientIdentity[];
+    };
+    result: { readonly problems: readonly string[]; readonly liveBlocks: number; readonly references: number };
+  };
 }
 
 export type TaskName = keyof Tasks;
+
+/** Where clients of one task meet. `token`: another one each time, so that nobody meets those of another run. */
+export interface MeetingPlace {
+  readonly token: number;
+  readonly members: number;
+  /** Of exactly one member. */
+  readonly host: boolean;
+}
+
+export interface Allocated {
+  /** Allocated and dropped while it was measured. */
+  readonly objects: number;
+  readonly elapsedNs: number;
+  /** Objects written all over and read again, beside what was measured. */
+  readonly checked: number;
+  readonly spans: readonly Span[];
+}
+
+export interface DeathParameters {
+  /** `victim` works until it is killed, `survivor` until `afterMs` after its partner's end was seen, `restart` once all are dead. */
+  readonly role: 'victim' | 'survivor' | 'restart';
+  readonly partners: readonly ClientIdentity[];
+  readonly bucketMs: number;
+  readonly afterMs: number;
+  readonly seed: number;
+}
+
+export interface DeathResult {
+  /** Of a survivor. */
+  readonly survival: Survival | null;
+  /** Of a restart: what the recount finds wrong, how many of the partners' objects are there, what is left after they are dropped. */
+  readonly restart: { readonly problems: readonly string[]; readonly found: number; readonly left: number } | null;
+}
+
+/** How a survivor got on: only whole buckets of time count, in which both worked, or in which the other's end was seen. */
+export interface Survival {
+  readonly operations: number;
+  readonly before: { readonly operations: number; readonly ms: number };
+  readonly after: { readonly operations: number; readonly ms: number };
+  /** Refusals because somebody who is dead holds the lock. */
+  readonly blocked: number;
+  readonly longestStallNs: number;
+  readonly spans: readonly Span[];
+}
 
 export interface GateResult {
   readonly iterations: number;

@@ -2,12 +2,20 @@
 import type { TaskName } from '../protocol/tasks.ts';
 import { clock } from './clock.ts';
 import { gate } from './gate.ts';
+import { handOver } from './hand-over.ts';
+import { heapChurn } from './heap-churn.ts';
+import { kMeans } from './k-means.ts';
+import { lockHeap } from './lock-heap.ts';
+import { naiveCounting } from './naive-counting.ts';
 import { rpcCall } from './rpc-call.ts';
 import { rpcCallThroughCrash } from './rpc-call-through-crash.ts';
 import { rpcForge } from './rpc-forge.ts';
 import { rpcServe } from './rpc-serve.ts';
+import { shbench } from './shbench.ts';
 import { tcpCall } from './tcp-call.ts';
 import { tcpServe } from './tcp-serve.ts';
+import { threadtest } from './threadtest.ts';
+import { wordCount } from './word-count.ts';
 import { wordPingPong } from './word-ping-pong.ts';
 import type { TaskContext, Workload } from './workload.ts';
 
@@ -21,6 +29,14 @@ const byName: { readonly [Name in TaskName]: Workload<Name> } = {
   clock,
   'tcp-serve': tcpServe,
   'tcp-call': tcpCall,
+  threadtest,
+  shbench,
+  'hand-over': handOver,
+  'word-count': wordCount,
+  'k-means': kMeans,
+  'lock-heap': lockHeap,
+  'heap-churn': heapChurn,
+  'naive-counting': naiveCounting,
 };
 
 /** As the worker sees them: a name from the wire, parameters that only the task's own reader can type. */

@@ -1,0 +1,148 @@
+import { monotonicNs } from '../pool/clock.ts';
+import { AgentError } from '../protocol/agent-error.ts';
+import { integer, object, oneOf } from '../protocol/shape.ts';
+import type { Tasks } from '../protocol/tasks.ts';
+import type { HeapClient, Ref } from '../shm/index.ts';
+import { clientIdentity, heapOf } from './heap-of.ts';
+import { copyWhenRoom, moveAllWhenRoom, moveWhenRoom, queueFrom, receiveNext } from './heap-wait.ts';
+import { SpanRecorder } from './latency.ts';
+import { checkNothingLeft } from './threadtest.ts';
+import type { TaskContext, Workload } from './workload.ts';
+
+type Parameters = Tasks['hand-over']['parameters'];
+type Handed = Tasks['hand-over']['result'];
+
+const structuresPerSpan = 100;
+
+/**
+ * Linked structures go from one client to another: a chain of objects whose first one also refers to the last. The receiver reads every
+ * word of every object, by the references, and drops the structure, which frees all of it; only one reference has gone through the queue.
+ */
+export const handOver: Workload<'hand-over'> = {
+  parameters: object<Parameters>({
+    role: oneOf('sender', 'receiver'),
+    peer: clientIdentity,
+    tag: integer(0),
+    structures: integer(1, 100_000_000),
+    objects: integer(2, 10_000),
+    objectBytes: integer(4, 65_536),
+    manner: oneOf('copy', 'move', 'batch'),
+    batch: integer(1, 1024),
+  }),
+  run: (context, parameters) => {
+    const heap = heapOf(context.core);
+    const before = heap.rootsInUse;
+    const handed = parameters.role === 'sender' ? send(context, heap, parameters) : receive(context, heap, parameters);
+    checkNothingLeft(heap, before);
+    return handed;
+  },
+};
+
+function send(context: TaskContext, heap: HeapClient, parameters: Parameters): Handed {
+  const { peer, tag, structures, objects, manner, batch } = parameters;
+  using queue = heap.openQueue(peer, { tag });
+  const spans = new SpanRecorder();
+  const startNs = monotonicNs();
+  let spanNs = startNs;
+  for (let number = 0; number < structures; ) {
+    if (manner === 'batch') {
+      const count = Math.min(batch, structures - number);
+      const built = Array.from({ length: count }, (_, index) => build(heap, number + index, parameters));
+      moveAllWhenRoom(context, queue, built);
+      number += count;
+    } else {
+      const head = build(heap, number, parameters);
+      if (manner === 'move') moveWhenRoom(context, queue, head);
+      else {
+        copyWhenRoom(context, queue, head);
+        head.drop();
+      }
+      number++;
+    }
+    if (number % structuresPerSpan >= (manner === 'batch' ? batch : 1)) continue;
+    const nowNs = monotonicNs();
+    spans.record(`sent to ${number}`, spanNs, nowNs);
+    spanNs = nowNs;
+  }
+  return { structures, objects: structures * objects, elapsedNs: monotonicNs() - startNs, spans: spans.spans() };
+}
+
+function receive(context: TaskContext, heap: HeapClient, parameters: Parameters): Handed {
+  const { peer, tag, structures, objects } = parameters;
+  using queue = queueFrom(context, heap, peer, tag);
+  const spans = new SpanRecorder();
+  let number = 0;
+  let startNs = 0;
+  let spanNs = 0;
+  for (;;) {
+    const head = receiveNext(context, queue);
+    if (head === undefined) break;
+    if (number === 0) startNs = spanNs = monotonicNs();
+    verify(head, number++, parameters);
+    head.drop();
+    if (number % structuresPerSpan !== 0) continue;
+    const nowNs = monotonicNs();
+    spans.record(`received to ${number}`, spanNs, nowNs);
+    spanNs = nowNs;
+  }
+  if (number !== structures) throw wrong(`${number} structures came, ${structures} were sent`);
+  return { structures, objects: structures * objects, elapsedNs: monotonicNs() - startNs, spans: spans.spans() };
+}
+
+const nextIndex = 0;
+const lastIndex = 1;
+
+function build(heap: HeapClient, number: number, { objects, objectBytes }: Parameters): Ref {
+  const last = heap.alloc(objectBytes, 2);
+  write(last, number, objects - 1, objectBytes);
+  let next = last;
+  for (let position = objects - 2; position >= 0; position--) {
+    const object = heap.alloc(objectBytes, 2);
+    write(object, number, position, objectBytes);
+    object.attach(nextIndex, next);
+    if (next !== last) next.drop();
+    next = object;
+  }
+  next.attach(lastIndex, last);
+  last.drop();
+  return next;
+}
+
+/** Leaves `head` as it is. */
+function verify(head: Ref, number: number, { objects, objectBytes }: Parameters): void {
+  let object = head.clone();
+  for (let position = 0; position < objects; position++) {
+    const { view } = object;
+    for (let word = 0; word < objectBytes >>> 2; word++) {
+      const found = view.getUint32(word * 4, true);
+      if (found === wordOf(number, position, word)) continue;
+      throw wrong(`word ${word} of object ${position} of structure ${number} is ${found}, not what was sent`);
+    }
+    const next = object.acquire(nextIndex);
+    if ((next === undefined) !== (position === objects - 1)) throw wrong(`structure ${number} ends at object ${position}`);
+    if (next !== undefined) {
+      object.drop();
+      object = next;
+    }
+  }
+  const last = head.acquire(lastIndex);
+  const isLast = last?.bytes.byteOffset === object.bytes.byteOffset;
+  last?.drop();
+  object.drop();
+  if (!isLast) throw wrong(`the first object of structure ${number} does not refer to its last`);
+}
+
+function write({ view }: Ref, number: number, position: number, objectBytes: number): void {
+  for (let word = 0; word < objectBytes >>> 2; word++) view.setUint32(word * 4, wordOf(number, position, word), true);
+}
+
+function wordOf(number: number, position: number, word: number): number {
+  return (Math.imul(number + 1, 0x9e3779b1) ^ Math.imul(position + 1, 0x85ebca6b) ^ Math.imul(word + 1, 0xc2b2ae35)) >>> 0;
+}
+
+function wrong(cause: string): AgentError {
+  return new AgentError('WRONG_ANSWER', 'what was handed over is not what was sent', {
+    cause,
+    hint: 'an object was freed too early or handed over wrongly: keep the pool for a post-mortem (`inspect`)',
+  });
+}
