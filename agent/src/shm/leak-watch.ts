@@ -19,15 +19,15 @@ export interface SharedRoot {
 }
 
 export class LeakWatch {
-  /** Counts down to the next ref that is watched. */
-  untilNext: number;
+  /** Of so many refs one is watched. */
+  readonly interval: number;
   readonly #reports: LeakReports;
   #isOver = false;
   readonly #registry: FinalizationRegistry<SharedRoot>;
 
   constructor(reports: LeakReports, drop: (root: number) => void) {
     this.#reports = reports;
-    this.untilNext = this.#interval;
+    this.interval = reports === 'all' ? 1 : reports === 'sampled' ? sampledInterval : offInterval;
     this.#registry = new FinalizationRegistry((shared) => {
       if (this.#isOver) return;
       warn(shared);
@@ -35,13 +35,8 @@ export class LeakWatch {
     });
   }
 
-  get #interval(): number {
-    return this.#reports === 'all' ? 1 : this.#reports === 'sampled' ? sampledInterval : offInterval;
-  }
-
   /** Called when the count is down: how the new root is to be watched, if at all. */
   next(root: number): SharedRoot | null {
-    this.untilNext = this.#interval;
     if (this.#reports === 'off') return null;
     const stack = this.#reports === 'all' ? new Error('here').stack?.split('\n').slice(3).join('\n') : undefined;
     return { root, handles: 1, isWatched: true, stack };

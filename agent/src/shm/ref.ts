@@ -4,6 +4,11 @@ import { foreignRef, HeapError, spentRef } from './heap-error.ts';
 import type { SharedRoot } from './leak-watch.ts';
 import type { Session } from './session.ts';
 
+interface Data {
+  readonly bytes: Uint8Array<SharedArrayBuffer>;
+  view: DataView<SharedArrayBuffer> | undefined;
+}
+
 /**
  * Holds an object: it lives at least as long as the ref is not spent, by `drop` or by a `move` into a queue. Every use of a spent ref
  * throws SPENT_REF, except `using`, which lets it be. Calls on the pool throw HeapError: besides what is said at each, FENCED (this
@@ -18,13 +23,13 @@ export class Ref {
   #root: number;
   /** Null for what nearly every ref is: the only handle on its root, and not watched. */
   #shared: SharedRoot | null = null;
-  #bytes: Uint8Array<SharedArrayBuffer> | null = null;
-  #view: DataView<SharedArrayBuffer> | null = null;
+  /** Made when first asked for. */
+  #data: Data | null = null;
 
   constructor(session: Session, root: number) {
     this.#session = session;
     this.#root = root;
-    if (--session.leaks.untilNext === 0) this.#watch(session.leaks.next(root));
+    if (--session.untilWatched === 0) this.#watch(session.leaks.next(root));
   }
 
   /** Makes the empty embedded reference `index` refer to what `target` holds. Throws OCCUPIED, COUNT_FULL, BAD_INDEX, FOREIGN_REF. */
@@ -69,13 +74,12 @@ export class Ref {
     if (this.#root === 0) throw spentRef('clone');
     this.#shared ??= { root: this.#root, handles: 1, isWatched: false, stack: undefined };
     const shared = this.#shared;
-    const { leaks } = this.#session;
     // The clone is watched when the root is: not by its own turn.
-    leaks.untilNext += 1;
+    this.#session.untilWatched += 1;
     const other = new Ref(this.#session, this.#root);
     shared.handles += 1;
     other.#shared = shared;
-    if (shared.isWatched) leaks.watch(other, shared);
+    if (shared.isWatched) this.#session.leaks.watch(other, shared);
     return other;
   }
 
@@ -101,14 +105,14 @@ export class Ref {
    * to be used once the ref is spent: the bytes may be another object's then, and nothing can stop a view.
    */
   get bytes(): Uint8Array<SharedArrayBuffer> {
-    if (this.#bytes === null) this.#bytes = new Uint8Array(this.#session.core.pool.buffer, this.#dataAt(), this.dataBytes);
-    return this.#bytes;
+    return (this.#data ?? this.#makeData()).bytes;
   }
 
   /** The same bytes as `bytes`. */
   get view(): DataView<SharedArrayBuffer> {
-    if (this.#view === null) this.#view = new DataView(this.#session.core.pool.buffer, this.#dataAt(), this.dataBytes);
-    return this.#view;
+    const data = this.#data ?? this.#makeData();
+    data.view ??= new DataView(data.bytes.buffer, data.bytes.byteOffset, data.bytes.byteLength);
+    return data.view;
   }
 
   /** Bytes of data that the object has room for: at least what was asked for. */
@@ -137,11 +141,15 @@ export class Ref {
     return payload;
   }
 
-  #dataAt(): number {
-    return this.#session.core.pool.byteOffset + this.#payload() + this.references * 8;
+  #makeData(): Data {
+    const { pool } = this.#session.core;
+    const bytes = new Uint8Array(pool.buffer, pool.byteOffset + this.#payload() + this.references * 8, this.dataBytes);
+    this.#data = { bytes, view: undefined };
+    return this.#data;
   }
 
   #watch(shared: SharedRoot | null): void {
+    this.#session.untilWatched = this.#session.leaks.interval;
     this.#shared = shared;
     if (shared !== null) this.#session.leaks.watch(this, shared);
   }
@@ -160,8 +168,7 @@ export class Ref {
 
   #spend(): void {
     this.#root = 0;
-    this.#bytes = null;
-    this.#view = null;
+    this.#data = null;
   }
 
   #refusal(what: string, code: number, index?: number, target?: Ref): HeapError {

@@ -9,6 +9,8 @@ export type LeakReports = 'off' | 'sampled' | 'all';
 export class Session {
   readonly core: Core;
   readonly leaks: LeakWatch;
+  /** Counts down to the next ref that is watched. */
+  untilWatched: number;
   readonly segmentBytes: number;
   readonly segmentCount: number;
   readonly quotaBytes: number;
@@ -24,6 +26,7 @@ export class Session {
     this.core = core;
     this.exports = core.exports;
     this.leaks = new LeakWatch(leakReports, (root) => this.exports.shmDrop(root));
+    this.untilWatched = this.leaks.interval;
     this.#numbers = new Uint32Array(core.pool.buffer, core.pool.byteOffset, core.pool.length >>> 2);
     this.segmentBytes = segmentBytesOf(core);
     this.quotaBytes = quotaSegments * this.segmentBytes;

@@ -1,6 +1,6 @@
 /** Objects, their data, their references, and the refs by which a thread holds them. */
 import { describe, expect, test } from 'vitest';
-import { joinPool } from '../../src/pool/pool.ts';
+import { joinPool, leavePool } from '../../src/pool/pool.ts';
 import { openHeap } from '../../src/shm/index.ts';
 import { codeOf, openHeaps } from './heap-pool.ts';
 
@@ -231,6 +231,20 @@ describe('a client', () => {
     using kept = second!.root('kept')!;
     expect([kept.count, pool.objects()]).toEqual([2, 2]);
     second!.setRoot('kept', undefined);
+    expect(pool.audit()).toEqual([]);
+  });
+
+  test('that left the pool without closing its heap has nothing in the next one of its thread', () => {
+    using pool = openHeaps(1);
+    const [heap] = pool.heaps;
+    const ref = heap!.alloc(8, 1);
+    leavePool(pool.cores[0]!);
+    joinPool(pool.cores[0]!, { machineNumber: 1 });
+    const next = openHeap(pool.cores[0]!);
+    using other = next.alloc(8, 1);
+    expect(codeOf(() => ref.attach(0, ref))).toBe('HEAP_CLOSED');
+    expect(codeOf(() => heap!.alloc(8))).toBe('HEAP_CLOSED');
+    expect([other.count, next.rootsInUse]).toEqual([1, 1]);
     expect(pool.audit()).toEqual([]);
   });
 
