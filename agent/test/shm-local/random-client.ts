@@ -49,6 +49,8 @@ const weights: Partial<Record<OperationName, number>> = {
   'leave-and-join': 0.3,
 };
 
+const looking: readonly OperationName[] = ['acquire', 'get-name'];
+
 const rootLimit = 40;
 const nameCount = 6;
 const levelLimit = 4;
@@ -83,12 +85,16 @@ export class RandomClient {
     'leave-and-join': () => this.#leaveAndJoin(),
   };
 
-  constructor(core: Core, machineNumber: number, random: () => number) {
+  /** `looks`: it also reads what it holds no reference to. While nobody does, objects are given back on a shorter way. */
+  constructor(core: Core, options: { readonly machineNumber: number; readonly random: () => number; readonly looks: boolean }) {
+    const { machineNumber, random, looks } = options;
     this.core = core;
     this.#machineNumber = machineNumber;
     this.#random = random;
     this.#view = new DataView(core.pool.buffer, core.pool.byteOffset, core.pool.byteLength);
-    this.#deck = operationNames.flatMap((name) => Array.from({ length: Math.ceil((weights[name] ?? 0) * 4) }, () => name));
+    this.#deck = operationNames
+      .filter((name) => looks || !looking.includes(name))
+      .flatMap((name) => Array.from({ length: Math.ceil((weights[name] ?? 0) * 4) }, () => name));
   }
 
   next(): OperationName {

@@ -11,6 +11,7 @@ export interface Part {
   readonly line: number;
   readonly machineNumber: number;
   readonly clients: number;
+  readonly looks: boolean;
   readonly seed: number;
 }
 
@@ -37,7 +38,7 @@ const others = Array.from({ length: lineLimit }, (_, number) => new Line(first, 
 );
 const pause = pauseWord(first);
 const random = randomNumbers(part.seed);
-const clients = cores.map((core) => new RandomClient(core, part.machineNumber, random));
+const clients = cores.map((core) => new RandomClient(core, { ...part, random }));
 for (const core of cores) introduceTo(core, part);
 
 own.set('state', warm);

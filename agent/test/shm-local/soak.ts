@@ -42,6 +42,8 @@ export interface SoakOptions {
   readonly program: string;
   readonly files: MapOptions;
   readonly seed: number;
+  /** Whether clients read what they hold no reference to. */
+  readonly looks: boolean;
   /** Where a pool goes in which the audit found something. */
   readonly keepAt: string;
 }
@@ -59,8 +61,6 @@ export interface SoakReport {
   readonly operations: number;
   /** Crash point, or `random`; then what a survivor was doing, and how often. */
   readonly pairs: ReadonlyMap<string, ReadonlyMap<string, number>>;
-  /** Crash points of the heap at which nobody died. */
-  readonly missed: readonly string[];
 }
 
 interface Worker {
@@ -72,12 +72,17 @@ interface Worker {
   errors: string;
 }
 
-const shmPoints = crashPoints.filter(({ name }) => name.startsWith('shm/'));
+/** The crash points of the heap. */
+export const shmPoints = crashPoints.filter(({ name }) => name.startsWith('shm/'));
 /** Passed by recoverers only. */
 const resolvePoints = shmPoints.filter(({ name }) => name.startsWith('shm/resolve/'));
 const transactionPoints = shmPoints.filter(({ name }) => /^shm\/(attach|detach|change|release|move)\//.test(name));
 const relinquishing = /^shm\/(resolve|relinquish|drain|detach|close|abandon|free-segment|free-huge)\/|^pool\/recover\//;
 const recoveryPoints = crashPoints.filter(({ name }) => relinquishing.test(name));
+
+/** Passed by who finds a corpse that is nobody's, which takes a death right here. */
+const reclaiming = shmPoints.find(({ name }) => name === 'shm/sweep/after-reclaim')!.number;
+const leavingCorpse = shmPoints.find(({ name }) => name === 'shm/drain/after-pop')!.number;
 
 export class Soak implements AsyncDisposable {
   readonly #options: SoakOptions;
@@ -85,6 +90,8 @@ export class Soak implements AsyncDisposable {
   readonly #random: () => number;
   readonly #workers = new Set<Worker>();
   readonly #deck: number[] = [];
+  /** Somebody died on purpose with a corpse in its hands. */
+  #leftCorpse = false;
   readonly #pairs = new Map<string, Map<string, number>>();
   /** What was seen to die at a crash point. */
   readonly #fired: { pid: number; point: string }[] = [];
@@ -133,7 +140,6 @@ export class Soak implements AsyncDisposable {
     this.#audit();
     this.#emptyHeap();
     this.#requireLastWords();
-    const reached = new Set(this.#fired.map(({ point }) => point));
     return {
       armed: this.#fired.length,
       random: this.#randomKills,
@@ -142,7 +148,6 @@ export class Soak implements AsyncDisposable {
       audits: this.#audits,
       operations: this.#operations,
       pairs: this.#pairs,
-      missed: shmPoints.map(({ name }) => name).filter((name) => !reached.has(name)),
     };
   }
 
@@ -185,6 +190,7 @@ export class Soak implements AsyncDisposable {
       line: number,
       machineNumber,
       clients: clientsPerWorker,
+      looks: this.#options.looks,
       seed: this.#options.seed * 100_003 + this.#spawned++,
     };
     const child = spawn(process.execPath, [this.#options.program, JSON.stringify(part)], { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -203,7 +209,7 @@ export class Soak implements AsyncDisposable {
   async #kill(victim: Worker, survivors: readonly Worker[], midTransaction: boolean): Promise<void> {
     if (this.#below(20) < 13) {
       const point = midTransaction ? this.#pick(transactionPoints).number : this.#nextPoint();
-      victim.line.command(commands.arm, point, 1 + Math.floor(this.#random() ** 3 * 12));
+      victim.line.command(commands.arm, point, point === reclaiming ? 1 : 1 + Math.floor(this.#random() ** 3 * 12));
       if (await this.#seesEnd(victim, armedLimitMs)) return this.#bookEnd(victim, survivors);
     } else {
       await delay(this.#below(4));
@@ -377,7 +383,12 @@ export class Soak implements AsyncDisposable {
       const reachable = shmPoints.filter((point) => !resolvePoints.includes(point));
       this.#deck.push(...this.#shuffled(reachable.map(({ number }) => number)));
     }
-    return this.#deck.pop()!;
+    const point = this.#deck.pop()!;
+    if (point !== reclaiming) return point;
+    this.#leftCorpse = !this.#leftCorpse;
+    if (!this.#leftCorpse) return point;
+    this.#deck.push(reclaiming);
+    return leavingCorpse;
   }
 
   #below(limit: number): number {
