@@ -111,7 +111,7 @@ export { shapeHeap } from './shm/shape';
 export { shmOpen } from './shm/open';
 export { shmAlloc, shmDrop } from './shm/allocate';
 export { shmAcquire, shmAttach, shmChange, shmClone, shmCount, shmDetach, shmPayload, shmReferences, shmRootsInUse } from './shm/object';
-export { shmGetName, shmSetName } from './shm/named-root';
+export { shmGetName, shmSetName, shmSetNameOnce } from './shm/named-root';
 export {
   shmCloseQueue,
   shmFill,
@@ -123,3 +123,6 @@ export {
   shmWaiting,
 } from './shm/queue';
 export { shmCollect, shmHeldBytes } from './shm/collect';
+export { kvClaim, kvPartition, kvYield } from './kv/partition';
+export { kvGet, kvRelease, kvValueBytes } from './kv/read';
+export { kvDelete, kvPut } from './kv/write';

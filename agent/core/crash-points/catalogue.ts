@@ -247,3 +247,20 @@ export const SHM_RELINQUISH_AFTER_QUEUES: i32 = 165;
 export const SHM_RELINQUISH_AFTER_PAGE: i32 = 166;
 /** shm/relinquish/after-roots: All roots are dropped; the segments are claimed. */
 export const SHM_RELINQUISH_AFTER_ROOTS: i32 = 167;
+
+/** kv/put/after-describe: The node has its key and its value; the store does not know it. */
+export const KV_PUT_AFTER_DESCRIBE: i32 = 180;
+/** kv/put/after-chain: The new node refers to what follows the old one; the old one is linked. */
+export const KV_PUT_AFTER_CHAIN: i32 = 181;
+/** kv/put/after-replace: The new node is linked, the old one is discounted; it is not disposed of. */
+export const KV_PUT_AFTER_REPLACE: i32 = 182;
+/** kv/put/after-insert: The node of a new key is linked; its root is empty and on no list. */
+export const KV_PUT_AFTER_INSERT: i32 = 183;
+/** kv/put/after-drop: Only the store refers to the new node; the old one is not disposed of. */
+export const KV_PUT_AFTER_DROP: i32 = 184;
+/** kv/delete/after-unlink: The node is unlinked; it is not disposed of. */
+export const KV_DELETE_AFTER_UNLINK: i32 = 185;
+/** kv/get/after-hazard: The reader says which node it looks at; it has not made sure. */
+export const KV_GET_AFTER_HAZARD: i32 = 186;
+/** kv/claim/after-commit: The partition has this writer; it does not know. */
+export const KV_CLAIM_AFTER_COMMIT: i32 = 187;

@@ -2,7 +2,7 @@
 
 import { load32, load64, publish64, recall32, swap64 } from '../memory/memory';
 import { poolBase } from '../place/place';
-import { BAD_ARGUMENT, BUSY, FULL, NOT_FOUND, OK } from '../codes/codes';
+import { BAD_ARGUMENT, BUSY, FULL, NOT_FOUND, OCCUPIED, OK } from '../codes/codes';
 import { crashPoint } from '../crash-points/crash-point';
 import { SHM_NAME_AFTER_CHANGE, SHM_NAME_AFTER_CLAIM } from '../crash-points/catalogue';
 import { isGone } from '../client-table/self';
@@ -45,6 +45,15 @@ function ownWord(): u64 {
  * OK, BUSY, FULL when there are no more names, COUNT_FULL, BAD_ARGUMENT.
  */
 export function shmSetName(nameBytes: u32, root: u32): i32 {
+  return setName(nameBytes, root, false);
+}
+
+/** As `shmSetName`, but OCCUPIED when the name holds something: of all who try, one does it. */
+export function shmSetNameOnce(nameBytes: u32, root: u32): i32 {
+  return setName(nameBytes, root, true);
+}
+
+function setName(nameBytes: u32, root: u32, onlyEmpty: bool): i32 {
   const refusal: i32 = Client.mayBegin();
   if (refusal != OK) return refusal;
   if (nameBytes == 0 || nameBytes > NAME_LIMIT_BYTES) return BAD_ARGUMENT;
@@ -59,7 +68,8 @@ export function shmSetName(nameBytes: u32, root: u32): i32 {
   crashPoint(SHM_NAME_AFTER_CLAIM);
   const slot: u32 = slotOf(entry);
   let code: i32 = OK;
-  if (object == 0) releaseSlot(slot);
+  if (onlyEmpty && load64(poolBase + slot) != 0) code = OCCUPIED;
+  else if (object == 0) releaseSlot(slot);
   else if (load64(poolBase + slot) == 0) code = attachSlot(slot, object);
   else code = changeSlot(slot, object);
   crashPoint(SHM_NAME_AFTER_CHANGE);

@@ -143,6 +143,7 @@ export interface CoreExports {
   shmCount(root: number): number;
   shmRootsInUse(): number;
   shmSetName(nameBytes: number, root: number): number;
+  shmSetNameOnce(nameBytes: number, root: number): number;
   shmGetName(nameBytes: number): number;
   shmOpenQueue(receiver: number, tagLow: number, tagHigh: number): number;
   shmFill(queue: number, root: number, isMove: number): number;
@@ -154,6 +155,15 @@ export interface CoreExports {
   shmCloseQueue(queue: number): number;
   shmCollect(): number;
   shmHeldBytes(): number;
+
+  kvPartition(store: number, keyLow: number, keyHigh: number): number;
+  kvClaim(store: number, partition: number): number;
+  kvYield(store: number, partition: number): number;
+  kvGet(store: number, keyLow: number, keyHigh: number): number;
+  kvValueBytes(node: number): number;
+  kvRelease(): number;
+  kvPut(store: number, root: number, keyLow: number, keyHigh: number, valueBytes: number): number;
+  kvDelete(store: number, keyLow: number, keyHigh: number): number;
 
   lockOpen(maxLooks: number): number;
   lockAlloc(slot: number, maxLooks: number): number;
