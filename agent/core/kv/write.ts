@@ -23,7 +23,7 @@ import { drain } from '../shm/dispose';
 import { Era } from '../shm/era';
 import { flushRange } from '../shm/flush';
 import { isPlausible } from '../shm/plausible';
-import { attachSlot, changeSlot, detachSlot, moveSlot } from '../shm/reference';
+import { attachSlot, changeSlot, detachSlot, moveSlot, releaseSlot } from '../shm/reference';
 import { pushRoot, Root } from '../shm/root';
 import { pageEntryAt, pageOf, segmentOf } from '../shm/segment';
 import { bucketOf, isWriterOf, partitionOf, wide } from './partition';
@@ -154,7 +154,7 @@ export function kvDelete(store: u32, keyLow: u32, keyHigh: u32): i32 {
   if (node == 0) return NOT_FOUND;
   const next: u32 = <u32>load64(poolBase + nextOf(node));
   let code: i32 = OK;
-  if (next == 0) detachSlot(slot);
+  if (next == 0) releaseSlot(slot);
   else code = changeSlot(slot, next);
   crashPoint(KV_DELETE_AFTER_UNLINK);
   drain();
