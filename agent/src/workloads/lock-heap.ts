@@ -3,6 +3,7 @@ import { codes, constants, controlBytes } from '../layout/index.ts';
 import type { Core } from '../pool/core.ts';
 import { isAborted } from '../pool/map.ts';
 import { AgentError } from '../protocol/agent-error.ts';
+import type { ClientIdentity } from '../protocol/messages.ts';
 import { integer, listOf, object, oneOf } from '../protocol/shape.ts';
 import type { Tasks } from '../protocol/tasks.ts';
 import { clientIdentity } from './heap-of.ts';
@@ -36,8 +37,10 @@ export const lockHeap: Workload<'lock-heap'> = {
 /** In one call: longer than a holder that lives needs, unless its core is taken away. */
 const looks = 20_000;
 const operationsPerLook = 64;
-/** Slot 0 holds the block in whose payload this client counts its operations. */
+/** Slot 0 holds the block in whose payload this client counts its operations, behind its incarnation. */
 const counterSlot = 0;
+const operationsIndex = 0;
+const incarnationIndex = 1;
 
 class LockWorker {
   readonly #context: TaskContext;
@@ -59,15 +62,13 @@ class LockWorker {
     mustBeOk(context, 'dropping what was left', () => exports.lockDrop(self, looks));
     mustBeOk(context, 'allocating the counter', () => exports.lockAlloc(counterSlot, looks));
     this.#counter = counterOf(context.core, self)!;
-    Atomics.store(this.#counter, 0, 0);
+    Atomics.store(this.#counter, operationsIndex, 0);
+    Atomics.store(this.#counter, incarnationIndex, exports.selfIncarnation());
   }
 
   workUntilKilled(): Result {
-    const { exports } = this.#core;
-    for (const { id, incarnation } of this.#parameters.partners) {
-      waitFor(this.#context, `client ${id} to work`, () =>
-        exports.isFenced(id, incarnation) !== 0 || operationsOf(this.#core, id) > 0 ? true : undefined,
-      );
+    for (const partner of this.#parameters.partners) {
+      waitFor(this.#context, `client ${partner.id} to open the heap`, () => (hasCounter(this.#core, partner) ? true : undefined));
     }
     const endsAt = performance.now() + this.#context.remainingMs();
     while (performance.now() < endsAt && !isAborted(this.#core.mapped)) {
@@ -83,7 +84,7 @@ class LockWorker {
     if (victim === undefined) throw new AgentError('BAD_PARAMETERS', 'a survivor needs somebody who dies');
     const { exports } = this.#core;
     const isFenced = (): boolean => exports.isFenced(victim.id, victim.incarnation) !== 0;
-    const watch = new SurvivalWatch({ operations: () => operationsOf(this.#core, victim.id), isFenced }, this.#parameters);
+    const watch = new SurvivalWatch({ operations: () => operationsOf(this.#core, victim), isFenced }, this.#parameters);
     const endsAt = performance.now() + this.#context.remainingMs();
     for (let goesOn = true; goesOn; ) {
       let done = 0;
@@ -114,7 +115,7 @@ class LockWorker {
         : choice === 1
           ? exports.lockAttach(slot, this.#random.below(8), looks)
           : exports.lockDetach(slot, looks);
-    if (code === codes.OK) Atomics.add(this.#counter, 0, 1);
+    if (code === codes.OK) Atomics.add(this.#counter, operationsIndex, 1);
     return code;
   }
 }
@@ -122,7 +123,7 @@ class LockWorker {
 function restart(context: TaskContext, { partners }: Parameters): Result {
   const { core } = context;
   open(context);
-  const found = partners.filter(({ id }) => operationsOf(core, id) > 0).length;
+  const found = partners.filter((partner) => operationsOf(core, partner) > 0).length;
   const { problems } = recount(core);
   for (let client = 0; client < constants.BASELINE_CLIENT_LIMIT; client++) {
     const code = core.exports.lockDrop(client, looks);
@@ -145,16 +146,21 @@ function mustBeOk(context: TaskContext, what: string, act: () => number): void {
   if (code !== codes.OK) throw new Error(`${what} answered ${code}`);
 }
 
-/** Undefined until that client has its block. */
+/** Undefined while that place has no block. */
 function counterOf(core: Core, client: number): Uint32Array | undefined {
   const block = core.exports.lockBlockAt(client, counterSlot);
   if (block < 0) return undefined;
-  return new Uint32Array(core.pool.buffer, core.pool.byteOffset + core.exports.lockPayload(block), 1);
+  return new Uint32Array(core.pool.buffer, core.pool.byteOffset + core.exports.lockPayload(block), 2);
 }
 
-function operationsOf(core: Core, client: number): number {
-  const counter = counterOf(core, client);
-  return counter === undefined ? 0 : Atomics.load(counter, 0);
+/** Also of one that died since. */
+function hasCounter(core: Core, { id, incarnation }: ClientIdentity): boolean {
+  const counter = counterOf(core, id);
+  return counter !== undefined && Atomics.load(counter, incarnationIndex) === incarnation;
+}
+
+function operationsOf(core: Core, client: ClientIdentity): number {
+  return hasCounter(core, client) ? Atomics.load(counterOf(core, client.id)!, operationsIndex) : 0;
 }
 
 function isHeldByTheFenced({ exports }: Core): boolean {
