@@ -164,7 +164,7 @@ describe('a pool in use', () => {
     introduceTo(core, { machineNumber: 9 });
     const { [Symbol.dispose]: _, ...plain } = files;
     const line = new Line(core, 0);
-    const part: Part = { files: plain, line: 0, machineNumber: 1, clients: 2, looks: true, seed: 5 };
+    const part: Part = { files: plain, parent: process.pid, line: 0, machineNumber: 1, clients: 2, looks: true, seed: 5 };
     const worker = spawn(process.execPath, [program, JSON.stringify(part)], { stdio: ['ignore', 'ignore', 'inherit'] });
     const exit = once(worker, 'exit');
     const until = async (holds: () => boolean): Promise<void> => {

@@ -8,6 +8,8 @@ import { commandOffset, commands, Line, lineLimit, pauseOffsetOf, pauseWord, war
 
 export interface Part {
   readonly files: MapOptions;
+  /** Whose death ends this process as well. */
+  readonly parent: number;
   readonly line: number;
   readonly machineNumber: number;
   readonly clients: number;
@@ -20,7 +22,7 @@ const deadlineNs = 120_000_000_000;
 
 const part = JSON.parse(process.argv[2]!) as Part;
 const addon = native();
-addon.setParentDeathSignal(process.ppid);
+if (!addon.setParentDeathSignal(part.parent)) process.exit(0);
 const mapped = mapPool(part.files);
 
 // Whoever dies at a crash point notes what the others are doing at that moment.
@@ -42,7 +44,7 @@ const clients = cores.map((core) => new RandomClient(core, { ...part, random }))
 for (const core of cores) introduceTo(core, part);
 
 own.set('state', warm);
-addon.waitWhile(first.bytes, commandOffset(first, part.line), 0n, deadlineNs);
+if (!addon.waitWhile(first.bytes, commandOffset(first, part.line), 0n, deadlineNs)) process.exit(0);
 own.set('done', own.get('command'));
 own.set('state', working);
 own.set('operation', operationNames.indexOf('leave-and-join'));

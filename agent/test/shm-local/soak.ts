@@ -12,6 +12,7 @@ import { crashPointName, crashPoints } from '../../src/crash-points/index.ts';
 import { readHistoryFile } from '../../src/history/index.ts';
 import { inspectPool, type PoolInspection } from '../../src/inspect/index.ts';
 import { codes } from '../../src/layout/index.ts';
+import { native } from '../../src/pool/native.ts';
 import {
   type Core,
   fenceProcess,
@@ -105,6 +106,10 @@ export class Soak implements AsyncDisposable {
   constructor(options: SoakOptions) {
     this.#options = options;
     this.#random = randomNumbers(options.seed);
+    // The undertaker is the test itself: told what it found, rather than killed.
+    native().die = () => {
+      throw this.#failure('an invariant of the core does not hold for the undertaker; standard error says which');
+    };
     this.#core = instantiateCore(mapPool(options.files), { thread: 0 });
     const heap = { clients: 64, pageBytes: 1024, segmentBytes: 32768, names: 16, queues: 32, queueCapacity: 8 } as const;
     formatPool(this.#core, { machineNumber: undertakerMachine, heap });
@@ -187,6 +192,7 @@ export class Soak implements AsyncDisposable {
     const machineNumber = 1 + (number % 3);
     const part: Part = {
       files: { poolPath, poolSizeBytes, historyPath, historySizeBytes },
+      parent: process.pid,
       line: number,
       machineNumber,
       clients: clientsPerWorker,
@@ -235,8 +241,8 @@ export class Soak implements AsyncDisposable {
     this.#operations += line.get('operations');
     let point = 'random';
     if (line.get('seen') === 1) {
-      point = crashPointName(line.get('first'))!;
-      if (line.get('kind') === commands.recover) point = this.#armedRecoverers.get(victim) ?? '';
+      // A recoverer has had other commands since, or has not seen yet that it is not armed any more.
+      point = this.#armedRecoverers.get(victim) ?? crashPointName(line.get('first'))!;
       this.#fired.push({ pid: child.pid!, point });
     } else {
       this.#randomKills++;
@@ -342,7 +348,11 @@ export class Soak implements AsyncDisposable {
     const spoken = records.flatMap((record) => (record.kind === 'last-words' ? [`${record.pid} ${record.point}`] : [])).sort();
     const fired = this.#fired.map(({ pid, point }) => `${pid} ${point}`).sort();
     if (problems.length + overflow > 0 || spoken.join() !== fired.join()) {
-      throw this.#failure(`${fired.length} kills fired, ${spoken.length} left last words; ${problems.join('; ')}`);
+      const unseen = spoken.filter((each) => !fired.includes(each));
+      const silent = fired.filter((each) => !spoken.includes(each));
+      throw this.#failure(
+        `last words that were not seen: ${unseen}; deaths without last words: ${silent}; ${problems.join('; ')}`,
+      );
     }
   }
 

@@ -53,6 +53,36 @@ describe('a pod', () => {
     expect(bench.leftovers(pod)).toEqual([]);
   });
 
+  test('has the heap that its topology asks for, also after a reset', async () => {
+    const pod = bench.newPod();
+    const file = join(bench.folder, 'cut.yaml');
+    writeFileSync(
+      file,
+      'name: cut\nprovider: local\npool: { heap: { clients: 16, pageSize: 16KiB, segmentSize: 1MiB, names: 8, queues: 4, queueCapacity: 8, flushPolicy: host, coherence: none } }\n',
+    );
+    const asked = {
+      shape: {
+        clientCount: 16,
+        pageBytes: 16_384,
+        segmentBytes: 1_048_576,
+        nameCount: 8,
+        queueCount: 4,
+        queueCapacity: 8,
+        flushPolicy: 'host',
+        coherence: 'none',
+      },
+    };
+
+    const up = await bench.mustRun(['up', file, '--name', pod]);
+    const inspected = await bench.mustRun(['inspect', '--name', pod, '--json']);
+    await bench.mustRun(['reset', '--name', pod]);
+    const again = await bench.mustRun(['inspect', '--name', pod, '--json']);
+
+    expect(up.stderr).toContain('REFUSED to everybody: the device promises no coherence between machines');
+    expect(JSON.parse(inspected.stdout)).toMatchObject({ heap: asked });
+    expect(JSON.parse(again.stdout)).toMatchObject({ heap: asked, problems: [] });
+  });
+
   test('passes on what a program says and how it ends', async () => {
     const pod = bench.newPod();
     await bench.mustRun(['up', 'local', '--name', pod]);
