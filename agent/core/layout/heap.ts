@@ -74,7 +74,9 @@ export class HeapClient {
   eraStart: u64;
   /** Bytes of segments it may hold; 0 for no limit. */
   quotaBytes: u64;
-  reserved0: u64;
+  /** Corpses of this client that somebody looks at, or did when it last looked. */
+  limbo: u32;
+  reserved0: u32;
   reserved1: u64;
   reserved2: u64;
   reserved3: u64;

@@ -13,8 +13,8 @@ export const OBJECT_HEADER_BYTES: u32 = 16;
 
 /** The last count that attaches: one more would carry into the client. */
 export const COUNT_LIMIT: u32 = 16383;
-/** An id whose era comes this far is retired until the pool is formatted; below 2^40, so that recovery has eras left. */
-export const ERA_LIMIT: u64 = 0xffff000000;
+/** An id whose era comes this far is retired until the pool is formatted; 2^30 below 2^40, so that recovery has eras left for all it drops. */
+export const ERA_LIMIT: u64 = 0xffc0000000;
 
 /**
  * An object's references, and who counted last (D8 of the design). The CAS of this word is the commit point of attach and detach.

@@ -111,9 +111,9 @@ export class HeapScratch {
   segmentCursor: u32;
   /** Pages without a used block that are on a list. */
   emptyPages: u32;
-  /** Corpses that somebody looks at: the first, and how many. */
+  /** Corpses that somebody looks at: the first. How many says `HeapClient`. */
   limbo: u32;
-  limboCount: u32;
+  reserved0: u32;
   /** Not 0: this thread is known as a user of hazards. */
   usesHazards: u32;
   /** Where the search for a free segment begins. */

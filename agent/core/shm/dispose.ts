@@ -15,7 +15,7 @@ import {
   SHM_FREE_HUGE_AFTER_COMMIT,
   SHM_FREE_HUGE_AFTER_TAIL,
 } from '../crash-points/catalogue';
-import { HeapClient } from '../layout/heap';
+import { HEAP_CLIENT_LINE, HeapClient } from '../layout/heap';
 import { OBJECT_HEADER_BYTES, ObjectHeader, ReferenceWord } from '../layout/object';
 import { HeapScratch } from '../layout/scratch';
 import { PAGE_FREE, PAGE_HUGE, PAGE_RUN, PageEntry, PageWord, SEGMENT_HUGE, SegmentWord } from '../layout/segment';
@@ -68,6 +68,7 @@ export function drain(): void {
     if (mutant(43) || !anybodyLooks() || !isLookedAt(corpse)) giveBack(corpse);
     else keepInLimbo(corpse);
   }
+  if (!isActing() && recall32(heap() + offsetof<HeapScratch>("limbo")) != 0 && !anybodyLooks()) passLimbo();
 }
 
 /** Clears the word of a corpse of this client's. */
@@ -100,27 +101,32 @@ function keepInLimbo(corpse: u32): void {
   }
   store32(poolBase + corpse + offsetof<ObjectHeader>("next"), recall32(heap() + offsetof<HeapScratch>("limbo")));
   keep32(heap() + offsetof<HeapScratch>("limbo"), corpse);
-  const count: u32 = recall32(heap() + offsetof<HeapScratch>("limboCount")) + 1;
-  keep32(heap() + offsetof<HeapScratch>("limboCount"), count);
-  if (count >= LIMBO_LIMIT) passLimbo();
+  const count: usize = limboCountAt();
+  store32(count, load32(count) + 1);
+  if (load32(count) >= LIMBO_LIMIT) passLimbo();
 }
 
 /** Gives back the corpses in limbo that nobody looks at any more. */
 export function passLimbo(): void {
   let corpse: u32 = recall32(heap() + offsetof<HeapScratch>("limbo"));
   keep32(heap() + offsetof<HeapScratch>("limbo"), 0);
-  keep32(heap() + offsetof<HeapScratch>("limboCount"), 0);
+  let count: u32 = 0;
   while (corpse != 0) {
     const next: u32 = load32(poolBase + corpse + offsetof<ObjectHeader>("next"));
     if (isLookedAt(corpse)) {
       store32(poolBase + corpse + offsetof<ObjectHeader>("next"), recall32(heap() + offsetof<HeapScratch>("limbo")));
       keep32(heap() + offsetof<HeapScratch>("limbo"), corpse);
-      keep32(heap() + offsetof<HeapScratch>("limboCount"), recall32(heap() + offsetof<HeapScratch>("limboCount")) + 1);
+      count++;
     } else {
       giveBack(corpse);
     }
     corpse = next;
   }
+  store32(limboCountAt(), count);
+}
+
+function limboCountAt(): usize {
+  return recall32(heap() + offsetof<HeapScratch>("clientAt")) + HEAP_CLIENT_LINE + offsetof<HeapClient>("limbo");
 }
 
 /** Leaves what is still in limbo to the owners' sweeps: once this client is gone they are nobody's. */
@@ -132,7 +138,7 @@ export function leaveLimbo(): void {
     corpse = next;
   }
   keep32(heap() + offsetof<HeapScratch>("limbo"), 0);
-  keep32(heap() + offsetof<HeapScratch>("limboCount"), 0);
+  store32(limboCountAt(), 0);
 }
 
 // -- runs of whole segments ---------------------------------------------------------------------------------------------------

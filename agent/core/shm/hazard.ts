@@ -6,7 +6,7 @@ import { poolBase } from '../place/place';
 import { HAZARD_COUNT, HEAP_HAZARD_LINE } from '../layout/heap';
 import { HAZARD_USERS_OFFSET } from '../layout/regions';
 import { HeapScratch } from '../layout/scratch';
-import { actorPlusOne, heap, heapClientAt } from './context';
+import { actorPlusOne, heap, heapClientAt, isActing } from './context';
 
 /** Lost swaps when a client's bit is cleared: every loss is another client's bit. */
 const USER_RETRY_LIMIT: u32 = 100000;
@@ -54,10 +54,21 @@ export function isLookedAt(object: u32): bool {
   return false;
 }
 
+/** Whether this client is known to look at objects without holding them. */
+export function usesHazards(): bool {
+  return recall32(heap() + offsetof<HeapScratch>("usesHazards")) != 0;
+}
+
 /** The acting client's hazards and its bit, when it ends. */
 export function endHazards(): void {
-  const client: u32 = actorPlusOne() - 1;
   for (let index: u32 = 0; index < HAZARD_COUNT; index++) clearHazard(index);
+  endUse();
+}
+
+/** The acting client looks at nothing any more. */
+export function endUse(): void {
+  const client: u32 = actorPlusOne() - 1;
+  if (!isActing()) keep32(heap() + offsetof<HeapScratch>("usesHazards"), 0);
   const bit: u64 = <u64>1 << (client & 63);
   for (let tries: u32 = 0; tries < USER_RETRY_LIMIT; tries++) {
     const seen: u64 = load64(userWordAt(client));

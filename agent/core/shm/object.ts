@@ -9,10 +9,10 @@ import { OBJECT_HEADER_BYTES, ObjectHeader, ReferenceWord } from '../layout/obje
 import { mutant } from '../memory/mutant';
 import { Client } from './context';
 import { drain } from './dispose';
-import { clearHazard, setHazard } from './hazard';
+import { clearHazard, endUse, setHazard, usesHazards } from './hazard';
 import { attachSlot, changeSlot, releaseSlot } from './reference';
 import { countRoots, popRoot, pushRoot, Root } from './root';
-import { isPlausible } from './plausible';
+import { isObject, isPlausible } from './plausible';
 
 /** Times that a slot may change while it is being read, before the reader is told EMPTY. */
 const ACQUIRE_RETRY_LIMIT: u32 = 1000000;
@@ -84,7 +84,8 @@ export function shmAcquire(parent: u32, index: u32): u32 {
  *   1. look      Read the slot.
  *   2. hazard    Say that this client looks at the object; read the slot again. When it changed, go to 1.
  *   3. attach    The object is there, though perhaps already dying: attach a root unless its count is 0.
- *   4. clear     Take the hazard back.
+ *   4. clear     Take the hazard back; and the client's bit among those who use hazards, unless it had it before: who disposes of
+ *                objects is slower while any bit is set.
  *
  * Dead before 4: recovery takes the hazard back.
  */
@@ -92,6 +93,7 @@ export function acquireSlot(slot: u32): u32 {
   const root: u32 = popRoot();
   if (root == 0) return <u32>HEAP_FULL;
   let code: i32 = EMPTY;
+  const usedHazards: bool = usesHazards();
   for (let tries: u32 = 0; tries < ACQUIRE_RETRY_LIMIT; tries++) {
     const seen: u64 = load64(poolBase + slot);
     if (seen == 0) break;
@@ -102,11 +104,18 @@ export function acquireSlot(slot: u32): u32 {
     setHazard(0, <u32>seen);
     crashPoint(SHM_ACQUIRE_AFTER_HAZARD);
     if (!mutant(44) && load64(poolBase + slot) != seen) continue;
+    if (!isObject(seen)) {
+      code = BAD_OFFSET;
+      break;
+    }
     code = attachSlot(root, <u32>seen);
     if (code != GONE) break;
+    // Its last reference is being taken away, by a client that may be dead: as good as empty.
     code = EMPTY;
+    if (load64(poolBase + slot) == seen) break;
   }
   clearHazard(0);
+  if (!usedHazards) endUse();
   if (code == OK) return root;
   pushRoot(root);
   return <u32>code;

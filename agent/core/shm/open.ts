@@ -34,6 +34,7 @@ export function shmOpen(quotaSegments: u32): i32 {
   store64(line + HEAP_REDO_LINE + offsetof<RedoRecord>("stamp"), 0);
   store64(line + HEAP_REDO_LINE + REDO_RECORD_BYTES + offsetof<RedoRecord>("stamp"), 0);
   publish32(line + HEAP_CLIENT_LINE + offsetof<HeapClient>("dying"), 0);
+  publish32(line + HEAP_CLIENT_LINE + offsetof<HeapClient>("limbo"), 0);
   publish32(line + HEAP_CLIENT_LINE + offsetof<HeapClient>("freeing"), 0);
   crashPoint(SHM_OPEN_AFTER_CLEAR);
 

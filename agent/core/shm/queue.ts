@@ -44,7 +44,7 @@ import { actorPlusOne, Client, heap, shape } from './context';
 import { drain } from './dispose';
 import { fence, flush } from './flush';
 import { attachSlot, detachSlot, moveSlot } from './reference';
-import { isPlausible } from './plausible';
+import { isObject } from './plausible';
 import { popRoot, pushRoot, Root } from './root';
 
 function queueCount(): u32 {
@@ -188,8 +188,8 @@ export function shmPublish(queue: u32): i32 {
  *   1. move      The reference goes from the slot to a root of this client, without counting.
  *   2. COMMIT    Publish the head.
  *
- * Dead before 1: the reference is still in the queue. Dead after 1: it was dropped with the root; the slot is empty, and who closes
- * passes over it.
+ * Dead before 1: the reference is still in the queue. Dead after 1: it was dropped with the root; the slot is empty, and nobody but
+ * who drains the queue looks at it again.
  */
 export function shmReceive(queue: u32): u32 {
   const refusal: i32 = Client.mayBegin();
@@ -200,7 +200,7 @@ export function shmReceive(queue: u32): u32 {
   const closed: bool = (wordOf(queue) & QUEUE_SENDER_CLOSED) != 0;
   if (load64(tailAt(queue)) == head) return <u32>(closed ? CLOSED : PENDING); // sees Q2
   const slot: u32 = slotOf(queue, head);
-  if (!isPlausible(load64(poolBase + slot))) return <u32>BAD_OFFSET;
+  if (!isObject(load64(poolBase + slot))) return <u32>BAD_OFFSET;
   const root: u32 = popRoot();
   if (root == 0) return <u32>HEAP_FULL;
   moveSlot(slot, root);
@@ -247,7 +247,7 @@ export function shmCloseQueue(queue: u32): i32 {
 /**
  * Closes one side.
  *
- *   1. clean     Sender: detach what was filled and not sent. Receiver: pass over the slots that it emptied.
+ *   1. clean     Sender: detach what was filled and not sent. Receiver: nothing; its head is not looked at any more.
  *   2. COMMIT    Swap the word for one with this side closed; when the other side is closed, or its client gone, for DRAINING.
  *   3. drain     Who closes last detaches what is left,
  *   4. free      and swaps DRAINING for FREE.
@@ -255,8 +255,7 @@ export function shmCloseQueue(queue: u32): i32 {
  * Dead before 2: recovery begins with 1 again. Dead after 2: recovery goes on with 3, if it was the last.
  */
 function closeQueue(queue: u32, receiving: bool): void {
-  if (receiving) passEmptied(queue);
-  else detachUnsent(queue);
+  if (!receiving) detachUnsent(queue);
   crashPoint(SHM_CLOSE_AFTER_CLEAN);
   const address: usize = queueAt(queue) + offsetof<QueueState>("word");
   const own: u64 = receiving ? QUEUE_RECEIVER_CLOSED : QUEUE_SENDER_CLOSED;
@@ -264,6 +263,7 @@ function closeQueue(queue: u32, receiving: bool): void {
   // Two changes are left to the other side: to close, and to drain.
   for (let tries: u32 = 0; tries < 4; tries++) {
     const seen: u64 = load64(address);
+    if (QueueWord.state(seen) != QUEUE_OPEN) return; // the other side took this one for gone, and drains
     const last: bool = (seen & other) != 0 || isOtherGone(queue, seen, receiving);
     let next: u64 = seen | own;
     if (last) {
@@ -279,11 +279,16 @@ function closeQueue(queue: u32, receiving: bool): void {
   }
 }
 
-/** A receiver that was gone before the queue was open, or a client whose recovery ended, closes nothing any more. */
+/**
+ * Whether the other side closes nothing any more. A sender that leaves finds its queue; a receiver may have looked for queues before
+ * this one was open, so it counts as gone as soon as it leaves: it takes nothing from then on.
+ */
 function isOtherGone(queue: u32, word: u64, receiving: bool): bool {
   const descriptor: usize = queueAt(queue) + QUEUE_DESCRIPTOR_LINE;
   if (receiving) return isGone(QueueWord.sender(word), load32(descriptor + offsetof<QueueDescriptor>("senderIncarnation")));
-  return isGone(QueueWord.receiver(word), load32(descriptor + offsetof<QueueDescriptor>("receiverIncarnation")));
+  const receiver: u64 = clientWord(QueueWord.receiver(word));
+  const incarnation: u32 = load32(descriptor + offsetof<QueueDescriptor>("receiverIncarnation"));
+  return ClientWord.state(receiver) != CLIENT_JOINED || ClientWord.incarnation(receiver) != incarnation;
 }
 
 function detachUnsent(queue: u32): void {
@@ -292,13 +297,6 @@ function detachUnsent(queue: u32): void {
     if (!mutant(38)) detachSlot(slotOf(queue, index));
     drain();
   }
-}
-
-function passEmptied(queue: u32): void {
-  const tail: u64 = load64(tailAt(queue));
-  let head: u64 = load64(headAt(queue));
-  while (head < tail && load64(poolBase + slotOf(queue, head)) == 0) head++;
-  publish64(headAt(queue), head);
 }
 
 function drainQueue(queue: u32, draining: u64): void {

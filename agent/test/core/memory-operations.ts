@@ -122,8 +122,23 @@ function childrenOf(info: Info): number[] {
 }
 
 /** `seen` guards against recursion; the core has none. */
-export function operationsOf(module: CompiledModule, fn: CompiledFunction, seen: readonly string[] = []): Operation[] {
+export function operationsOf(
+  module: CompiledModule,
+  fn: CompiledFunction,
+  seen: readonly string[] = [],
+): readonly Operation[] {
   if (seen.includes(fn.name)) throw new Error(`${fn.name} calls itself`);
+  // Walked once, however many functions call it.
+  const known = walked.get(module) ?? new Map<string, readonly Operation[]>();
+  walked.set(module, known);
+  const operations = known.get(fn.name) ?? walk(module, fn, seen);
+  known.set(fn.name, operations);
+  return operations;
+}
+
+const walked = new WeakMap<CompiledModule, Map<string, readonly Operation[]>>();
+
+function walk(module: CompiledModule, fn: CompiledFunction, seen: readonly string[]): Operation[] {
   const operations: Operation[] = [];
   for (const info of expressionsOf(fn.body)) {
     const operation = operationOf(info);
@@ -133,7 +148,7 @@ export function operationsOf(module: CompiledModule, fn: CompiledFunction, seen:
     const hosted = hostOperations[target.importedFrom];
     if (hosted !== undefined) operations.push(hosted);
     else if (target.importedFrom === 'simulator.access') operations.push(tracedOperation((info.operands as number[])[0]!));
-    else if (target.importedFrom === '') operations.push(...operationsOf(module, target, [...seen, fn.name]));
+    else if (target.importedFrom === '') for (const each of operationsOf(module, target, [...seen, fn.name])) operations.push(each);
   }
   return operations;
 }

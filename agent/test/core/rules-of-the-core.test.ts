@@ -12,7 +12,7 @@ beforeAll(async () => {
   shipped = readModule(shippedCore());
   plain = readModule(await plainCore({ traced: false }));
   traced = readModule(await plainCore({ traced: true }));
-});
+}, 240_000);
 
 describe('instances that share one memory cannot overwrite each other', () => {
   test('there is no start function and no data segment', () => {

@@ -10,7 +10,7 @@ let traced: CompiledModule;
 beforeAll(async () => {
   shipped = readModule(shippedCore());
   traced = readModule(await tracedTwin());
-});
+}, 240_000);
 
 test('both builds export the same functions', () => {
   expect([...traced.exports.keys()].sort()).toEqual([...shipped.exports.keys()].sort());

@@ -247,11 +247,11 @@ class Recount {
     });
   }
 
-  /** A corpse is in the hands of a client that is there, and somebody looks at it; or it is nobody's, and the next sweep takes it. */
+  /** A corpse is in the limbo of a client that is there; or it is nobody's, and the next sweep takes it. */
   #checkCorpses(): void {
     if (this.#corpses === 0) return;
     const there = new Set(this.#clients.filter(({ state }) => state !== 'free').map(({ id }) => id));
-    const lookers = [0, 8, 16, 24].some((at) => wordAt(this.#view, constants.HAZARD_USERS_OFFSET + at) !== 0);
+    const waiting = new Map<number, number>();
     eachBlock(this.#segments, (offset, block) => {
       if (this.#what[block] !== isCorpse) return;
       const low = this.#view.getUint32(offset, true);
@@ -263,13 +263,16 @@ class Recount {
       }
       const line = this.#shape.clientsOffset + writer * constants.HEAP_CLIENT_BYTES;
       const eraStart = wordAt(this.#view, line + layout.HeapClient.eraStart.offset);
-      if (there.has(writer) && era >= eraStart && !lookers) {
-        const passing = this.#living.has(writer);
-        this.#problems.add('leak', () => `the corpse at ${offset} waits for client ${writer}, which has nothing left to do`, {
-          passing,
-        });
-      }
+      if (there.has(writer) && era >= eraStart) waiting.set(writer, (waiting.get(writer) ?? 0) + 1);
     });
+    for (const [writer, corpses] of waiting) {
+      const line = this.#shape.clientsOffset + writer * constants.HEAP_CLIENT_BYTES;
+      const limbo = this.#view.getUint32(line + layout.HeapClient.limbo.offset, true);
+      if (corpses === limbo) continue;
+      this.#problems.add('leak', () => `${corpses} corpses wait for client ${writer}, which knows of ${limbo}`, {
+        passing: this.#living.has(writer),
+      });
+    }
   }
 
   #countReachable(queues: readonly QueueContent[], names: readonly InspectedName[]): number {
