@@ -135,10 +135,12 @@ test('a ref that is dropped, or moved, is SPENT_REF in every use', () => {
   using live = heap!.alloc(8, 1);
   using queue = heap!.openQueue({ id: 1 });
   const dropped = heap!.alloc(8, 1);
-  dropped.drop();
   const moved = heap!.alloc(8, 1);
-  queue.move(moved);
   const clone = live.clone();
+  // A ref remembers its views as long as it is not spent.
+  for (const ref of [dropped, moved, clone]) ref.view.setUint8(0, ref.bytes.length);
+  dropped.drop();
+  queue.move(moved);
   clone.drop();
   for (const ref of [dropped, moved, clone]) {
     for (const action of [
@@ -257,6 +259,8 @@ describe('memory that is used up', () => {
     using pool = openHeaps(2, { quotaBytes: 3 * 65536 + 100 });
     const [here, there] = pool.heaps;
     expect(here!.quotaBytes).toBe(3 * 65536);
+    // More than the quota at once, while it holds nothing yet.
+    expect(codeOf(() => here!.alloc(200_000))).toBe('QUOTA');
     const { refs, refusal } = fill(() => here!.alloc(1000));
     expect([refusal.code, refusal.numbers!.heldBytes, refusal.numbers!.quotaBytes]).toEqual(['QUOTA', 3 * 65536, 3 * 65536]);
     expect(codeOf(() => here!.alloc(200_000))).toBe('QUOTA');

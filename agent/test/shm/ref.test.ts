@@ -22,7 +22,7 @@ describe('an object', () => {
       expect(ref.references).toBe(references);
       expect(ref.dataBytes).toBeGreaterThanOrEqual(sizeBytes);
       expect(ref.bytes.length).toBe(ref.dataBytes);
-      expect(ref.bytes.buffer).toBe(pool.cores[0]!.pool.buffer);
+      expect(ref.bytes.buffer === pool.cores[0]!.pool.buffer).toBe(true);
       ref.bytes.fill(0xff);
       ref.view.setUint8(0, 7);
       if (ref.dataBytes > 0) expect(ref.bytes[0]).toBe(7);

@@ -98,8 +98,7 @@ describe('a queue', () => {
 
     expect(there!.queues({ tag: 7 })).toEqual([]);
     using receiving = there!.queues({ tag: 2 ** 40 + 7 })[0]!;
-    expect(there!.queues()).toEqual([receiving]);
-    expect(there!.queues()[0]).toBe(receiving);
+    expect(there!.queues().map((queue) => queue === receiving)).toEqual([true]);
     expect([receiving.sender, receiving.waiting]).toEqual([0, 3]);
     const received = receiving.receiveAll(2);
     expect(received.map((ref) => [ref.view.getUint32(0), ref.count])).toEqual([
