@@ -179,14 +179,14 @@ describe('a pool in use', () => {
       line.command(commands.work);
       await until(() => line.get('operations') > 1_000);
 
-      let unsettled = 0;
-      for (let reading = 0; reading < 30; reading++) {
+      // Until readings fell between two steps often enough; otherwise nothing would be proved.
+      let torn = 0;
+      await until(() => {
         const inspection = inspectPoolFile(files.poolPath);
         expect(inspection).toMatchObject({ inUse: true, problems: [] });
-        unsettled += inspection.unsettled;
-      }
-      // Otherwise nothing was read between two steps, and nothing is proved.
-      expect(unsettled).toBeGreaterThan(0);
+        if (inspection.readings > 1) torn++;
+        return torn >= 10;
+      });
 
       const damaged = lastSegment(core) / 8;
       words(core)[damaged] = ownedByNobody;
