@@ -67,6 +67,22 @@ describe('an offset that somebody wrote over an embedded reference', () => {
     expect(heap!.rootsInUse).toBe(1);
   });
 
+  test('and lies within the data of an object that look like a live one is BAD_OFFSET', () => {
+    using pool = openHeaps(1);
+    const [heap] = pool.heaps;
+    const [core] = pool.cores;
+    using ref = heap!.alloc(8, 1);
+    using innocent = heap!.alloc(64);
+    const count1 = 1n << 40n;
+    innocent.view.setBigUint64(16, count1, true);
+    innocent.view.setBigUint64(24, 0n, true);
+    const takeBack = overwrite(core!, payloadOf(core!, ref), BigInt(payloadOf(core!, innocent) + 16));
+    expect(codeOf(() => ref.acquire(0))).toBe('BAD_OFFSET');
+    expect(innocent.view.getBigUint64(16, true)).toBe(count1);
+    takeBack();
+    expect(pool.audit()).toEqual([]);
+  });
+
   test('or over the slot of a queue is BAD_OFFSET for the receiver', () => {
     using pool = openHeaps(2);
     const [here, there] = pool.heaps;

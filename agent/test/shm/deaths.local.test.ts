@@ -49,18 +49,15 @@ function recover(pool: HeapPool, { child }: Participant): void {
   for (const client of dead) recoverClient(core!, client);
 }
 
-test.each([
-  ['detach-forged', 'invariant 4 does not hold'],
-  ['detach-free', 'invariant 5 does not hold'],
-] as const)('%s: a client that would follow what cannot be ends, and says so', async (role, because) => {
+test('a client that would follow an offset that cannot be ends, and says so', async () => {
   using pool = openHeaps(1);
-  const victim = await participate(pool, role);
+  const victim = await participate(pool, 'detach-forged');
   victim.goOn();
   const [, signal, said] = await victim.end;
-  expect([signal, said]).toEqual(['SIGKILL', expect.stringContaining(because)]);
+  expect([signal, said]).toEqual(['SIGKILL', expect.stringContaining('invariant 4 does not hold')]);
 
-  // Whoever wrote over the pool would have to be undone; the audit says where.
-  expect(pool.audit()).toContainEqual(expect.stringContaining('where no object lives'));
+  // What was written over the pool is undone here; the audit says where.
+  expect(pool.audit()).toEqual([expect.stringContaining('where no object lives')]);
   overwrite(pool.cores[0]!, victim.offset, 0n);
   recover(pool, victim);
   expect(pool.objects()).toBe(0);
