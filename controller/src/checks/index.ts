@@ -2,30 +2,40 @@
 import { answeredAfterRestart } from './answered-after-restart.ts';
 import { atMostOnce } from './at-most-once.ts';
 import type { Check } from './check.ts';
+import { controlsFail } from './controls-fail.ts';
 import { everyRoundMeasured } from './every-round-measured.ts';
 import { exactCounts } from './exact-counts.ts';
 import { forgeriesRefused } from './forgeries-refused.ts';
+import { heapGoesOn } from './heap-goes-on.ts';
 import { historyWhole } from './history-whole.ts';
+import { lockBlocksSurvivors } from './lock-blocks-survivors.ts';
 import { noDanglingReference } from './no-dangling-reference.ts';
 import { noLeak } from './no-leak.ts';
 import { outcomeUnknownTyped } from './outcome-unknown-typed.ts';
 import { poolSound } from './pool-sound.ts';
+import { resultsChecked } from './results-checked.ts';
 import { survivorsProgress } from './survivors-progress.ts';
 import { toldInTime } from './told-in-time.ts';
+import { wholeAfterAllStopped } from './whole-after-all-stopped.ts';
 
 export const checks: readonly Check[] = [
   answeredAfterRestart,
   atMostOnce,
+  controlsFail,
   everyRoundMeasured,
   exactCounts,
   forgeriesRefused,
+  heapGoesOn,
   historyWhole,
+  lockBlocksSurvivors,
   noDanglingReference,
   noLeak,
   outcomeUnknownTyped,
   poolSound,
+  resultsChecked,
   survivorsProgress,
   toldInTime,
+  wholeAfterAllStopped,
 ];
 
 export const checkNames: readonly string[] = checks.map(({ name }) => name);

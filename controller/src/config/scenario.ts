@@ -23,7 +23,20 @@ const check = z.string().superRefine((text, context) => {
   context.addIssue({ code: 'custom', message: `${JSON.stringify(text)} is not a check (${hint})` });
 });
 
-const workload = z.discriminatedUnion('name', [workloads.ping.parameters, workloads.calls.parameters], {
+const parametersOfWorkloads = [
+  workloads.ping.parameters,
+  workloads.calls.parameters,
+  workloads.threadtest.parameters,
+  workloads.shbench.parameters,
+  workloads['hand-over'].parameters,
+  workloads['word-count'].parameters,
+  workloads['k-means'].parameters,
+  workloads['heap-partial-failure'].parameters,
+  workloads['heap-full-failure'].parameters,
+  workloads['naive-counting'].parameters,
+] as const;
+
+const workload = z.discriminatedUnion('name', parametersOfWorkloads, {
   error: (issue) => {
     if (issue.code !== 'invalid_union') return undefined;
     const named = (issue.input as { readonly name?: unknown } | null)?.name;

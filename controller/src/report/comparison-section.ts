@@ -13,12 +13,14 @@ const barHeight = 26;
 export function comparisonSection(record: RunRecord): Html | null {
   const comparison = comparisonOf(record.workload);
   if (comparison === null) return null;
+  const { workload } = record.scenario;
+  const exchanged = 'payloadBytes' in workload ? ` of ${workload.payloadBytes} bytes` : '';
   const ratios = comparison.entries.flatMap(({ ratio }) => [ratio.low, ratio.high]);
   const scale = logScale(Math.min(0.8, ...ratios), Math.max(2, ...ratios) * 1.1, [6, barWidth - 6]);
   const [again, others] = [comparison.entries.filter((entry) => entry.again), comparison.entries.filter((entry) => !entry.again)];
   return html`<section id="comparison">
   <h2>Compared with the floor</h2>
-  <p class="lead">p50 of an exchange of ${record.scenario.workload.payloadBytes} bytes over the p50 of ${comparison.baseline.label}, taken inside each of ${comparison.rounds} rounds;
+  <p class="lead">p50 of an exchange${exchanged} over the p50 of ${comparison.baseline.label}, taken inside each of ${comparison.rounds} rounds;
   the order of systems rotates from round to round. The dot is the median of the rounds, the line their lowest and highest.</p>
   <table class="ratios">
     <thead><tr><th>system</th><th class="n">p50</th><th class="n">p99</th><th class="n">ratio</th><th class="n">spread</th>

@@ -1,6 +1,6 @@
 /** The three or four figures that a run was made for. */
 import type { RunRecord } from '../runs/run-record.ts';
-import { callsResultOf, comparisonOf } from '../workload/result-of.ts';
+import { callsResultOf, comparisonOf, heapResultOf } from '../workload/result-of.ts';
 import { showCount, showNs, showRatio } from './units.ts';
 
 export interface KeyFigure {
@@ -10,7 +10,7 @@ export interface KeyFigure {
 }
 
 export function keyFigures(record: RunRecord): KeyFigure[] {
-  return [...ofComparison(record), ...ofCalls(record)];
+  return [...ofComparison(record), ...ofCalls(record), ...(heapResultOf(record.workload)?.figures ?? [])];
 }
 
 function ofComparison(record: RunRecord): KeyFigure[] {

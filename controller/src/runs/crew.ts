@@ -194,6 +194,11 @@ export class Crew {
     );
   }
 
+  /** Ends one worker before the others: for a workload that needs its client gone. Does nothing for one that died. */
+  async release(hand: Hand): Promise<void> {
+    if (!this.#hasEnded(hand)) await this.#dismissOne(hand, 'graceful');
+  }
+
   close(): void {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
   }

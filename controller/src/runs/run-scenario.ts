@@ -200,7 +200,7 @@ class Run {
   async #work(): Promise<void> {
     const { pod, loaded, signal, say } = this.#options;
     const { timeline, latencies } = { timeline: this.#timeline, latencies: this.#latencies };
-    const context: WorkloadContext = { pod, crew: this.#crew, timeline, latencies, signal, say };
+    const context: WorkloadContext = { pod, crew: this.#crew, timeline, latencies, seed: loaded.scenario.seed, signal, say };
     const workload: Workload = workloads[loaded.scenario.workload.name] as unknown as Workload;
     const over = new AbortController();
     const strikes = Promise.allSettled(this.#faults.map((fault, index) => this.#strike(fault, index, context, over.signal)));

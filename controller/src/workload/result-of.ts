@@ -2,6 +2,9 @@
 import type { Evidence } from '../runs/evidence.ts';
 import type { CallsResult } from './calls.ts';
 import type { Comparison } from './compare.ts';
+import type { HeapFailureResult } from './heap-failure.ts';
+import type { HeapResult } from './heap-result.ts';
+import type { NaiveCountingResult } from './naive-counting.ts';
 import type { PingResult } from './ping.ts';
 
 export function pingResultOf({ workload }: Pick<Evidence, 'workload'>): PingResult | null {
@@ -13,6 +16,21 @@ export function callsResultOf({ workload }: Pick<Evidence, 'workload'>): CallsRe
 }
 
 type Workload = Evidence['workload'];
+
+/** Of any workload of the heap. */
+export function heapResultOf(workload: Workload): HeapResult | null {
+  const result = workload?.result as Partial<HeapResult> | undefined;
+  return result?.checked === undefined || result.figures === undefined ? null : (result as HeapResult);
+}
+
+export function heapFailureOf(workload: Workload): HeapFailureResult | null {
+  const isOne = workload?.name === 'heap-partial-failure' || workload?.name === 'heap-full-failure';
+  return isOne ? (workload.result as HeapFailureResult) : null;
+}
+
+export function naiveCountingOf(workload: Workload): NaiveCountingResult | null {
+  return workload?.name === 'naive-counting' ? (workload.result as NaiveCountingResult) : null;
+}
 
 /** Of any workload that compared systems. */
 export function comparisonOf(workload: Workload): Comparison | null {

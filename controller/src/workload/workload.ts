@@ -26,6 +26,8 @@ export interface WorkloadContext {
   readonly crew: Crew;
   readonly timeline: Timeline;
   readonly latencies: LatencyBook;
+  /** Of the scenario, for whatever is random. */
+  readonly seed: number;
   readonly signal: AbortSignal;
   /** One line for the person who waits. */
   say(text: string): void;

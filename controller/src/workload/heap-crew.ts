@@ -1,0 +1,75 @@
+/** Workers for the workloads of the heap: spread over the machines, given their tasks at once, drawn on the time line. */
+import type { MeetingPlace, Span } from '@cxlpod/agent/protocol';
+import { CxlpodError, environmentError } from '../errors/cxlpod-error.ts';
+import type { Hand } from '../runs/crew.ts';
+import type { WorkloadContext } from './workload.ts';
+
+/** Worker `name-1` on the first machine, `name-2` on the second, and so on, round and round. */
+export async function hireSpread(
+  context: WorkloadContext,
+  name: string,
+  count: number,
+  { from = 0 }: { readonly from?: number } = {},
+): Promise<Hand[]> {
+  const { machines } = context.pod;
+  const hands: Hand[] = [];
+  for (let index = 0; index < count; index++) {
+    const { machine } = machines[(from + index) % machines.length]!;
+    hands.push(await context.crew.hire({ machine: machine.name, worker: `${name}-${index + 1}` }));
+  }
+  return hands;
+}
+
+/** Waits for all; of several failures the first one is told, since the others are usually its consequence. */
+export async function all<T>(parts: readonly Promise<T>[]): Promise<T[]> {
+  const failures: unknown[] = [];
+  const ended = await Promise.allSettled(
+    parts.map((part) =>
+      part.catch((error: unknown) => {
+        failures.push(error);
+        throw error;
+      }),
+    ),
+  );
+  if (failures.length > 0) throw failures[0];
+  return ended.map((each) => (each as PromiseFulfilledResult<T>).value);
+}
+
+/** Another number for each meeting, in this run and between runs: nobody meets those of another run. */
+export class Tokens {
+  #last = Date.now() % 2 ** 30;
+
+  next(): number {
+    return ++this.#last;
+  }
+
+  meetings(members: number): MeetingPlace[] {
+    const token = this.next();
+    return Array.from({ length: members }, (_, member) => ({ token, members, host: member === 0 }));
+  }
+}
+
+/** A trace with every span would be too large to open. */
+const spansDrawn = 200;
+
+export function draw(context: WorkloadContext, hand: Hand, spans: readonly Span[]): void {
+  const clock = hand.post.machine;
+  const lane = { machine: clock, name: `${hand.post.worker}: work` };
+  const stride = Math.max(1, Math.ceil(spans.length / spansDrawn));
+  for (let index = 0; index < spans.length; index += stride) {
+    const { name, startNs, endNs } = spans[index]!;
+    context.timeline.spans.push({ lane, kind: 'calls', name, start: { clock, ns: startNs }, end: { clock, ns: endNs } });
+  }
+}
+
+/** For tasks that a fault ends: resolves when the worker's death was seen, rejects when the task ended in another way. */
+export async function untilKilled(hand: Hand, task: Promise<unknown>): Promise<void> {
+  try {
+    await task;
+  } catch (error) {
+    if (!(error instanceof CxlpodError && error.code === 'WORKER_DIED')) throw error;
+    await hand.exit;
+    return;
+  }
+  throw environmentError('NOT_KILLED', `${hand.post.worker} on ${hand.post.machine} ended its task, and was to be killed`);
+}
