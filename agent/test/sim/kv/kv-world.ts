@@ -87,6 +87,8 @@ export type Steps<Answer> = Generator<Call, Answer, number>;
 export interface PutOptions {
   /** The value is written only when the node is linked: a mistake of the program, not of the core. */
   readonly writesLate?: boolean;
+  /** The value is left as it is. */
+  readonly writesNothing?: boolean;
 }
 
 /** Allocates, writes, links: what KvStore.put does. `version`: from 1, at most `valueRoom`; it is the length of the value. */
@@ -94,9 +96,10 @@ export function* put(writer: Participant, key: number, version: number, options:
   const held = yield call('shmAlloc', nodeBytes, constants.KV_NODE_REFERENCES);
   if (held >>> 0 < codes.CODE_LIMIT) return held;
   const payload = yield call('shmPayload', held);
-  if (options.writesLate !== true) writeValue(writer, payload, key, version);
+  const writes = options.writesNothing !== true;
+  if (writes && options.writesLate !== true) writeValue(writer, payload, key, version);
   const code = yield call('kvPut', writer.store, held, key, 0, version);
-  if (options.writesLate === true) writeValue(writer, payload, key, version);
+  if (writes && options.writesLate === true) writeValue(writer, payload, key, version);
   return code;
 }
 

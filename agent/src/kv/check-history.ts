@@ -1,0 +1,124 @@
+/**
+ * Whether a history of a store is linearizable, key by key. A key has one writer at a time and its versions only grow, so the question is
+ * decidable in one pass: each get is given the oldest version that it can have seen.
+ */
+import type { HistoryRecord } from '../history/read.ts';
+
+/** Versions that fit beside a key in one number of a record. */
+export const versionLimit = 2 ** 24;
+
+/** What the records of puts, gets and deletes carry as argument; a get has version 0. */
+export function kvArgument(key: number, version: number): number {
+  return key * versionLimit + version;
+}
+
+interface Write {
+  readonly version: number;
+  readonly isDelete: boolean;
+  readonly invoked: number;
+  /** Infinity for one that was never answered: it may take effect at any time, or never. */
+  ended: number;
+}
+
+interface Read {
+  /** 0: there was no value. */
+  version: number;
+  readonly invoked: number;
+  ended: number;
+}
+
+interface Register {
+  readonly writes: Write[];
+  readonly reads: Read[];
+}
+
+/** In sentences. Records of other operations are passed over; so are gets that were never answered. */
+export function kvProblems(records: readonly HistoryRecord[]): readonly string[] {
+  const registers = registersOf(records);
+  return [...registers].flatMap(([key, register]) => problemsOf(key, register));
+}
+
+function registersOf(records: readonly HistoryRecord[]): Map<number, Register> {
+  const registers = new Map<number, Register>();
+  const open = new Map<string, Write | Read>();
+  for (const record of records) {
+    if (record.kind === 'last-words' || !record.operation.startsWith('kv-')) continue;
+    const id = `${record.client}/${record.incarnation}/${record.call}`;
+    if (record.kind === 'end') {
+      const pending = open.get(id);
+      if (pending === undefined) continue;
+      open.delete(id);
+      if (record.outcome !== 'ok') continue;
+      pending.ended = record.ticket;
+      if (record.operation === 'kv-get') pending.version = record.result;
+      continue;
+    }
+    const key = Math.floor(record.argument / versionLimit);
+    const register = registers.get(key) ?? { writes: [], reads: [] };
+    registers.set(key, register);
+    const invoked = record.ticket;
+    const version = record.argument % versionLimit;
+    if (record.operation === 'kv-get') {
+      const read: Read = { version: 0, invoked, ended: Number.POSITIVE_INFINITY };
+      register.reads.push(read);
+      open.set(id, read);
+    } else {
+      const isDelete = record.operation === 'kv-delete';
+      const write: Write = { version, isDelete, invoked, ended: Number.POSITIVE_INFINITY };
+      register.writes.push(write);
+      open.set(id, write);
+    }
+  }
+  return registers;
+}
+
+function problemsOf(key: number, { writes, reads }: Register): readonly string[] {
+  const problems: string[] = [];
+  // Before the first write there is nothing.
+  const line: Write[] = [{ version: 0, isDelete: true, invoked: -1, ended: -1 }, ...writes];
+  for (const [index, write] of line.entries()) {
+    const before = line[index - 1];
+    if (before !== undefined && write.version <= before.version) {
+      problems.push(`key ${key}: version ${write.version} was written after version ${before.version}`);
+    }
+  }
+  if (problems.length > 0) return problems;
+
+  const done = reads.filter(({ ended }) => ended !== Number.POSITIVE_INFINITY).sort((a, b) => a.ended - b.ended);
+  /** Of the reads that are judged, in the order of their ends: the place in the line that each is given, made to grow. */
+  const given: { readonly ended: number; readonly place: number }[] = [];
+  for (const read of done) {
+    const least = Math.max(lastEnded(line, read.invoked), lastGiven(given, read.invoked));
+    const place = line.findIndex((write, index) => index >= least && write.invoked < read.ended && isSeen(write, read));
+    if (place < 0) {
+      const saw = read.version === 0 ? 'no value' : `version ${read.version}`;
+      problems.push(
+        `key ${key}: a get from ${read.invoked} to ${read.ended} saw ${saw}, when version ${line[least]!.version} or a later one was there`,
+      );
+      continue;
+    }
+    given.push({ ended: read.ended, place: Math.max(place, given.at(-1)?.place ?? 0) });
+  }
+  return problems;
+}
+
+function isSeen(write: Write, read: Read): boolean {
+  return write.isDelete ? read.version === 0 : read.version === write.version;
+}
+
+/** Place of the newest write that was answered before this ticket. */
+function lastEnded(line: readonly Write[], ticket: number): number {
+  return line.findLastIndex(({ ended }) => ended < ticket);
+}
+
+/** What a get that was answered before this ticket has seen at the least. */
+function lastGiven(given: readonly { readonly ended: number; readonly place: number }[], ticket: number): number {
+  let low = 0;
+  let high = given.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (given[middle]!.ended < ticket) low = middle + 1;
+    else high = middle;
+  }
+  return low === 0 ? 0 : given[low - 1]!.place;
+}
