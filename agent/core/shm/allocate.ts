@@ -80,7 +80,8 @@ export function shmAlloc(sizeBytes: u32, references: u32): u32 {
     flushRange(poolBase + block, OBJECT_HEADER_BYTES + references * 8);
   }
 
-  publish64(poolBase + block + offsetof<ObjectHeader>("word"), ReferenceWord.pack(0, 1, 0)); // publishes A1
+  const stamp: u64 = mutant(45) ? ReferenceWord.pack(actorPlusOne(), 1, Era.current()) : ReferenceWord.pack(0, 1, 0);
+  publish64(poolBase + block + offsetof<ObjectHeader>("word"), stamp); // publishes A1
   crashPoint(SHM_ALLOC_AFTER_COMMIT);
   flush(poolBase + block);
   return root;

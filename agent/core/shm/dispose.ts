@@ -113,7 +113,7 @@ export function passLimbo(): void {
   let count: u32 = 0;
   while (corpse != 0) {
     const next: u32 = load32(poolBase + corpse + offsetof<ObjectHeader>("next"));
-    if (isLookedAt(corpse)) {
+    if (isLookedAt(corpse) && !mutant(52)) {
       store32(poolBase + corpse + offsetof<ObjectHeader>("next"), recall32(heap() + offsetof<HeapScratch>("limbo")));
       keep32(heap() + offsetof<HeapScratch>("limbo"), corpse);
       count++;

@@ -41,7 +41,7 @@ export function shmOpen(quotaSegments: u32): i32 {
   // 0 would look like a record that was never written.
   if (load64(eraCellAt(<u32>self, <u32>self)) == 0) publish64(eraCellAt(<u32>self, <u32>self), 1);
   store64(line + HEAP_CLIENT_LINE + offsetof<HeapClient>("quotaBytes"), <u64>quotaSegments << load32(shape() + offsetof<HeapShape>("segmentShift")));
-  publish64(line + HEAP_CLIENT_LINE + offsetof<HeapClient>("eraStart"), load64(eraCellAt(<u32>self, <u32>self)));
+  if (!mutant(66)) publish64(line + HEAP_CLIENT_LINE + offsetof<HeapClient>("eraStart"), load64(eraCellAt(<u32>self, <u32>self)));
   crashPoint(SHM_OPEN_AFTER_COMMIT);
   actAs(<u32>self, selfIncarnation());
   keep32(heap() + offsetof<HeapScratch>("quotaSegments"), quotaSegments);

@@ -289,7 +289,7 @@ function isFreeBlock(block: usize): bool {
   const word: u64 = load64(block + offsetof<ObjectHeader>("word"));
   if (word == 0) return true;
   if (ReferenceWord.count(word) != 0 || !isNobodys(word)) return false;
-  if (anybodyLooks() && isLookedAt(<u32>(block - poolBase))) return false;
+  if (!mutant(60) && anybodyLooks() && isLookedAt(<u32>(block - poolBase))) return false;
   publish64(block + offsetof<ObjectHeader>("word"), 0);
   crashPoint(SHM_SWEEP_AFTER_RECLAIM);
   flush(block);
@@ -298,6 +298,7 @@ function isFreeBlock(block: usize): bool {
 
 /** A corpse whose disposer's incarnation ended, recovery included: on no list, and in nobody's hands. */
 export function isNobodys(corpse: u64): bool {
+  if (mutant(51)) return true;
   const disposer: u32 = ReferenceWord.clientPlusOne(corpse) - 1;
   if (disposer >= recall32(heap() + offsetof<HeapScratch>("clientCount"))) return false;
   const state: u64 = load64(poolBase + CLIENT_TABLE_OFFSET + disposer * CLIENT_BYTES + offsetof<ClientState>("word"));

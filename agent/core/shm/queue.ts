@@ -125,7 +125,8 @@ export function shmOpenQueue(receiver: u32, tagLow: u32, tagHigh: u32): i32 {
     invariant(before == claim, COMMIT_WAS_STOLEN);
     crashPoint(SHM_QUEUE_AFTER_COMMIT);
     flush(address);
-    if (clientWord(receiver) != other && !mutant(36)) {
+    const isLost: bool = clientWord(receiver) != other || (isFenced(receiver, ClientWord.incarnation(other)) && !mutant(68));
+    if (isLost && !mutant(36)) {
       closeQueue(queue, false);
       return NOT_FOUND;
     }
@@ -203,6 +204,7 @@ export function shmReceive(queue: u32): u32 {
   if (!isObject(load64(poolBase + slot))) return <u32>BAD_OFFSET;
   const root: u32 = popRoot();
   if (root == 0) return <u32>HEAP_FULL;
+  if (mutant(67)) publish64(headAt(queue), head + 1);
   moveSlot(slot, root);
   crashPoint(SHM_RECEIVE_AFTER_MOVE);
   publish64(headAt(queue), head + 1); // publishes Q3
@@ -264,6 +266,7 @@ function closeQueue(queue: u32, receiving: bool): void {
   for (let tries: u32 = 0; tries < 4; tries++) {
     const seen: u64 = load64(address);
     if (QueueWord.state(seen) != QUEUE_OPEN) return; // the other side took this one for gone, and drains
+    if ((receiving ? QueueWord.receiver(seen) : QueueWord.sender(seen)) != actorPlusOne() - 1) return; // and it is others' by now
     const last: bool = (seen & other) != 0 || isOtherGone(queue, seen, receiving);
     let next: u64 = seen | own;
     if (last) {
@@ -281,14 +284,16 @@ function closeQueue(queue: u32, receiving: bool): void {
 
 /**
  * Whether the other side closes nothing any more. A sender that leaves finds its queue; a receiver may have looked for queues before
- * this one was open, so it counts as gone as soon as it leaves: it takes nothing from then on.
+ * this one was open, so it counts as gone as soon as it leaves: it takes nothing from then on. So may its recoverer have, but
+ * that one may have a receive to finish, unless nothing was ever sent.
  */
 function isOtherGone(queue: u32, word: u64, receiving: bool): bool {
   const descriptor: usize = queueAt(queue) + QUEUE_DESCRIPTOR_LINE;
   if (receiving) return isGone(QueueWord.sender(word), load32(descriptor + offsetof<QueueDescriptor>("senderIncarnation")));
   const receiver: u64 = clientWord(QueueWord.receiver(word));
   const incarnation: u32 = load32(descriptor + offsetof<QueueDescriptor>("receiverIncarnation"));
-  return ClientWord.state(receiver) != CLIENT_JOINED || ClientWord.incarnation(receiver) != incarnation;
+  if (ClientWord.state(receiver) != CLIENT_JOINED || ClientWord.incarnation(receiver) != incarnation) return true;
+  return load64(tailAt(queue)) == 0 && isFenced(QueueWord.receiver(word), incarnation) && !mutant(68);
 }
 
 function detachUnsent(queue: u32): void {

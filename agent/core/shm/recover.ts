@@ -105,6 +105,7 @@ export function recoverHeap(client: u32, incarnation: u32): void {
  * against the column). The word first: between the two reads a client may witness and overwrite it, and is then found in the column.
  */
 function resolve(): void {
+  if (mutant(49)) Era.advance();
   const clientAt: usize = recall32(heap() + offsetof<HeapScratch>("clientAt"));
   const era: u64 = Era.current();
   let record: usize = redoRecordAt(clientAt, era);
@@ -135,7 +136,7 @@ function resolve(): void {
     return;
   }
   // Of a change, the slot refers to another object by now, and the record names none.
-  if (operation == REDO_RELEASE && slot != 0) {
+  if (operation == REDO_RELEASE && slot != 0 && !mutant(65)) {
     store64(poolBase + slot, 0);
     flush(poolBase + slot);
   }
@@ -179,7 +180,7 @@ export function relinquish(): void {
   // A recoverer's limbo is its own; that of the dead is nobody's as soon as its recovery ends.
   if (!isActing() || mutant(59)) leaveLimbo();
   crashPoint(SHM_RELINQUISH_AFTER_DRAIN);
-  endHazards();
+  if (!mutant(61)) endHazards();
   closeQueuesOf(actorPlusOne() - 1);
   crashPoint(SHM_RELINQUISH_AFTER_QUEUES);
   releaseNames();
@@ -256,6 +257,7 @@ function leaveSegment(segment: u32): void {
 }
 
 function isUsed(base: usize, kind: u32, blockBytes: u32): bool {
+  if (mutant(50)) return false;
   if (kind == PAGE_RUN) return load64(base + offsetof<ObjectHeader>("word")) != 0;
   if (kind != PAGE_BLOCKS) return false;
   const pageBytes: u32 = <u32>1 << recall32(heap() + offsetof<HeapScratch>("pageShift"));

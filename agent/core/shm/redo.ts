@@ -2,6 +2,7 @@
 // half closes.
 
 import { publish64, recall32, store32, store64 } from '../memory/memory';
+import { mutant } from '../memory/mutant';
 import { HEAP_REDO_LINE, REDO_RECORD_BYTES, RedoRecord, RedoStamp } from '../layout/heap';
 import { HeapScratch } from '../layout/scratch';
 import { heap } from './context';
@@ -42,6 +43,7 @@ export class Redo {
   /** A transaction that was given up before its commit must not name an object that others may free. */
   @inline
   static forget(): void {
+    if (mutant(55)) return;
     publish64(ownRecordAt(Era.current()) + offsetof<RedoRecord>("stamp"), 0);
   }
 }

@@ -29,7 +29,7 @@ import {
   SHM_RELEASE_AFTER_DYING,
   SHM_RELEASE_AFTER_LOG,
 } from '../crash-points/catalogue';
-import { actorPlusOne, heap } from './context';
+import { actorPlusOne, heap, isActing } from './context';
 import { Era } from './era';
 import { fence, flush, flushFence } from './flush';
 import { isPlausible } from './plausible';
@@ -58,7 +58,7 @@ export function attachSlot(slot: u32, object: u32): i32 {
   for (let tries: u32 = 0; ; tries++) {
     const seen: u64 = load64(wordAt(object));
     const count: u32 = ReferenceWord.count(seen);
-    if (count == 0 || count >= COUNT_LIMIT) {
+    if (count == 0 || (count >= COUNT_LIMIT && !mutant(48))) {
       if (tries != 0) Redo.forget();
       return count == 0 ? GONE : COUNT_FULL;
     }
@@ -99,7 +99,9 @@ export function detachSlot(slot: u32): bool {
   if (seen == 0) return false;
   invariant(isPlausible(seen), BROKEN_OFFSET);
   const object: u32 = <u32>seen;
-  const count: u32 = Word.discount(object, REDO_DETACH, slot);
+  const early: u32 = mutant(46) ? ReferenceWord.count(load64(wordAt(object))) : 0;
+  let count: u32 = Word.discount(object, REDO_DETACH, slot);
+  if (mutant(46)) count = early;
   crashPoint(SHM_DETACH_AFTER_COMMIT);
   flushFence(wordAt(object));
   store64(poolBase + slot, 0); // published with E1
@@ -122,7 +124,7 @@ class Word {
       count = ReferenceWord.count(seen);
       invariant(count > 0, DANGLING_REFERENCE);
       Era.witness(seen);
-      if (operation == REDO_DETACH) {
+      if (operation == REDO_DETACH && !(mutant(47) && isActing())) {
         Redo.write(REDO_DETACH, slot, object, 0, Era.current());
         crashPoint(SHM_DETACH_AFTER_REDO);
       }
@@ -163,7 +165,7 @@ export function changeSlot(slot: u32, object: u32): i32 {
   for (let tries: u32 = 0; ; tries++) {
     const seen: u64 = load64(wordAt(object));
     const count: u32 = ReferenceWord.count(seen);
-    if (count == 0 || count >= COUNT_LIMIT) {
+    if (count == 0 || (count >= COUNT_LIMIT && !mutant(48))) {
       if (tries != 0) Redo.forget();
       return count == 0 ? GONE : COUNT_FULL;
     }

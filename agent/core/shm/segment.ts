@@ -241,7 +241,7 @@ export function adoptSegment(everywhere: bool): u32 {
     clearHint(map, segment);
     describe(segment);
     linkOwn(segment);
-    publish64(segmentEntryAt(segment) + SEGMENT_RELEASED_LINE + offsetof<SegmentReleased>("pages"), allPages());
+    publish64(segmentEntryAt(segment) + SEGMENT_RELEASED_LINE + offsetof<SegmentReleased>("pages"), mutant(53) ? 0 : allPages());
     return segment + 1;
   }
   return 0;
