@@ -47,7 +47,7 @@ export function share(giver: SimulatedClient, held: number, taker: SimulatedClie
 }
 
 /** Somebody who died while it looked at an embedded reference of what `held` holds; nobody has buried it yet. */
-function looker({ world, victim }: Cast, held: number, index: number): SimulatedClient {
+export function looker({ world, victim }: Cast, held: number, index: number): SimulatedClient {
   const client = heapClient(world, 3);
   const parent = share(victim, held, client);
   client.arm('shm/acquire/after-hazard');
@@ -147,14 +147,17 @@ export const scenes: readonly Scene[] = [
       expectCode('attach', core.shmAttach(parent, 0, first));
       const theirs = share(cast.victim, second, cast.bystander);
       expectCode('drop', core.shmDrop(first));
-      return { parent, second, theirs };
+      return { parent, second, theirs, shared: share(cast.victim, parent, cast.bystander) };
     },
     act: (core, { parent, second }) => {
       expectCode('change', core.shmChange(parent, 0, second));
       const third = alloc(core, 16);
       expectCode('change', core.shmChange(parent, 0, third));
     },
-    afterwards: (core, { theirs }) => expectCode('drop', core.shmDrop(theirs)),
+    afterwards: (core, { theirs, shared }) => {
+      expectCode('drop', core.shmDrop(shared));
+      expectCode('drop', core.shmDrop(theirs));
+    },
   }),
   scene({
     title: 'release a tree whose leaves others hold too',
