@@ -209,6 +209,8 @@ export interface Allocated {
   /** Allocated and dropped while it was measured. */
   readonly objects: number;
   readonly elapsedNs: number;
+  /** Processor time of the worker meanwhile: what the same costs on a machine where others are at work. */
+  readonly cpuNs: number;
   /** Objects written all over and read again, beside what was measured. */
   readonly checked: number;
   readonly spans: readonly Span[];

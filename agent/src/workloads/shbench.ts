@@ -7,7 +7,7 @@ import { Meeting, meetingPlace } from './heap-meeting.ts';
 import { heapOf } from './heap-of.ts';
 import { Random } from './heap-random.ts';
 import { SpanRecorder } from './latency.ts';
-import { checkNothingLeft } from './threadtest.ts';
+import { checkNothingLeft, cpuNsSince } from './threadtest.ts';
 import type { Workload } from './workload.ts';
 
 type Parameters = Tasks['shbench']['parameters'];
@@ -35,6 +35,7 @@ export const shbench: Workload<'shbench'> = {
     const sizes = { leastBytes, mostBytes: Math.max(leastBytes, mostBytes) };
     const spans = new SpanRecorder();
     let elapsedNs = 0;
+    let cpuNs = 0;
     {
       using meeting = new Meeting(context, heap, 'shbench', place);
       meeting.arrive();
@@ -42,13 +43,15 @@ export const shbench: Workload<'shbench'> = {
       // Also a warm-up.
       churn(heap, { calls: Math.ceil(calls / 10), slots, ...sizes, random: new Random(seed) }, new SpanRecorder());
       meeting.arrive();
+      const cpu = process.cpuUsage();
       const startNs = monotonicNs();
       churn(heap, { calls, slots, ...sizes, random: new Random(seed * 64 + client) }, spans);
       elapsedNs = monotonicNs() - startNs;
+      cpuNs = cpuNsSince(cpu);
       meeting.arrive();
     }
     checkNothingLeft(heap, before);
-    return { objects: calls, elapsedNs, checked: checkedCalls, spans: spans.spans() };
+    return { objects: calls, elapsedNs, cpuNs, checked: checkedCalls, spans: spans.spans() };
   },
 };
 

@@ -32,12 +32,14 @@ export const threadtest: Workload<'threadtest'> = {
     const spans = new SpanRecorder();
     const client = core.exports.selfClient();
     let elapsedNs = 0;
+    let cpuNs = 0;
     {
       using meeting = new Meeting(context, heap, 'threadtest', place);
       checkBatch(heap, objects, objectBytes, client, meeting);
       const batch: Ref[] = new Array(objects);
       for (let iteration = 0; iteration < warmUpIterations; iteration++) turn(heap, batch, objectBytes);
       meeting.arrive();
+      const cpu = process.cpuUsage();
       const startNs = monotonicNs();
       for (let iteration = 0; iteration < iterations; iteration++) {
         const turnNs = monotonicNs();
@@ -45,11 +47,12 @@ export const threadtest: Workload<'threadtest'> = {
         spans.record(`${objects} objects`, turnNs, monotonicNs());
       }
       elapsedNs = monotonicNs() - startNs;
+      cpuNs = cpuNsSince(cpu);
       meeting.arrive();
       checkBatch(heap, objects, objectBytes, client, meeting);
     }
     checkNothingLeft(heap, before);
-    return { objects: iterations * objects, elapsedNs, checked: 2 * objects, spans: spans.spans() };
+    return { objects: iterations * objects, elapsedNs, cpuNs, checked: 2 * objects, spans: spans.spans() };
   },
 };
 
@@ -86,6 +89,11 @@ function checkBatch(heap: HeapClient, objects: number, objectBytes: number, clie
 
 function fillOf(client: number, index: number): number {
   return (client * 89 + index * 7 + 1) & 0xff;
+}
+
+export function cpuNsSince(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) * 1000;
 }
 
 export function checkNothingLeft(heap: HeapClient, before: number): void {

@@ -1,6 +1,6 @@
 /** Workers for the workloads of the heap: spread over the machines, given their tasks at once, drawn on the time line. */
 import type { MeetingPlace, Span } from '@cxlpod/agent/protocol';
-import { CxlpodError, environmentError } from '../errors/cxlpod-error.ts';
+import { environmentError } from '../errors/cxlpod-error.ts';
 import type { Hand } from '../runs/crew.ts';
 import type { WorkloadContext } from './workload.ts';
 
@@ -62,14 +62,40 @@ export function draw(context: WorkloadContext, hand: Hand, spans: readonly Span[
   }
 }
 
-/** For tasks that a fault ends: resolves when the worker's death was seen, rejects when the task ended in another way. */
-export async function untilKilled(hand: Hand, task: Promise<unknown>): Promise<void> {
+/** A fault fills the post again at once; starting a worker takes an emulated machine some seconds. */
+const replacedWithinMs = 60_000;
+
+/**
+ * For a task that a fault ends by killing the worker: resolves with the worker that fills the post after it. Rejects when the task ended
+ * in another way.
+ */
+export async function untilReplaced(
+  { crew }: WorkloadContext,
+  hand: Hand,
+  task: (hand: Hand) => Promise<unknown>,
+): Promise<Hand> {
+  const { worker, machine } = hand.post;
+  let replace: (successor: Hand) => void = () => {};
+  const replaced = new Promise<Hand>((resolve) => {
+    replace = resolve;
+  });
+  const employment = crew.employ(hand, async (each) => {
+    if (each !== hand) return replace(each);
+    await task(each);
+    throw environmentError('NOT_KILLED', `${worker} on ${machine} ended its task, and was to be killed`);
+  });
+  await employment.results();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = environmentError(
+      'NOT_REPLACED',
+      `${worker} on ${machine} was not replaced within ${replacedWithinMs / 1000} s`,
+    );
+    timer = setTimeout(() => reject(error), replacedWithinMs);
+  });
   try {
-    await task;
-  } catch (error) {
-    if (!(error instanceof CxlpodError && error.code === 'WORKER_DIED')) throw error;
-    await hand.exit;
-    return;
+    return await Promise.race([replaced, late]);
+  } finally {
+    clearTimeout(timer);
   }
-  throw environmentError('NOT_KILLED', `${hand.post.worker} on ${hand.post.machine} ended its task, and was to be killed`);
 }

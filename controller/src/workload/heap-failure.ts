@@ -6,7 +6,7 @@ import type { Survival, Tasks } from '@cxlpod/agent/protocol';
 import { z } from 'zod';
 import { duration } from '../config/quantities.ts';
 import type { Hand } from '../runs/crew.ts';
-import { all, draw, untilKilled } from './heap-crew.ts';
+import { all, draw, untilReplaced } from './heap-crew.ts';
 import { type HeapResult, perSecond, showPerSecond } from './heap-result.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
@@ -63,7 +63,7 @@ class Failure {
     const victim = await this.#hire(1, 'victim');
     const [survival] = await all<Survival | null>([
       this.#task(survivor, 'survivor', [victim]).then((result) => result.survival),
-      untilKilled(victim, this.#task(victim, 'victim', [survivor])).then(() => null),
+      this.#die(victim, survivor).then(() => null),
     ]);
     draw(this.#context, survivor, survival!.spans);
     await this.#context.crew.release(survivor);
@@ -76,11 +76,14 @@ class Failure {
     const { system, label } = this.#system;
     const first = await this.#hire(0, 'first');
     const second = await this.#hire(1, 'second');
-    await all([
-      untilKilled(first, this.#task(first, 'victim', [second])),
-      untilKilled(second, this.#task(second, 'victim', [first])),
-    ]);
+    await all([this.#die(first, second), this.#die(second, first)]);
     return { system, label, survival: null, restart: await this.#restart([first, second]) };
+  }
+
+  /** Whoever fills the post then would sit in the dead client's place, whose slots are to be looked at: it leaves again. */
+  async #die(victim: Hand, partner: Hand): Promise<void> {
+    const successor = await untilReplaced(this.#context, victim, (hand) => this.#task(hand, 'victim', [partner]));
+    await this.#context.crew.release(successor);
   }
 
   async #restart(dead: readonly Hand[]): Promise<FailedSystem['restart']> {

@@ -1,6 +1,6 @@
 /** `naive-counting`: the negative controls. Whoever counts in two steps leaks or dangles when a client dies between them; seen, or the audit is blind. */
 import { z } from 'zod';
-import { all, untilKilled } from './heap-crew.ts';
+import { all, untilReplaced } from './heap-crew.ts';
 import type { HeapResult } from './heap-result.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
@@ -32,9 +32,9 @@ export const naiveCounting = {
       const victim = await context.crew.hire({ machine: second!.machine.name, worker: `${order}-victim` });
       const [recovered] = await all([
         survivor.task('naive-counting', { role: 'recover', order, partners: [victim.client] }, task),
-        untilKilled(victim, victim.task('naive-counting', { role: 'victim', order, partners: [survivor.client] }, task)).then(
-          () => null,
-        ),
+        untilReplaced(context, victim, (hand) =>
+          hand.task('naive-counting', { role: 'victim', order, partners: [survivor.client] }, task),
+        ).then(() => null),
       ]);
       controls.push({ order, problems: recovered!.problems });
     }

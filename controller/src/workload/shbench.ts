@@ -1,8 +1,7 @@
 /** `shbench`: objects of random sizes with random lifetimes, by one client and by several at once (CXL-SHM, figure 5). */
 import { z } from 'zod';
 import { all, draw, hireSpread, Tokens } from './heap-crew.ts';
-import { perSecond } from './heap-result.ts';
-import { figuresOf, measureScaling } from './scaling.ts';
+import { figuresOf, measureScaling, throughputOf } from './scaling.ts';
 import { type AllocatorResult, clientCounts } from './threadtest.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
@@ -35,7 +34,7 @@ export const shbench = {
     const tokens = new Tokens();
     let checked = 0;
     const scaling = await measureScaling(clients, rounds, async (count, round) => {
-      context.say(`shbench: round ${round + 1} of ${rounds}, ${count} clients`);
+      context.say(`shbench: round ${round + 1} of ${rounds}, clients: ${count}`);
       const share = { calls: Math.floor(calls / count), checkedCalls, slots, leastBytes, mostBytes, seed: context.seed };
       const working = hands.slice(0, count);
       const meetings = tokens.meetings(count);
@@ -44,7 +43,7 @@ export const shbench = {
       );
       for (const [index, { spans }] of results.entries()) draw(context, working[index]!, spans);
       checked += results.reduce((sum, each) => sum + each.checked, 0);
-      return perSecond(count * share.calls, Math.max(...results.map(({ elapsedNs }) => elapsedNs)));
+      return throughputOf(results);
     });
     return {
       scaling,

@@ -1,8 +1,8 @@
 /** `threadtest`: batches of small objects, allocated and dropped, by one client and by several at once (CXL-SHM, figure 5). */
 import { z } from 'zod';
 import { all, draw, hireSpread, Tokens } from './heap-crew.ts';
-import { type HeapResult, perSecond } from './heap-result.ts';
-import { figuresOf, measureScaling, type Scaling } from './scaling.ts';
+import type { HeapResult } from './heap-result.ts';
+import { figuresOf, measureScaling, type Scaling, throughputOf } from './scaling.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
 /** How many clients, from few to many, each measured in every round. */
@@ -38,7 +38,7 @@ export const threadtest = {
     const tokens = new Tokens();
     let checked = 0;
     const scaling = await measureScaling(clients, rounds, async (count, round) => {
-      context.say(`threadtest: round ${round + 1} of ${rounds}, ${count} clients`);
+      context.say(`threadtest: round ${round + 1} of ${rounds}, clients: ${count}`);
       const share = { iterations, objects: Math.floor(objects / count), objectBytes };
       const working = hands.slice(0, count);
       const meetings = tokens.meetings(count);
@@ -47,8 +47,7 @@ export const threadtest = {
       );
       for (const [index, { spans }] of results.entries()) draw(context, working[index]!, spans);
       checked += results.reduce((sum, each) => sum + each.checked, 0);
-      const slowestNs = Math.max(...results.map(({ elapsedNs }) => elapsedNs));
-      return perSecond(count * share.iterations * share.objects, slowestNs);
+      return throughputOf(results);
     });
     return {
       scaling,
