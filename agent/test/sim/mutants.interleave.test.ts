@@ -1,5 +1,6 @@
 /** The checks notice every deliberate mistake: a test of the tests. */
-import { expect, test } from 'vitest';
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
 import {
   aConnectionIsPreparedBeforeItListens,
   aSlotUsedAgainIsAnother,
@@ -13,34 +14,58 @@ import {
   onlyOneGetsTheLastSlot,
   onlyTwoStatusesAreBelieved,
 } from './checks.ts';
-import { type MutantNumber, mutants } from './mutants.ts';
+import { heapChecks } from './heap/heap-checks.ts';
+import { type Mutant, mutants, mutantsDocument } from './mutants.ts';
 
 const seed = 1;
 
-const killers: Readonly<Record<MutantNumber, Check>> = {
-  1: onlyOneFormats,
-  2: aSlotUsedAgainIsAnother,
-  3: onlyOneGetsTheLastSlot,
-  4: aSlowRecovererHarmsNobody(3_000, seed),
-  5: everyCallComesBack(150, seed),
-  6: everyCallComesBack(150, seed),
-  7: liesAreRefused,
-  8: aConnectionIsPreparedBeforeItListens,
-  9: onlyOneConnects,
-  10: nobodyIsAnsweredWithoutCredit,
-  11: everyCallComesBack(150, seed),
-  12: everyCallComesBack(150, seed),
-  13: onlyTwoStatusesAreBelieved,
+const checks: Readonly<Record<string, Check>> = {
+  'one formats': onlyOneFormats,
+  'a slot that is used again is another': aSlotUsedAgainIsAnother,
+  'one gets the last slot': onlyOneGetsTheLastSlot,
+  'a slow recoverer harms nobody': aSlowRecovererHarmsNobody(3_000, seed),
+  'every call comes back': everyCallComesBack(150, seed),
+  'lies are refused': liesAreRefused,
+  'a connection is prepared before it listens': aConnectionIsPreparedBeforeItListens,
+  'one connects': onlyOneConnects,
+  'nobody is answered without credit': nobodyIsAnsweredWithoutCredit,
+  'two statuses are believed': onlyTwoStatusesAreBelieved,
+  ...heapChecks,
 };
 
-test.each(mutants)('mutant $number, $mistake, is noticed', ({ number }) => {
+test.each<Mutant>(mutants)('mutant $number, $mistake, is noticed: $killedBy', ({ number, killedBy }) => {
   let problems: readonly string[];
   try {
-    problems = killers[number](number);
+    problems = checks[killedBy]!(number);
   } catch (error) {
-    // An invariant of the core, or the simulator's own bounds, may be what notices; a broken test must not.
+    // An invariant of the core, the simulator's own bounds, or a refusal may be what notices; a broken test must not.
     problems = [(error as Error).message];
-    expect(problems[0]).toMatch(/invariant|did not end|outside the memory|nobody's|not aligned/);
+    expect(problems[0]).toMatch(/invariant|did not end|outside the memory|nobody's|not aligned|answered|an offset was expected/);
   }
   expect(problems).not.toEqual([]);
+});
+
+describe('without a mistake', () => {
+  // Those that draw many schedules are run without one by their own tests.
+  const quick = Object.entries(heapChecks).filter(([name]) => !/^(one|two|blocks|the |a slot|a full queue is)/.test(name));
+
+  test.each(quick)('nothing is noticed: %s', (_name, check) => {
+    expect(check(0)).toEqual([]);
+  });
+});
+
+test('every mistake that the heap and the client table can make is in the list', () => {
+  const asked = new Set<number>();
+  for (const folder of ['shm', 'client-table', 'format', 'rpc']) {
+    const path = new URL(`../../core/${folder}/`, import.meta.url);
+    for (const file of readdirSync(path)) {
+      for (const [, number] of readFileSync(new URL(file, path), 'utf8').matchAll(/\bmutant\((\d+)\)/g))
+        asked.add(Number(number));
+    }
+  }
+  expect([...asked].sort((a, b) => a - b)).toEqual(mutants.map(({ number }) => number));
+});
+
+test('docs/mutants.md is what the list says (if not: vitest run -u on this file)', async () => {
+  await expect(mutantsDocument()).toMatchFileSnapshot('../../../docs/mutants.md');
 });

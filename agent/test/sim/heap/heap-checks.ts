@@ -6,6 +6,7 @@ import { call, type Program, poolSizeBytes, type SimulatedClient, type World } f
 import { aftermath, deathsOf, playUntil, type Stage, sampled, stageOf, writesOf } from './deaths.ts';
 import { audit, bury, expectCode, type HeapOptions, heapClient, heapOf, heapWorld, remains, root } from './heap-world.ts';
 import { looker, scenes, share } from './operations.ts';
+import * as scenario from './scenarios.ts';
 import { drawScenario, exploreScenario, pass, type Scenario } from './scenarios.ts';
 
 const alloc = ({ core }: SimulatedClient, sizeBytes: number, references = 0): number =>
@@ -262,3 +263,37 @@ export const aRecordThatWasGivenUpIsForgotten: Check = (mutant) => {
 function* acquiringOnce(parent: number): Program {
   yield call('shmAcquire', parent, 0);
 }
+
+/** By the sentence that docs/mutants.md names. */
+export const heapChecks = {
+  'one attaches and detaches what another does too, and dies at any moment': everyScheduleAndDeath(scenario.linkAndUnlink),
+  'two drop the last references in every order': everySchedule(scenario.releaseTheLastTwo),
+  'two claim the last segment in every order': everySchedule(scenario.claimTheLast),
+  'one acquires what another changes, in every order': everySchedule(scenario.acquireAndChange),
+  'one opens a queue towards one who is being recovered, in every order': everySchedule(scenario.openTowardsOneWhoDies),
+  'the receiver keeps what a sender sent and died': drawn(scenario.sendAndKeep),
+  'a slot is acquired from whose writer died over emptying it': drawn(scenario.acquireAndFastDrop),
+  'the last root is dropped while another holder dies over emptying its slot': drawn(scenario.dropWhileReleased, 2_000),
+  'blocks come back while their owner sweeps': drawn(scenario.allocateAndFreeAndSweep),
+  'two collect the same huge object': drawn(scenario.hugeAndCollect),
+  'a full queue is refilled while it is emptied': drawn(scenario.fullQueue, 2_000),
+  'dead at every write of attach and detach': deathsIn('attach and detach'),
+  'dead at every write of change': deathsIn('change a reference to and fro'),
+  'dead at every write of allocation': deathsIn('allocate, small, with references, and drop'),
+  'dead at every write of allocation, in used memory': deathsIn('allocate, small, with references, and drop', { used: true }),
+  'dead at every write of filling pages, in used memory': deathsIn('fill a page, then another, and empty both', { used: true }),
+  'dead at every write of releasing a tree': deathsIn('release a tree whose leaves others hold too'),
+  'dead at every write of clone and acquire': deathsIn('clone and acquire'),
+  'dead at every write of clone and acquire, and so is the recoverer': doubleDeathsIn('clone and acquire', 1_000),
+  'dead at writes of leaving, and so is the recoverer': doubleDeathsIn('leave with everything'),
+  'a lost block is hinted at': aLostBlockIsHintedAt,
+  'a used up id is retired': aUsedUpIdIsRetired,
+  'a full queue refuses': aFullQueueRefuses,
+  'what was not sent comes back': whatWasNotSentComesBack,
+  'a full count refuses': aFullCountRefuses,
+  'what is looked at stays': whatIsLookedAtStays,
+  'a recoverer keeps its limbo': aRecovererKeepsItsLimbo,
+  "an earlier occupant's corpse is found": anEarlierOccupantsCorpseIsFound,
+  'an adopted segment is used': anAdoptedSegmentIsUsed,
+  'a record that was given up is forgotten': aRecordThatWasGivenUpIsForgotten,
+} as const satisfies Readonly<Record<string, Check>>;
