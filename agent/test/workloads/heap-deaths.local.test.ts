@@ -24,7 +24,7 @@ afterEach(async () => {
 afterAll(() => bundle?.remove());
 
 /** So many passages take both clients many turns, also where they share one core with others. */
-const longHit = 200_000;
+const longHit = 1_000_000;
 const common = { bucketMs: 5, afterMs: 200, seed: 4 };
 
 async function start(machine: number, worker: string, point?: string, hit = 1): Promise<ClientIdentity> {

@@ -5,24 +5,40 @@ import { describe, expect, test } from 'vitest';
 import { answeredAfterRestart } from '../../src/checks/answered-after-restart.ts';
 import { atMostOnce } from '../../src/checks/at-most-once.ts';
 import type { Check } from '../../src/checks/check.ts';
+import { controlsFail } from '../../src/checks/controls-fail.ts';
 import { everyRoundMeasured } from '../../src/checks/every-round-measured.ts';
 import { exactCounts } from '../../src/checks/exact-counts.ts';
 import { forgeriesRefused } from '../../src/checks/forgeries-refused.ts';
+import { heapGoesOn } from '../../src/checks/heap-goes-on.ts';
 import { historyWhole } from '../../src/checks/history-whole.ts';
 import { checks } from '../../src/checks/index.ts';
 import { judge, judgeOne } from '../../src/checks/judge.ts';
+import { lockBlocksSurvivors } from '../../src/checks/lock-blocks-survivors.ts';
 import { noDanglingReference } from '../../src/checks/no-dangling-reference.ts';
 import { noLeak } from '../../src/checks/no-leak.ts';
 import { onlyPlannedDeaths } from '../../src/checks/only-planned-deaths.ts';
 import { outcomeUnknownTyped } from '../../src/checks/outcome-unknown-typed.ts';
 import { poolSound } from '../../src/checks/pool-sound.ts';
+import { resultsChecked } from '../../src/checks/results-checked.ts';
 import { survivorsProgress } from '../../src/checks/survivors-progress.ts';
 import { toldInTime } from '../../src/checks/told-in-time.ts';
+import { wholeAfterAllStopped } from '../../src/checks/whole-after-all-stopped.ts';
 import { createFaults } from '../../src/faults/index.ts';
 import type { AuditedPool, Evidence } from '../../src/runs/evidence.ts';
 import { worst } from '../../src/runs/verdict.ts';
 import type { CallsResult } from '../../src/workload/calls.ts';
-import { callsResult, crashEvidence, death, history, pingEvidence, withCalls, withHistory } from './evidence-of-a-good-run.ts';
+import {
+  callsResult,
+  controlsEvidence,
+  crashEvidence,
+  death,
+  heapFailureEvidence,
+  history,
+  pingEvidence,
+  survivalWith,
+  withCalls,
+  withHistory,
+} from './evidence-of-a-good-run.ts';
 
 const faultFired: Check = {
   name: 'fault-fired',
@@ -60,6 +76,8 @@ const notRecounted: readonly Planted[] = [
   ['the pool has no heap', poolWith({ heap: undefined })],
   ['a client was at work, and a count was off', poolWith({ unsettled: 1 })],
 ];
+
+const restartWith = (changes: object) => ({ restart: { problems: [], found: 1, left: 0, wanted: 1, ...changes } });
 
 type Planted = readonly [situation: string, evidence: Evidence];
 
@@ -230,6 +248,66 @@ const planted: readonly { check: Check; good?: Evidence; invalid: readonly Plant
       ['none was sent', pingWith({ forged: { sent: 0, refused: 0 } })],
       ['the workload failed', { ...pingEvidence(), workload: null }],
     ],
+  },
+  {
+    check: resultsChecked,
+    good: heapFailureEvidence(),
+    invalid: [],
+    unknown: [
+      ['nothing was compared', heapFailureEvidence({ count: 0 })],
+      ['the workload failed', noResult],
+    ],
+  },
+  {
+    check: lockBlocksSurvivors,
+    good: heapFailureEvidence(),
+    invalid: [
+      ['the survivor worked on', heapFailureEvidence({ lock: survivalWith({ blocked: 70 }) })],
+      ['the survivor was never refused', heapFailureEvidence({ lock: survivalWith({ after: { operations: 0, ms: 100 } }) })],
+    ],
+    unknown: [
+      ['the survivor had done nothing', heapFailureEvidence({ lock: survivalWith({ before: { operations: 0, ms: 100 } }) })],
+      ['the survivor was not watched', heapFailureEvidence({ lock: survivalWith({ after: { operations: 0, ms: 0 } }) })],
+      ['all died', heapFailureEvidence({ lock: { survival: null } })],
+      ['the workload failed', noResult],
+    ],
+  },
+  {
+    check: heapGoesOn,
+    good: heapFailureEvidence(),
+    invalid: [['the survivor stood still', heapFailureEvidence({ shm: survivalWith({ after: { operations: 0, ms: 100 } }) })]],
+    unknown: [
+      ['the survivor had done nothing', heapFailureEvidence({ shm: survivalWith({ before: { operations: 0, ms: 100 } }) })],
+      ['the survivor was not watched', heapFailureEvidence({ shm: survivalWith({ after: { operations: 0, ms: 0 } }) })],
+      ['all died', heapFailureEvidence({ shm: { survival: null } })],
+      ['the workload failed', noResult],
+    ],
+  },
+  {
+    check: wholeAfterAllStopped,
+    good: heapFailureEvidence(),
+    invalid: [
+      ['something is damaged', heapFailureEvidence({ shm: restartWith({ problems: ['what is wrong'] }) })],
+      ['what the dead held is gone', heapFailureEvidence({ lock: restartWith({ found: 0 }) })],
+      ['something is left', heapFailureEvidence({ lock: restartWith({ left: 1 }) })],
+    ],
+    unknown: [
+      ['nobody came after', heapFailureEvidence({ lock: { restart: null } })],
+      ['the workload failed', noResult],
+    ],
+  },
+  {
+    check: controlsFail,
+    good: controlsEvidence(['block 1 of the naive heap is leaked'], ['slot 0 is a dangling reference']),
+    invalid: [
+      ['nothing leaked', controlsEvidence([], ['slot 0 is a dangling reference'])],
+      ['nothing dangles', controlsEvidence(['block 1 of the naive heap is leaked'], [])],
+      [
+        'the wrong thing was found',
+        controlsEvidence(['slot 0 is a dangling reference'], ['block 1 of the naive heap is leaked']),
+      ],
+    ],
+    unknown: [['the workload failed', noResult]],
   },
 ];
 

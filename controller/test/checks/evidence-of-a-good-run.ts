@@ -5,6 +5,8 @@ import { scenarioSchema } from '../../src/config/scenario.ts';
 import type { Evidence, SeenExit } from '../../src/runs/evidence.ts';
 import type { CallsResult } from '../../src/workload/calls.ts';
 import { compare } from '../../src/workload/compare.ts';
+import type { FailedSystem, HeapFailureResult } from '../../src/workload/heap-failure.ts';
+import type { NaiveCountingResult } from '../../src/workload/naive-counting.ts';
 import type { PingResult } from '../../src/workload/ping.ts';
 
 const server = { machine: 1, pid: 100, client: 3, incarnation: 1 };
@@ -126,4 +128,46 @@ export function pingEvidence(changes: Partial<PingResult> = {}): Evidence {
     workload: { name: 'ping', result: pingResult(changes) },
     history: { records: [], unpublished: [], overflow: 0, problems: [] },
   });
+}
+
+const survival = {
+  operations: 900,
+  before: { operations: 500, ms: 100 },
+  after: { operations: 400, ms: 100 },
+  blocked: 0,
+  longestStallNs: 1e6,
+  spans: [],
+};
+
+/** Of `heap-partial-failure`: the lock blocks, CXL-SHM goes on, whoever comes after the lock's dead finds all. */
+export function heapFailureEvidence(
+  changes: { readonly lock?: Partial<FailedSystem>; readonly shm?: Partial<FailedSystem>; readonly count?: number } = {},
+): Evidence {
+  const blocked = { ...survival, after: { operations: 0, ms: 100 }, blocked: 70 };
+  const restart = { problems: [], found: 1, left: 0, wanted: 1 };
+  const result: HeapFailureResult = {
+    systems: [
+      { system: 'lock', label: 'heap with a lock', survival: blocked, restart, ...changes.lock },
+      { system: 'cxl-shm', label: 'CXL-SHM', survival, restart: null, ...changes.shm },
+    ],
+    checked: { what: 'objects', count: changes.count ?? 1 },
+    figures: [],
+  };
+  return crashEvidence({ workload: { name: 'heap-partial-failure', result } });
+}
+
+export const survivalWith = (changes: Partial<typeof survival>): Partial<FailedSystem> => ({
+  survival: { ...survival, ...changes },
+});
+
+export function controlsEvidence(leaks: readonly string[], dangles: readonly string[]): Evidence {
+  const result: NaiveCountingResult = {
+    controls: [
+      { order: 'leaks', problems: leaks },
+      { order: 'dangles', problems: dangles },
+    ],
+    checked: { what: 'deaths', count: 2 },
+    figures: [],
+  };
+  return crashEvidence({ workload: { name: 'naive-counting', result } });
 }
