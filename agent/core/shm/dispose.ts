@@ -24,7 +24,7 @@ import { Era } from './era';
 import { fence, flush } from './flush';
 import { anybodyLooks, isLookedAt } from './hazard';
 import { freePage, isNobodys, pushBlock } from './page';
-import { detachSlot } from './reference';
+import { dropSlot } from './reference';
 import { claimedMap, clearHint, hintReleased, isOwn, pageEntryAt, pageOf, segmentCount, segmentOf, segmentOffset, segmentWordAt } from './segment';
 
 /** Corpses in limbo that make a look at all hazards worth while. */
@@ -53,7 +53,7 @@ export function drain(): void {
     if (references != 0) {
       const slot: u32 = corpse + OBJECT_HEADER_BYTES + (references - 1) * 8;
       if (load64(poolBase + slot) == 0) store32(header + offsetof<ObjectHeader>("references"), references - 1);
-      else detachSlot(slot);
+      else dropSlot(slot);
       crashPoint(SHM_DRAIN_AFTER_CHILD);
       continue;
     }

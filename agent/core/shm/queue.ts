@@ -43,7 +43,7 @@ import {
 import { actorPlusOne, Client, heap, shape } from './context';
 import { drain } from './dispose';
 import { fence, flush } from './flush';
-import { attachSlot, detachSlot, moveSlot } from './reference';
+import { attachSlot, dropSlot, moveSlot } from './reference';
 import { isObject } from './plausible';
 import { popRoot, pushRoot, Root } from './root';
 
@@ -299,14 +299,14 @@ function isOtherGone(queue: u32, word: u64, receiving: bool): bool {
 function detachUnsent(queue: u32): void {
   const end: u64 = load64(headAt(queue)) + capacity();
   for (let index: u64 = load64(tailAt(queue)); index < end; index++) {
-    if (!mutant(38)) detachSlot(slotOf(queue, index));
+    if (!mutant(38)) dropSlot(slotOf(queue, index));
     drain();
   }
 }
 
 function drainQueue(queue: u32, draining: u64): void {
   for (let index: u64 = 0; index < capacity(); index++) {
-    detachSlot(slotOf(queue, index));
+    dropSlot(slotOf(queue, index));
     drain();
   }
   crashPoint(SHM_CLOSE_AFTER_DRAIN);

@@ -48,10 +48,10 @@ import { flush } from './flush';
 import { anybodyLooks, endHazards, isLookedAt } from './hazard';
 import { isNobodys } from './page';
 import { closeQueuesOf } from './queue';
-import { detachSlot, finishChange, finishMove, finishRelease, pushDying } from './reference';
+import { dropSlot, finishChange, finishMove, finishRelease, pushDying } from './reference';
 import { releaseNames } from './named-root';
 import { redoRecordAt } from './redo';
-import { isPlausible } from './plausible';
+import { isObject, isPlausible } from './plausible';
 import {
   abandonSegment,
   freeSegment,
@@ -221,18 +221,13 @@ function dropRoots(segment: u32): void {
 function dropFound(root: u32): void {
   const held: u64 = load64(poolBase + root);
   if (held == 0 || (held & 1) != 0) return;
-  invariant(isPlausible(held), BROKEN_OFFSET);
-  // The root of an allocation without commit, or of a release without its last step.
-  if (load64(poolBase + <u32>held + offsetof<ObjectHeader>("word")) == 0) {
-    publish64(poolBase + root, 0);
-    return;
-  }
-  if (clearLast(<u32>held) != 0) {
+  if (isObject(held) && clearLast(<u32>held) != 0) {
     publish64(poolBase + root, 0);
     flush(poolBase + root);
     return;
   }
-  if (detachSlot(root)) drain();
+  // The root of an allocation without commit, or of a release without its last step, refers to a free block and is only cleared.
+  if (dropSlot(root)) drain();
 }
 
 /** Pages without a block in use become free; a segment of free pages as well. */

@@ -1,6 +1,6 @@
 // The transactions of CXL-SHM: a reference and its count change together, whatever dies (paper §2, reference counting with eras).
 
-import { load32, load64, publish32, recall32, store32, store64, swap64 } from '../memory/memory';
+import { load32, load64, publish32, publish64, recall32, store32, store64, swap64 } from '../memory/memory';
 import { mutant } from '../memory/mutant';
 import { poolBase } from '../place/place';
 import { COUNT_FULL, GONE, OK } from '../codes/codes';
@@ -32,7 +32,7 @@ import {
 import { actorPlusOne, heap, isActing } from './context';
 import { Era } from './era';
 import { fence, flush, flushFence } from './flush';
-import { isPlausible } from './plausible';
+import { isObject, isPlausible } from './plausible';
 import { Redo } from './redo';
 
 /** Lost swaps of one transaction, at most. Each means that another client got on, so reaching this is a broken heap. */
@@ -112,6 +112,22 @@ export function detachSlot(slot: u32): bool {
   fence();
   Era.advance();
   return count == 1;
+}
+
+/**
+ * As `detachSlot`, for slots that are emptied in passing, by a recoverer perhaps: what others wrote there and is no reference is cleared
+ * and not counted, so that nobody dies of it. Whether there is a corpse.
+ */
+export function dropSlot(slot: u32): bool {
+  const seen: u64 = load64(poolBase + slot);
+  if (seen == 0) return false;
+  if (refersToObject(seen)) return detachSlot(slot);
+  publish64(poolBase + slot, 0);
+  return false;
+}
+
+function refersToObject(offset: u64): bool {
+  return isObject(offset) && ReferenceWord.count(load64(wordAt(<u32>offset))) != 0;
 }
 
 class Word {
@@ -207,7 +223,8 @@ export function releaseSlot(slot: u32): bool {
   if (mutant(57)) return detachSlot(slot);
   const seen: u64 = load64(poolBase + slot);
   if (seen == 0) return false;
-  invariant(isPlausible(seen), BROKEN_OFFSET);
+  // Before the commit: what is released must be, and a recoverer would die of it as well.
+  invariant(refersToObject(seen), BROKEN_OFFSET);
   const object: u32 = <u32>seen;
   Redo.commit(REDO_RELEASE, slot, object, 0);
   crashPoint(SHM_RELEASE_AFTER_LOG);

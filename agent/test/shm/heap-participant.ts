@@ -3,6 +3,7 @@
  * argument. It says where things lie before it goes on, and goes on when it is told to.
  */
 import { once } from 'node:events';
+import { constants } from '../../src/layout/index.ts';
 import { native } from '../../src/pool/native.ts';
 import { type ArmedCrash, type Core, instantiateCore, joinPool, type MapOptions, mapPool } from '../../src/pool/pool.ts';
 import { type HeapClient, openHeap, type Ref } from '../../src/shm/index.ts';
@@ -33,6 +34,16 @@ const roles = {
     const ref = heap.alloc(8, 1);
     await say(payloadOf(core, ref));
     writeWord(core, payloadOf(core, ref), 24n);
+    ref.detach(0);
+  },
+  /** Detaches a reference that somebody made refer to a free block. */
+  'detach-free': async (heap: HeapClient, core: Core) => {
+    const ref = heap.alloc(8, 1);
+    const other = heap.alloc(8, 1);
+    const free = payloadOf(core, other) - constants.OBJECT_HEADER_BYTES;
+    other.drop();
+    await say(payloadOf(core, ref));
+    writeWord(core, payloadOf(core, ref), BigInt(free));
     ref.detach(0);
   },
   /** Allocates until it touches what the file has no more. */
