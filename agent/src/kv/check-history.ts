@@ -50,7 +50,8 @@ function registersOf(records: readonly HistoryRecord[]): Map<number, Register> {
       open.delete(id);
       if (record.outcome !== 'ok') continue;
       pending.ended = record.ticket;
-      if (record.operation === 'kv-get') pending.version = record.result;
+      if ('isDelete' in pending) continue;
+      pending.version = record.result;
       continue;
     }
     const key = Math.floor(record.argument / versionLimit);

@@ -189,6 +189,11 @@ export class HeapClient {
     this.close();
   }
 
+  /** For what is built on the heap, as agent/src/kv is. */
+  static sessionOf(heap: HeapClient): Session {
+    return heap.#session;
+  }
+
   #noObject(sizeBytes: number, references: number, code: number): HeapError {
     const session = this.#session;
     const what = `an object of ${sizeBytes} bytes and ${references} references`;

@@ -119,6 +119,15 @@ const heapCalls = [
   'shmCloseQueue',
   'shmCollect',
   'shmHeldBytes',
+  'shmSetNameOnce',
+  'kvPartition',
+  'kvClaim',
+  'kvYield',
+  'kvGet',
+  'kvValueBytes',
+  'kvRelease',
+  'kvPut',
+  'kvDelete',
 ] as const satisfies readonly (keyof CoreExports)[];
 
 const closedCalls = Object.fromEntries(heapCalls.map((name) => [name, () => codes.NOT_JOINED])) as unknown as HeapCalls;
