@@ -33,9 +33,12 @@ interface Register {
 }
 
 /** In sentences. Records of other operations are passed over; so are gets that were never answered. */
-export function kvProblems(records: readonly HistoryRecord[]): readonly string[] {
+export function kvProblems(
+  records: readonly HistoryRecord[],
+  { loadedVersion = 0 }: { /** Of every key before the history begins; 0 for no value. */ readonly loadedVersion?: number } = {},
+): readonly string[] {
   const registers = registersOf(records);
-  return [...registers].flatMap(([key, register]) => problemsOf(key, register));
+  return [...registers].flatMap(([key, register]) => problemsOf(key, register, loadedVersion));
 }
 
 function registersOf(records: readonly HistoryRecord[]): Map<number, Register> {
@@ -73,10 +76,9 @@ function registersOf(records: readonly HistoryRecord[]): Map<number, Register> {
   return registers;
 }
 
-function problemsOf(key: number, { writes, reads }: Register): readonly string[] {
+function problemsOf(key: number, { writes, reads }: Register, loadedVersion: number): readonly string[] {
   const problems: string[] = [];
-  // Before the first write there is nothing.
-  const line: Write[] = [{ version: 0, isDelete: true, invoked: -1, ended: -1 }, ...writes];
+  const line: Write[] = [{ version: loadedVersion, isDelete: loadedVersion === 0, invoked: -1, ended: -1 }, ...writes];
   for (const [index, write] of line.entries()) {
     const before = line[index - 1];
     if (before !== undefined && write.version <= before.version) {

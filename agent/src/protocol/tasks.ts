@@ -36,6 +36,22 @@ export interface CallFailure {
 /** OUTCOME_UNKNOWN: published, never answered, the server is fenced. PEER_LOST: refused before it was published. */
 export type RpcErrorCode = 'OUTCOME_UNKNOWN' | 'PEER_LOST' | 'TIMEOUT' | 'REFUSED' | 'CLOSED';
 
+/** Of a KV store: fixed when it is made. */
+export interface KvShape {
+  readonly partitions: number;
+  readonly buckets: number;
+}
+
+/** Operations by kind. */
+export interface KvCounts {
+  readonly read: number;
+  readonly update: number;
+  readonly insert: number;
+  readonly scan: number;
+  readonly readModifyWrite: number;
+  readonly delete: number;
+}
+
 export interface Tasks {
   /** The coherence gate (design D1); run on all machines at once. */
   gate: {
@@ -192,6 +208,66 @@ export interface Tasks {
       readonly partners: readonly ClientIdentity[];
     };
     result: { readonly problems: readonly string[]; readonly liveBlocks: number; readonly references: number };
+  };
+  /** Puts those of the records 0 to `records` - 1 that are in the claimed partitions, all with this version. */
+  'kv-load': {
+    parameters: {
+      readonly store: string;
+      readonly shape: KvShape;
+      /** Partitions that this worker writes; nobody else does while it is there. */
+      readonly claims: readonly number[];
+      readonly records: number;
+      readonly valueBytes: number;
+      readonly version: number;
+    };
+    result: { readonly loaded: number; readonly elapsedNs: number };
+  };
+  /** YCSB A to F on what was loaded: reads of everything, writes in the claimed partitions. Ends after `operations`, or `seconds`. */
+  'kv-run': {
+    parameters: {
+      readonly store: string;
+      readonly shape: KvShape;
+      readonly claims: readonly number[];
+      readonly mix: 'a' | 'b' | 'c' | 'd' | 'e' | 'f';
+      readonly distribution: 'uniform' | 'zipfian';
+      readonly records: number;
+      readonly valueBytes: number;
+      readonly operations: number;
+      /** Larger than any that was written to the claimed partitions before. */
+      readonly firstVersion: number;
+      readonly seed: number;
+      readonly seconds?: number;
+      /** So many of a hundred updates delete instead. */
+      readonly deletePercent?: number;
+      /** Gets in the longest scan. */
+      readonly scanLength?: number;
+      /** Every put, get and delete goes into the history, for `kvProblems`. */
+      readonly history?: boolean;
+    };
+    result: {
+      readonly operations: number;
+      readonly elapsedNs: number;
+      readonly counts: KvCounts;
+      /** Gets that found no value. */
+      readonly notFound: number;
+      /** Values that were torn, of another key, older than one seen before, or missing; the first of them in words. */
+      readonly flawCount: number;
+      readonly flaws: readonly string[];
+      readonly lastVersion: number;
+      readonly ownRecords: number;
+      readonly latency: LatencyCounts;
+      readonly spans: readonly Span[];
+    };
+  };
+  /** Reads every record and looks at all of its bytes. */
+  'kv-check': {
+    parameters: { readonly store: string; readonly shape: KvShape; readonly records: number; readonly valueBytes: number };
+    result: {
+      readonly found: number;
+      readonly missing: number;
+      readonly flaws: readonly string[];
+      readonly lastVersion: number;
+    };
   };
 }
 

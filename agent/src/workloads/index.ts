@@ -5,6 +5,9 @@ import { gate } from './gate.ts';
 import { handOver } from './hand-over.ts';
 import { heapChurn } from './heap-churn.ts';
 import { kMeans } from './k-means.ts';
+import { kvCheck } from './kv-check.ts';
+import { kvLoad } from './kv-load.ts';
+import { kvRun } from './kv-run.ts';
 import { lockHeap } from './lock-heap.ts';
 import { naiveCounting } from './naive-counting.ts';
 import { rpcCall } from './rpc-call.ts';
@@ -37,6 +40,9 @@ const byName: { readonly [Name in TaskName]: Workload<Name> } = {
   'lock-heap': lockHeap,
   'heap-churn': heapChurn,
   'naive-counting': naiveCounting,
+  'kv-load': kvLoad,
+  'kv-run': kvRun,
+  'kv-check': kvCheck,
 };
 
 /** As the worker sees them: a name from the wire, parameters that only the task's own reader can type. */
