@@ -88,7 +88,7 @@ export class Root {
   @inline
   static object(root: u32): u32 {
     const page: u32 = root >> recall32(heap() + offsetof<HeapScratch>("pageShift"));
-    if ((root & 7) != 0 || (page != recall32(heap() + offsetof<HeapScratch>("rootPage")) && !isRootPage(root, page))) return 0;
+    if ((root & 7) != 0 || (page + 1 != recall32(heap() + offsetof<HeapScratch>("rootPage")) && !isRootPage(root, page))) return 0;
     const object: u64 = load64(poolBase + root);
     return (object & 1) != 0 ? 0 : <u32>object;
   }
@@ -101,6 +101,6 @@ function isRootPage(root: u32, page: u32): bool {
   if (segment >= segmentCount() || !isOwn(segment)) return false;
   const word: u64 = load64(pageEntryAt(segment, pageOf(root)) + offsetof<PageEntry>("word"));
   if (PageWord.kind(word) != PAGE_ROOTS) return false;
-  keep32(heap() + offsetof<HeapScratch>("rootPage"), page);
+  keep32(heap() + offsetof<HeapScratch>("rootPage"), page + 1);
   return true;
 }
