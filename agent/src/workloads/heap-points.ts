@@ -72,13 +72,17 @@ export function meansOf(partials: Float64Array, before: Float64Array): Float64Ar
   return means;
 }
 
-/** The same in a few lines of ordinary JavaScript, with one array a point: what the heap's result is held against. */
-export function plainMeans(points: Int32Array, start: Float64Array, iterations: number): number[][] {
+/**
+ * The means after each iteration, in a few lines of ordinary JavaScript with one array a point: what the heap's are held against. All of
+ * them, since k-means comes back to the same end from many a wrong step.
+ */
+export function plainSteps(points: Int32Array, start: Float64Array, iterations: number): number[][][] {
   const rows = (values: Int32Array | Float64Array): number[][] =>
     Array.from({ length: values.length / dimensions }, (_, row) => [
       ...values.subarray(row * dimensions, (row + 1) * dimensions),
     ]);
   const flowers = rows(points);
+  const steps: number[][][] = [];
   let means = rows(start);
   for (let iteration = 0; iteration < iterations; iteration++) {
     const groups: number[][][] = means.map(() => []);
@@ -91,8 +95,9 @@ export function plainMeans(points: Int32Array, start: Float64Array, iterations: 
       if (group.length === 0) return mean;
       return mean.map((_, axis) => group.reduce((sum, flower) => sum + flower[axis]!, 0) / group.length);
     });
+    steps.push(means);
   }
-  return means;
+  return steps;
 }
 
 function square(value: number): number {

@@ -4,7 +4,7 @@ import { integer, listOf, object, oneOf } from '../protocol/shape.ts';
 import type { Tasks } from '../protocol/tasks.ts';
 import type { HeapClient, Ref } from '../shm/index.ts';
 import { clientIdentity, heapOf } from './heap-of.ts';
-import { assign, dimensions, makePoints, meansOf, partialsOf, plainMeans, startingMeans } from './heap-points.ts';
+import { assign, dimensions, makePoints, meansOf, partialsOf, plainSteps, startingMeans } from './heap-points.ts';
 import { copyWhenRoom, moveWhenRoom, queueFrom, receiveNext } from './heap-wait.ts';
 import { SpanRecorder } from './latency.ts';
 import { checkNothingLeft } from './threadtest.ts';
@@ -58,6 +58,7 @@ function coordinate(context: TaskContext, heap: HeapClient, parameters: Paramete
   const replies = peers.map((peer) => queueFrom(context, heap, peer, tag));
   const spans = new SpanRecorder();
   const start = startingMeans(points, clusters);
+  const steps: Float64Array[] = [];
   let means = start;
   const startNs = monotonicNs();
   for (let iteration = 0; iteration < iterations; iteration++) {
@@ -74,6 +75,7 @@ function coordinate(context: TaskContext, heap: HeapClient, parameters: Paramete
       addUp(sums, partials, iteration);
     }
     means = meansOf(sums, means);
+    steps.push(means);
     spans.record(`iteration ${iteration}`, iterationNs, monotonicNs());
   }
   const elapsedNs = monotonicNs() - startNs;
@@ -82,7 +84,7 @@ function coordinate(context: TaskContext, heap: HeapClient, parameters: Paramete
     receiveNext(context, reply)?.drop();
     reply.close();
   }
-  compareWithPlain(means, plainMeans(points, start, iterations));
+  compareWithPlain(steps, plainSteps(points, start, iterations));
   return { points: count, iterations, elapsedNs, means: [...means], spans: spans.spans() };
 }
 
@@ -150,11 +152,14 @@ function pointsIn({ bytes, view }: Ref): Int32Array {
 }
 
 /** To the last bit: integers were added up, and divided once. Throws AgentError WRONG_ANSWER. */
-function compareWithPlain(means: Float64Array, plain: readonly (readonly number[])[]): void {
-  for (const [index, expected] of plain.flat().entries()) {
-    if (means[index] === expected) continue;
-    const where = `coordinate ${index % dimensions} of mean ${Math.floor(index / dimensions)}`;
-    throw wrong(`${where} is ${means[index]} µm, and ${expected} µm without the heap`);
+function compareWithPlain(steps: readonly Float64Array[], plain: readonly (readonly (readonly number[])[])[]): void {
+  for (const [iteration, means] of plain.entries()) {
+    for (const [index, expected] of means.flat().entries()) {
+      const found = steps[iteration]?.[index];
+      if (found === expected) continue;
+      const where = `coordinate ${index % dimensions} of mean ${Math.floor(index / dimensions)} after iteration ${iteration}`;
+      throw wrong(`${where} is ${found} µm, and ${expected} µm without the heap`);
+    }
   }
 }
 

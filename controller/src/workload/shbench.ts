@@ -14,7 +14,7 @@ const parameters = z.strictObject({
   /** Beside what is measured, of each client: every object written all over and read again. */
   checkedCalls: z.number().int().min(1).max(1_000_000).default(20_000),
   /** Objects of a client that live at once. */
-  slots: z.number().int().min(1).max(1_000_000).default(5_000),
+  slots: z.number().int().min(1).max(1_000_000).default(1_000),
   leastBytes: z.number().int().min(8).max(65_536).default(64),
   mostBytes: z.number().int().min(8).max(65_536).default(400),
 });
