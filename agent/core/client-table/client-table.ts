@@ -40,6 +40,7 @@ import {
 } from '../layout/client';
 import { closeConnectionsOf } from '../rpc/close';
 import { actorPlusOne, forgetContext } from '../shm/context';
+import { flushUnopened } from '../shm/flush';
 import { isRetired } from '../shm/open';
 import { recoverHeap, relinquish } from '../shm/recover';
 import { clientWord, entryOf, isFenced, isGone, selfClient, selfIncarnation } from './self';
@@ -135,6 +136,8 @@ export function grantFence(client: u32, incarnation: u32): i32 {
   if (client >= CLIENT_COUNT || incarnation == 0) return BAD_ARGUMENT;
   if (incarnation > ClientWord.incarnation(clientWord(client))) return BAD_ARGUMENT;
   const address: usize = entryOf(client) + CLIENT_FENCE_LINE + offsetof<ClientFence>("incarnation");
+  // Or a grant outlives the word that it is about, and the next to join with this incarnation is born fenced.
+  if (!mutant(177)) flushUnopened(entryOf(client));
   // A lost swap means that another grant came in between; incarnations bound how often.
   for (let seen: u64 = load64(address); seen < <u64>incarnation; ) {
     const before: u64 = swap64(address, seen, <u64>incarnation); // publishes C1

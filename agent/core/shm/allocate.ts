@@ -22,7 +22,7 @@ import { PAGE_BLOCKS, PAGE_HUGE, PAGE_RUN, PageEntry, PageWord, SEGMENT_HUGE, Se
 import { actorPlusOne, Client, heap } from './context';
 import { collectHuge, drain } from './dispose';
 import { Era } from './era';
-import { flush, flushesAll, flushFence, flushRange } from './flush';
+import { fence, flush, flushRange } from './flush';
 import { anybodyLooks } from './hazard';
 import { claimPages, currentPage, findFreePages, findPage, gatherFreePages, pushBlock, sizeClassOf } from './page';
 import { detachSlot } from './reference';
@@ -75,15 +75,16 @@ export function shmAlloc(sizeBytes: u32, references: u32): u32 {
     for (let index: u32 = 0; index < references; index++) store64(poolBase + block + OBJECT_HEADER_BYTES + index * 8, 0);
   }
   crashPoint(SHM_ALLOC_AFTER_ROOT);
-  if (flushesAll()) {
-    flushRange(poolBase + root, 8);
-    flushRange(poolBase + block, OBJECT_HEADER_BYTES + references * 8);
-  }
+  if (!mutant(120)) flush(poolBase + root);
+  // The header's own line cannot be older on the device than the word that stands in it.
+  const lineEnd: u32 = (block | 63) + 1;
+  const slotsEnd: u32 = block + OBJECT_HEADER_BYTES + references * 8;
+  if (slotsEnd > lineEnd && !mutant(121)) flushRange(poolBase + lineEnd, slotsEnd - lineEnd);
 
   const stamp: u64 = mutant(45) ? ReferenceWord.pack(actorPlusOne(), 1, Era.current()) : ReferenceWord.pack(0, 1, 0);
   publish64(poolBase + block + offsetof<ObjectHeader>("word"), stamp); // publishes A1
   crashPoint(SHM_ALLOC_AFTER_COMMIT);
-  flush(poolBase + block);
+  if (!mutant(122)) flush(poolBase + block);
   return root;
 }
 
@@ -118,10 +119,10 @@ function takeRun(blockBytes: u32): u32 {
   const offset: u32 = pageOffset(segment, page);
   // The word first: a run whose word is 0 is free, whatever its page says.
   store64(poolBase + offset + offsetof<ObjectHeader>("word"), 0);
-  flushRange(poolBase + offset, OBJECT_HEADER_BYTES);
+  if (!mutant(123)) flush(poolBase + offset);
   publish64(pageEntryAt(segment, page) + offsetof<PageEntry>("word"), PageWord.pack(PAGE_RUN, 0, pages, pages << pageShift));
   crashPoint(SHM_RUN_AFTER_COMMIT);
-  flushRange(pageEntryAt(segment, page), 32);
+  if (!mutant(124)) flush(pageEntryAt(segment, page));
   claimPages(segment, page, pages);
   return offset;
 }
@@ -149,11 +150,11 @@ function takeSegments(count: u32): u32 {
   const offset: u32 = segmentOffset(head);
   store64(poolBase + offset + offsetof<ObjectHeader>("word"), 0);
   crashPoint(SHM_CLAIM_HUGE_AFTER_CLEAR);
-  flushRange(poolBase + offset, OBJECT_HEADER_BYTES);
+  if (!mutant(125)) flush(poolBase + offset);
   const blockBytes: u32 = count << recall32(heap() + offsetof<HeapScratch>("segmentShift"));
   publish64(pageEntryAt(head, 0) + offsetof<PageEntry>("word"), PageWord.pack(PAGE_HUGE, 0, count, blockBytes));
   crashPoint(SHM_CLAIM_HUGE_AFTER_COMMIT);
-  flushRange(pageEntryAt(head, 0), 32);
+  if (!mutant(126)) flush(pageEntryAt(head, 0));
   return offset;
 }
 
@@ -177,13 +178,14 @@ function takeSegment(segment: u32, position: u32): bool {
   if (load64(segmentWordAt(segment)) != 0) return false;
   if (swap64(segmentWordAt(segment), 0, hugeWord(position)) != 0) return false;
   crashPoint(SHM_CLAIM_HUGE_AFTER_HEAD);
-  flush(segmentWordAt(segment));
+  if (!mutant(127)) flush(segmentWordAt(segment));
   setHint(claimedMap(), segment);
   return true;
 }
 
 function giveSegmentBack(segment: u32): void {
   swap64(segmentWordAt(segment), load64(segmentWordAt(segment)), 0);
+  if (!mutant(128)) flush(segmentWordAt(segment)); // before the one in front of it
   clearHint(claimedMap(), segment);
 }
 
@@ -204,7 +206,7 @@ export function dropRoot(root: u32, object: u32): void {
   if (page != 0) {
     pushRoot(root);
     crashPoint(SHM_DROP_AFTER_CLEAR);
-    flush(poolBase + root);
+    if (!mutant(131)) flush(poolBase + root);
     pushBlock(page, load64(page + offsetof<PageEntry>("word")), object);
     return;
   }
@@ -223,7 +225,8 @@ export function clearLast(object: u32): usize {
   if (!mutant(29)) Era.witness(word);
   publish64(poolBase + object + offsetof<ObjectHeader>("word"), 0); // nobody can see it: the only reference is this root
   crashPoint(SHM_DROP_AFTER_COMMIT);
-  flushFence(poolBase + object);
+  if (!mutant(129)) flush(poolBase + object);
+  if (!mutant(130)) fence();
   return entry;
 }
 

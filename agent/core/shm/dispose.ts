@@ -21,7 +21,7 @@ import { HeapScratch } from '../layout/scratch';
 import { PAGE_FREE, PAGE_HUGE, PAGE_RUN, PageEntry, PageWord, SEGMENT_HUGE, SegmentWord } from '../layout/segment';
 import { actorPlusOne, heap, isActing } from './context';
 import { Era } from './era';
-import { fence, flush } from './flush';
+import { flush } from './flush';
 import { anybodyLooks, isLookedAt } from './hazard';
 import { freePage, isNobodys, pushBlock } from './page';
 import { dropSlot } from './reference';
@@ -59,12 +59,9 @@ export function drain(): void {
     }
     publish32(line + offsetof<HeapClient>("freeing"), corpse);
     crashPoint(SHM_DRAIN_AFTER_NOTE);
-    flush(line);
-    fence();
     publish32(line + offsetof<HeapClient>("dying"), load32(header + offsetof<ObjectHeader>("next")));
     crashPoint(SHM_DRAIN_AFTER_POP);
-    flush(line);
-    fence();
+    if (!mutant(132)) flush(line);
     if (mutant(43) || !anybodyLooks() || !isLookedAt(corpse)) giveBack(corpse);
     else keepInLimbo(corpse);
   }
@@ -83,7 +80,6 @@ export function giveBack(corpse: u32): void {
   const word: u64 = load64(entry + offsetof<PageEntry>("word"));
   publish64(poolBase + corpse + offsetof<ObjectHeader>("word"), 0);
   crashPoint(SHM_DRAIN_AFTER_COMMIT);
-  flush(poolBase + corpse);
   if (!isActing() && isOwn(segment)) {
     if (PageWord.kind(word) == PAGE_RUN) freePage(segment, page, word);
     else pushBlock(entry, word, corpse);
@@ -160,8 +156,7 @@ export function freeHuge(head: u32, corpse: u32): void {
   const taken: u64 = SegmentWord.pack(SEGMENT_HUGE, actorPlusOne(), 0, recall32(heap() + offsetof<HeapScratch>("incarnation")));
   if (seen != taken && swap64(segmentWordAt(head), seen, taken) != seen) return;
   crashPoint(SHM_FREE_HUGE_AFTER_COMMIT);
-  flush(segmentWordAt(head));
-  fence();
+  if (!mutant(137)) flush(segmentWordAt(head));
   let length: u32 = 1;
   while (head + length < segmentCount() && isTail(load64(segmentWordAt(head + length)), length)) length++;
   for (let position: u32 = length - 1; position > 0; position--) freeTail(head + position);
@@ -169,11 +164,8 @@ export function freeHuge(head: u32, corpse: u32): void {
   publish64(pageEntryAt(head, 0) + offsetof<PageEntry>("word"), PAGE_FREE);
   publish64(poolBase + corpse + offsetof<ObjectHeader>("word"), 0);
   crashPoint(SHM_FREE_HUGE_AFTER_CLEAR);
-  flush(pageEntryAt(head, 0));
-  flush(poolBase + corpse);
-  fence();
+  if (!mutant(139)) flush(pageEntryAt(head, 0));
   if (swap64(segmentWordAt(head), taken, 0) == taken) clearHint(claimedMap(), head);
-  flush(segmentWordAt(head));
 }
 
 /** The position names the run: its head stays claimed until all its tails are free. */
@@ -184,7 +176,7 @@ function isTail(word: u64, position: u32): bool {
 function freeTail(segment: u32): void {
   const seen: u64 = load64(segmentWordAt(segment));
   if (swap64(segmentWordAt(segment), seen, 0) == seen) clearHint(claimedMap(), segment);
-  flush(segmentWordAt(segment));
+  if (!mutant(138)) flush(segmentWordAt(segment));
 }
 
 /**
@@ -197,7 +189,6 @@ export function takeCorpse(corpse: u32, seen: u64): bool {
   if (mutant(54)) return true;
   const own: u64 = ReferenceWord.pack(actorPlusOne(), 0, Era.current());
   if (swap64(poolBase + corpse + offsetof<ObjectHeader>("word"), seen, own) != seen) return false;
-  flush(poolBase + corpse);
   Era.advance();
   return true;
 }

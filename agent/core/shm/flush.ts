@@ -1,24 +1,24 @@
-// The flush policy of the pool, as the three things a step may ask for. See docs/shared-memory.md for what each policy promises.
+// The flush policy of the pool, as what a step may ask for. docs/flush-policy.md says what each policy promises, and what each flush is for.
+//
+// A locked write (`swap`, `or`, `publish`) waits until every write-back before it has reached the device, as `fence` does. So a fence
+// stands only where a plain store follows, or the caller is told that something is done.
 
-import { recall32, storeFence, writeBack } from '../memory/memory';
+import { load32, recall32, storeFence, writeBack } from '../memory/memory';
 import { HeapScratch } from '../layout/scratch';
-import { FLUSH_HOST, FLUSH_PROCESS } from '../layout/heap';
-import { heap } from './context';
+import { FLUSH_HOST, FLUSH_PROCESS, HeapShape } from '../layout/heap';
+import { heap, shape } from './context';
 
 function policy(): u32 {
   return recall32(heap() + offsetof<HeapScratch>("flushPolicy"));
 }
 
-/** What recovery decides by: on the device before the commit that follows. */
+/** What recovery decides by. */
 export function flushEvidence(address: usize): void {
   if (policy() >= FLUSH_PROCESS) writeBack(address);
 }
 
-/** Both: the commit that follows cannot reach the device before this line, nor before evidence that was flushed earlier. */
-export function flushFenceEvidence(address: usize): void {
-  if (policy() < FLUSH_PROCESS) return;
-  writeBack(address);
-  storeFence();
+export function fenceEvidence(): void {
+  if (policy() >= FLUSH_PROCESS) storeFence();
 }
 
 /** What only the loss of a machine can take back. */
@@ -30,22 +30,24 @@ export function fence(): void {
   if (policy() >= FLUSH_HOST) storeFence();
 }
 
-/** Whether the loss of a machine counts. */
-export function flushesAll(): bool {
-  return policy() >= FLUSH_HOST;
-}
-
-/** Both: what follows cannot reach the device before this line. */
+/** Both, for what is not followed by a locked write. */
 export function flushFence(address: usize): void {
-  if (policy() < FLUSH_HOST) return;
-  writeBack(address);
-  storeFence();
+  flush(address);
+  fence();
 }
 
-/** Every line of a range, and the fence behind them. */
+/** As `flush`, for a thread that has not opened the heap and still writes what clients of the heap rely on. */
+export function flushUnopened(address: usize): void {
+  if (load32(shape() + offsetof<HeapShape>("flushPolicy")) >= FLUSH_HOST) writeBack(address);
+}
+
+/** Every line of a range. */
 export function flushRange(address: usize, sizeBytes: u32): void {
-  if (policy() < FLUSH_HOST) return;
+  if (policy() >= FLUSH_HOST) writeBackRange(address, sizeBytes);
+}
+
+/** The same before the pool has a policy that this thread knows. */
+export function writeBackRange(address: usize, sizeBytes: u32): void {
   const end: usize = address + sizeBytes;
   for (let line: usize = address & ~63; line < end; line += 64) writeBack(line);
-  storeFence();
 }

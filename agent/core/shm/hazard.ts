@@ -7,6 +7,7 @@ import { HAZARD_COUNT, HEAP_HAZARD_LINE } from '../layout/heap';
 import { HAZARD_USERS_OFFSET } from '../layout/regions';
 import { HeapScratch } from '../layout/scratch';
 import { actorPlusOne, heap, heapClientAt, isActing } from './context';
+import { flush } from './flush';
 
 /** Lost swaps when a client's bit is cleared: every loss is another client's bit. */
 const USER_RETRY_LIMIT: u32 = 100000;
@@ -62,6 +63,7 @@ export function usesHazards(): bool {
 /** The acting client's hazards and its bit, when it ends. */
 export function endHazards(): void {
   for (let index: u32 = 0; index < HAZARD_COUNT; index++) clearHazard(index);
+  if (!mutant(173)) flush(recall32(heap() + offsetof<HeapScratch>("clientAt")) + HEAP_HAZARD_LINE);
   endUse();
 }
 

@@ -1,6 +1,7 @@
 // Named roots: where programs find what others left for them, and what outlives every client.
 
 import { load32, load64, publish64, recall32, swap64 } from '../memory/memory';
+import { mutant } from '../memory/mutant';
 import { poolBase } from '../place/place';
 import { BAD_ARGUMENT, BUSY, FULL, NOT_FOUND, OCCUPIED, OK } from '../codes/codes';
 import { crashPoint } from '../crash-points/crash-point';
@@ -61,11 +62,12 @@ function setName(nameBytes: u32, root: u32, onlyEmpty: bool): i32 {
   if (root != 0 && object == 0) return BAD_ARGUMENT;
   const entry: usize = registerName(table(), nameCount(), NAMED_ROOT_BYTES, nameBytes);
   if (entry == 0) return FULL;
-  flushRange(entry, NAMED_ROOT_BYTES); // a slot that nobody can find again must not be counted
   const owner: u64 = load64(entry + offsetof<NamedRoot>("owner"));
   if (owner != 0 && !isGone(NameOwner.clientPlusOne(owner) - 1, NameOwner.incarnation(owner))) return BUSY;
   if (swap64(entry + offsetof<NamedRoot>("owner"), owner, ownWord()) != owner) return BUSY;
   crashPoint(SHM_NAME_AFTER_CLAIM);
+  // A slot that nobody can find must not be counted, and one that is being changed must not be lent to others.
+  if (!mutant(160)) flushRange(entry, NAMED_ROOT_BYTES);
   const slot: u32 = slotOf(entry);
   let code: i32 = OK;
   if (onlyEmpty && load64(poolBase + slot) != 0) code = OCCUPIED;

@@ -2,14 +2,16 @@
 
 import { keep32, load32, load64, publish32, publish64, store64 } from '../memory/memory';
 import { mutant } from '../memory/mutant';
+import { poolBase } from '../place/place';
 import { ERA_LIMIT } from '../layout/object';
 import { COHERENCE_HARDWARE, HEAP_CLIENT_LINE, HEAP_REDO_LINE, HeapClient, HeapShape, REDO_RECORD_BYTES, RedoRecord } from '../layout/heap';
 import { HeapScratch } from '../layout/scratch';
 import { FULL, NO_HEAP, NOT_COHERENT, NOT_JOINED, OK, RETIRED } from '../codes/codes';
 import { crashPoint } from '../crash-points/crash-point';
 import { SHM_OPEN_AFTER_CLEAR, SHM_OPEN_AFTER_COMMIT } from '../crash-points/catalogue';
-import { selfClient, selfIncarnation } from '../client-table/self';
+import { entryOf, selfClient, selfIncarnation } from '../client-table/self';
 import { actAs, eraCellAt, forgetContext, hasHeap, heap, heapClientAt, learnShape, shape } from './context';
+import { flush } from './flush';
 
 /**
  * Opens the heap for this thread's client. `quotaSegments`: how much it may hold, 0 for no limit.
@@ -41,6 +43,10 @@ export function shmOpen(quotaSegments: u32): i32 {
   // 0 would look like a record that was never written.
   if (load64(eraCellAt(<u32>self, <u32>self)) == 0) publish64(eraCellAt(<u32>self, <u32>self), 1);
   store64(line + HEAP_CLIENT_LINE + offsetof<HeapClient>("quotaBytes"), <u64>quotaSegments << load32(shape() + offsetof<HeapShape>("segmentShift")));
+  // Whatever this client does from here on must be found under its name and era, in a pool.
+  if (!mutant(162)) flush(entryOf(<u32>self));
+  if (!mutant(163)) flush(eraCellAt(<u32>self, <u32>self));
+  if (!mutant(175)) flush(poolBase);
   if (!mutant(66)) publish64(line + HEAP_CLIENT_LINE + offsetof<HeapClient>("eraStart"), load64(eraCellAt(<u32>self, <u32>self)));
   crashPoint(SHM_OPEN_AFTER_COMMIT);
   actAs(<u32>self, selfIncarnation());

@@ -135,11 +135,11 @@ function formatPage(sizeClass: u32): usize {
     store64(base + at + offsetof<ObjectHeader>("word"), 0);
   }
   crashPoint(SHM_PAGE_AFTER_CLEAR);
-  flushRange(base, pageBytes);
+  if (!mutant(142)) flushRange(base, pageBytes);
   const entry: usize = pageEntryAt(segment, page);
   publish64(entry + offsetof<PageEntry>("word"), PageWord.pack(PAGE_BLOCKS, sizeClass, 1, blockBytes));
   crashPoint(SHM_PAGE_AFTER_COMMIT);
-  flushRange(entry, 32);
+  if (!mutant(143)) flush(entry);
   takePages(segment, page, 1);
   sweepBlocks(entry, base, blockBytes);
   store32(entry + offsetof<PageEntry>("listed"), 1);
@@ -292,7 +292,6 @@ function isFreeBlock(block: usize): bool {
   if (!mutant(60) && anybodyLooks() && isLookedAt(<u32>(block - poolBase))) return false;
   publish64(block + offsetof<ObjectHeader>("word"), 0);
   crashPoint(SHM_SWEEP_AFTER_RECLAIM);
-  flush(block);
   return true;
 }
 
@@ -311,7 +310,7 @@ export function freePage(segment: u32, page: u32, word: u64): void {
   const entry: usize = pageEntryAt(segment, page);
   publish64(entry + offsetof<PageEntry>("word"), PAGE_FREE);
   crashPoint(SHM_RECLAIM_AFTER_COMMIT);
-  flush(entry);
+  if (!mutant(144)) flush(entry);
   returnPages(segment, page, PageWord.kind(word) == PAGE_RUN ? PageWord.run(word) : 1);
 }
 

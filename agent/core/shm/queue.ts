@@ -116,15 +116,14 @@ export function shmOpenQueue(receiver: u32, tagLow: u32, tagHigh: u32): i32 {
     store64(filledAt(queue), 0);
     store64(headAt(queue), 0);
     crashPoint(SHM_QUEUE_AFTER_DESCRIBE);
-    flush(descriptor);
-    flush(tailAt(queue));
-    flush(headAt(queue));
-    fence();
+    if (!mutant(151)) flush(descriptor);
+    if (!mutant(152)) flush(tailAt(queue));
+    if (!mutant(153)) flush(headAt(queue));
 
     const before: u64 = swap64(address, claim, QueueWord.pack(epoch, QUEUE_OPEN, self, receiver)); // publishes Q1
     invariant(before == claim, COMMIT_WAS_STOLEN);
     crashPoint(SHM_QUEUE_AFTER_COMMIT);
-    flush(address);
+    if (!mutant(154)) flush(address);
     const isLost: bool = clientWord(receiver) != other || (isFenced(receiver, ClientWord.incarnation(other)) && !mutant(68));
     if (isLost && !mutant(36)) {
       closeQueue(queue, false);
@@ -177,8 +176,8 @@ export function shmPublish(queue: u32): i32 {
   if (load64(tailAt(queue)) == filled) return OK;
   publish64(tailAt(queue), filled); // publishes Q2
   crashPoint(SHM_SEND_AFTER_COMMIT);
-  flush(tailAt(queue));
-  fence();
+  if (!mutant(155)) flush(tailAt(queue));
+  if (!mutant(156)) fence(); // the caller is told that it is sent
   return OK;
 }
 
@@ -209,7 +208,6 @@ export function shmReceive(queue: u32): u32 {
   crashPoint(SHM_RECEIVE_AFTER_MOVE);
   publish64(headAt(queue), head + 1); // publishes Q3
   crashPoint(SHM_RECEIVE_AFTER_COMMIT);
-  flush(headAt(queue));
   return root;
 }
 
@@ -259,6 +257,7 @@ export function shmCloseQueue(queue: u32): i32 {
 function closeQueue(queue: u32, receiving: bool): void {
   if (!receiving) detachUnsent(queue);
   crashPoint(SHM_CLOSE_AFTER_CLEAN);
+  if (!receiving && !mutant(158)) flush(tailAt(queue)); // what was not sent is detached by it
   const address: usize = queueAt(queue) + offsetof<QueueState>("word");
   const own: u64 = receiving ? QUEUE_RECEIVER_CLOSED : QUEUE_SENDER_CLOSED;
   const other: u64 = receiving ? QUEUE_SENDER_CLOSED : QUEUE_RECEIVER_CLOSED;
@@ -275,8 +274,6 @@ function closeQueue(queue: u32, receiving: bool): void {
     }
     if (swap64(address, seen, next) != seen) continue;
     crashPoint(SHM_CLOSE_AFTER_COMMIT);
-    flush(address);
-    fence();
     if (last) drainQueue(queue, next);
     return;
   }
@@ -312,7 +309,6 @@ function drainQueue(queue: u32, draining: u64): void {
   crashPoint(SHM_CLOSE_AFTER_DRAIN);
   const free: u64 = QueueWord.pack(QueueWord.epoch(draining), QUEUE_FREE, 0, 0);
   swap64(queueAt(queue) + offsetof<QueueState>("word"), draining, free);
-  flush(queueAt(queue));
 }
 
 /** Everything that the acting client has to do with any queue. */
@@ -332,4 +328,6 @@ export function closeQueuesOf(client: u32): void {
       if (receives && (word & QUEUE_RECEIVER_CLOSED) == 0) closeQueue(queue, true);
     }
   }
+  // All, for what it did to others before is as little on the device: once it is gone nobody does it again.
+  for (let queue: u32 = 0; queue < queueCount() && !mutant(157); queue++) flush(queueAt(queue));
 }

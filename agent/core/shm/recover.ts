@@ -15,6 +15,7 @@ import {
 } from '../crash-points/catalogue';
 import {
   HEAP_CLIENT_LINE,
+  HEAP_REDO_LINE,
   HeapClient,
   REDO_ATTACH,
   REDO_CHANGE,
@@ -29,6 +30,7 @@ import { ObjectHeader, ReferenceWord } from '../layout/object';
 import { HeapScratch } from '../layout/scratch';
 import {
   PAGE_BLOCKS,
+  PAGE_ENTRY_BYTES,
   PAGE_FREE,
   PAGE_HUGE,
   PAGE_ROOTS,
@@ -44,7 +46,7 @@ import { actAs, actorPlusOne, hasHeap, heap, isActing, learnShape, shape } from 
 import { HeapShape } from '../layout/heap';
 import { drain, freeHuge, leaveLimbo, takeCorpse } from './dispose';
 import { Era, wasWitnessed } from './era';
-import { flush } from './flush';
+import { fence, flush, flushRange } from './flush';
 import { anybodyLooks, endHazards, isLookedAt } from './hazard';
 import { isNobodys } from './page';
 import { closeQueuesOf } from './queue';
@@ -107,6 +109,10 @@ export function recoverHeap(client: u32, incarnation: u32): void {
 function resolve(): void {
   if (mutant(49)) Era.advance();
   const clientAt: usize = recall32(heap() + offsetof<HeapScratch>("clientAt"));
+  // What it wrote and did not flush may be seen here, on its own machine, and be lost with that machine.
+  if (!mutant(164)) flush(recall32(heap() + offsetof<HeapScratch>("eraAt")));
+  if (!mutant(165)) flush(clientAt + HEAP_REDO_LINE);
+  if (!mutant(166)) flush(clientAt + HEAP_CLIENT_LINE);
   const era: u64 = Era.current();
   let record: usize = redoRecordAt(clientAt, era);
   if (mutant(30)) record = newestRecord(clientAt, era);
@@ -119,6 +125,8 @@ function resolve(): void {
   const object: u32 = load32(record + offsetof<RedoRecord>("object"));
   const other: u32 = load32(record + offsetof<RedoRecord>("other"));
   invariant(isPlausible(<u64>object), BROKEN_OFFSET);
+  if (!mutant(167)) flush(poolBase + object);
+  if (!mutant(168)) fence();
   if (operation == REDO_MOVE) {
     finishMove(other, slot, object);
     return;
@@ -138,7 +146,7 @@ function resolve(): void {
   // Of a change, the slot refers to another object by now, and the record names none.
   if (operation == REDO_RELEASE && slot != 0 && !mutant(65)) {
     store64(poolBase + slot, 0);
-    flush(poolBase + slot);
+    if (!mutant(178)) flush(poolBase + slot);
   }
   if (operation == REDO_RELEASE && !committed) {
     finishRelease(object);
@@ -147,7 +155,7 @@ function resolve(): void {
   if (committed) {
     if (operation == REDO_ATTACH) store64(poolBase + slot, <u64>object);
     if (operation == REDO_DETACH) store64(poolBase + slot, 0);
-    if (operation != REDO_RELEASE) flush(poolBase + slot);
+    if (operation != REDO_RELEASE && !mutant(169)) flush(poolBase + slot);
     if (operation != REDO_ATTACH && last && !mutant(35)) pushDying(object);
   }
   crashPoint(SHM_RESOLVE_AFTER_REPEAT);
@@ -186,12 +194,15 @@ export function relinquish(): void {
   releaseNames();
   const incarnation: u32 = recall32(heap() + offsetof<HeapScratch>("incarnation"));
   for (let segment: u32 = 0; segment < segmentCount(); segment++) {
+    // Of every segment, for it may have given some away: once it is gone nobody does it again.
+    if (!mutant(176)) flush(segmentWordAt(segment));
     if (isOf(segment, SEGMENT_OWNED, incarnation)) dropRoots(segment);
   }
   crashPoint(SHM_RELINQUISH_AFTER_ROOTS);
   for (let segment: u32 = 0; segment < segmentCount(); segment++) {
     if (isOf(segment, SEGMENT_OWNED, incarnation)) leaveSegment(segment);
     else if (isOf(segment, SEGMENT_HUGE, incarnation)) leaveHuge(segment, incarnation);
+    if (!mutant(172)) flush(segmentWordAt(segment));
   }
 }
 
@@ -214,7 +225,6 @@ function dropRoots(segment: u32): void {
     for (let root: u32 = base; root < base + pageBytes; root += 8) dropFound(root);
     publish64(entry + offsetof<PageEntry>("word"), PAGE_FREE);
     crashPoint(SHM_RELINQUISH_AFTER_PAGE);
-    flush(entry);
   }
 }
 
@@ -223,7 +233,6 @@ function dropFound(root: u32): void {
   if (held == 0 || (held & 1) != 0) return;
   if (isObject(held) && clearLast(<u32>held) != 0) {
     publish64(poolBase + root, 0);
-    flush(poolBase + root);
     return;
   }
   // The root of an allocation without commit, or of a release without its last step, refers to a free block and is only cleared.
@@ -245,8 +254,9 @@ function leaveSegment(segment: u32): void {
       continue;
     }
     publish64(entry + offsetof<PageEntry>("word"), PAGE_FREE);
-    flush(entry);
   }
+  // All, for the client may have freed some before it died.
+  if (!mutant(171)) flushRange(pageEntryAt(segment, 0), pagesPerSegment() * PAGE_ENTRY_BYTES);
   if (empty) freeSegment(segment, word);
   else abandonSegment(segment, word);
 }

@@ -7,7 +7,7 @@ import { HEAP_REDO_LINE, REDO_RECORD_BYTES, RedoRecord, RedoStamp } from '../lay
 import { HeapScratch } from '../layout/scratch';
 import { heap } from './context';
 import { Era } from './era';
-import { flushFenceEvidence } from './flush';
+import { fenceEvidence, flushEvidence } from './flush';
 
 export function redoRecordAt(clientAt: usize, era: u64): usize {
   return clientAt + HEAP_REDO_LINE + (<usize>era & 1) * REDO_RECORD_BYTES;
@@ -26,7 +26,7 @@ export class Redo {
     store32(record + offsetof<RedoRecord>("object"), object);
     store32(record + offsetof<RedoRecord>("other"), other);
     store64(record + offsetof<RedoRecord>("stamp"), RedoStamp.pack(operation, era));
-    flushFenceEvidence(record);
+    if (!mutant(102)) flushEvidence(record);
   }
 
   /** Written as the commit itself. */
@@ -37,7 +37,8 @@ export class Redo {
     store32(record + offsetof<RedoRecord>("object"), object);
     store32(record + offsetof<RedoRecord>("other"), other);
     publish64(record + offsetof<RedoRecord>("stamp"), RedoStamp.pack(operation, Era.current()));
-    flushFenceEvidence(record);
+    if (!mutant(103)) flushEvidence(record);
+    if (!mutant(104)) fenceEvidence();
   }
 
   /** A transaction that was given up before its commit must not name an object that others may free. */

@@ -31,7 +31,7 @@ import {
 } from '../crash-points/catalogue';
 import { actorPlusOne, heap, isActing } from './context';
 import { Era } from './era';
-import { fence, flush, flushFence } from './flush';
+import { fence, flush } from './flush';
 import { isObject, isPlausible } from './plausible';
 import { Redo } from './redo';
 
@@ -73,10 +73,11 @@ export function attachSlot(slot: u32, object: u32): i32 {
     invariant(tries < RETRY_LIMIT, STARVED);
   }
   crashPoint(SHM_ATTACH_AFTER_COMMIT);
-  flushFence(wordAt(object));
+  if (!mutant(105)) flush(wordAt(object));
+  if (!mutant(106)) fence();
   store64(poolBase + slot, <u64>object); // published with E1
   crashPoint(SHM_ATTACH_AFTER_LINK);
-  flushFence(poolBase + slot);
+  if (!mutant(107)) flush(poolBase + slot);
   if (!mutant(23)) Era.advance();
   return OK;
 }
@@ -103,13 +104,13 @@ export function detachSlot(slot: u32): bool {
   let count: u32 = Word.discount(object, REDO_DETACH, slot);
   if (mutant(46)) count = early;
   crashPoint(SHM_DETACH_AFTER_COMMIT);
-  flushFence(wordAt(object));
+  if (!mutant(108)) flush(wordAt(object));
+  if (!mutant(109)) fence();
   store64(poolBase + slot, 0); // published with E1
   crashPoint(SHM_DETACH_AFTER_CLEAR);
-  flush(poolBase + slot);
+  if (!mutant(110)) flush(poolBase + slot);
   if (count == 1) pushDying(object);
   crashPoint(SHM_DETACH_AFTER_DYING);
-  fence();
   Era.advance();
   return count == 1;
 }
@@ -122,6 +123,7 @@ export function dropSlot(slot: u32): bool {
   const seen: u64 = load64(poolBase + slot);
   if (seen == 0) return false;
   if (refersToObject(seen)) return detachSlot(slot);
+  if (isPlausible(seen) && !mutant(170)) flush(wordAt(<u32>seen)); // what made it refer to nothing
   publish64(poolBase + slot, 0);
   return false;
 }
@@ -158,9 +160,9 @@ export function pushDying(object: u32): void {
   const head: u32 = load32(line + offsetof<HeapClient>("dying"));
   if (head == object) return;
   store32(poolBase + object + offsetof<ObjectHeader>("next"), head);
-  flushFence(poolBase + object);
+  if (!mutant(111)) flush(poolBase + object);
   publish32(line + offsetof<HeapClient>("dying"), object);
-  flush(line);
+  if (!mutant(112)) flush(line);
 }
 
 /**
@@ -193,7 +195,8 @@ export function changeSlot(slot: u32, object: u32): i32 {
     invariant(tries < RETRY_LIMIT, STARVED);
   }
   crashPoint(SHM_CHANGE_AFTER_COMMIT);
-  flushFence(wordAt(object));
+  if (!mutant(113)) flush(wordAt(object));
+  if (!mutant(114)) fence();
   finishChange(slot, object, old);
   return OK;
 }
@@ -202,7 +205,7 @@ export function changeSlot(slot: u32, object: u32): i32 {
 export function finishChange(slot: u32, object: u32, old: u32): void {
   store64(poolBase + slot, <u64>object); // published with E1
   crashPoint(SHM_CHANGE_AFTER_LINK);
-  flushFence(poolBase + slot);
+  if (!mutant(115)) flush(poolBase + slot);
   if (!mutant(24)) Redo.write(REDO_RELEASE, 0, old, 0, Era.current() + 1);
   crashPoint(SHM_CHANGE_AFTER_LOG);
   Era.advance();
@@ -230,7 +233,7 @@ export function releaseSlot(slot: u32): bool {
   crashPoint(SHM_RELEASE_AFTER_LOG);
   store64(poolBase + slot, 0); // published with the swap
   crashPoint(SHM_RELEASE_AFTER_CLEAR);
-  flushFence(poolBase + slot);
+  if (!mutant(119)) flush(poolBase + slot);
   return finishRelease(object);
 }
 
@@ -238,10 +241,9 @@ export function releaseSlot(slot: u32): bool {
 export function finishRelease(object: u32): bool {
   const count: u32 = Word.discount(object, REDO_RELEASE, 0);
   crashPoint(SHM_RELEASE_AFTER_COMMIT);
-  flushFence(wordAt(object));
+  if (!mutant(116)) flush(wordAt(object));
   if (count == 1) pushDying(object);
   crashPoint(SHM_RELEASE_AFTER_DYING);
-  fence();
   Era.advance();
   return count == 1;
 }
@@ -269,7 +271,7 @@ export function finishMove(from: u32, to: u32, object: u32): void {
   crashPoint(SHM_MOVE_AFTER_LINK);
   store64(poolBase + from, 0);
   crashPoint(SHM_MOVE_AFTER_CLEAR);
-  flush(poolBase + to);
-  flushFence(poolBase + from);
+  if (!mutant(117)) flush(poolBase + to);
+  if (!mutant(118)) flush(poolBase + from);
   Era.advance();
 }

@@ -9,7 +9,7 @@ import { SHM_ROOTS_AFTER_CLEAR, SHM_ROOTS_AFTER_COMMIT } from '../crash-points/c
 import { HeapScratch } from '../layout/scratch';
 import { PAGE_ROOTS, PAGE_RUN, PageEntry, PageWord } from '../layout/segment';
 import { heap } from './context';
-import { flushRange } from './flush';
+import { flush, flushRange } from './flush';
 import { claimPages, findFreePages } from './page';
 import { isOwn, nextOwn, pageEntryAt, pageOf, pageOffset, pagesPerSegment, segmentCount, segmentOf } from './segment';
 
@@ -73,11 +73,11 @@ function formatRoots(): u32 {
     for (let at: u32 = 0; at < pageBytes; at += 8) store64(poolBase + offset + at, 0);
   }
   crashPoint(SHM_ROOTS_AFTER_CLEAR);
-  flushRange(poolBase + offset, pageBytes);
+  if (!mutant(145)) flushRange(poolBase + offset, pageBytes);
   const entry: usize = pageEntryAt(segment, page);
   publish64(entry + offsetof<PageEntry>("word"), PageWord.pack(PAGE_ROOTS, 0, 1, 8));
   crashPoint(SHM_ROOTS_AFTER_COMMIT);
-  flushRange(entry, 32);
+  if (!mutant(146)) flush(entry);
   claimPages(segment, page, 1);
   keep32(heap() + offsetof<HeapScratch>("rootEnd"), offset + pageBytes);
   return offset;

@@ -172,7 +172,7 @@ function claim(segment: u32): bool {
   if (mutant(40)) store64(segmentWordAt(segment), word);
   else if (load64(segmentWordAt(segment)) != 0 || swap64(segmentWordAt(segment), 0, word) != 0) return false;
   crashPoint(SHM_CLAIM_AFTER_COMMIT);
-  flush(segmentWordAt(segment));
+  if (!mutant(147)) flush(segmentWordAt(segment));
   setHint(claimedMap(), segment);
   const owner: usize = segmentEntryAt(segment) + SEGMENT_OWNER_LINE;
   store64(owner + offsetof<SegmentOwner>("freePages"), allPages());
@@ -196,7 +196,6 @@ export function nextOwn(segment: u32): u32 {
 export function freeSegment(segment: u32, word: u64): void {
   if (swap64(segmentWordAt(segment), word, 0) != word) return;
   crashPoint(SHM_FREE_SEGMENT_AFTER_COMMIT);
-  flush(segmentWordAt(segment));
   clearHint(claimedMap(), segment);
 }
 
@@ -204,7 +203,6 @@ export function freeSegment(segment: u32, word: u64): void {
 export function abandonSegment(segment: u32, word: u64): void {
   if (swap64(segmentWordAt(segment), word, SegmentWord.pack(SEGMENT_ABANDONED, 0, 0, 0)) != word) return;
   crashPoint(SHM_ABANDON_AFTER_COMMIT);
-  flush(segmentWordAt(segment));
   setHint(abandonedMap(), segment);
 }
 
@@ -237,7 +235,7 @@ export function adoptSegment(everywhere: bool): u32 {
     }
     if (swap64(segmentWordAt(segment), seen, ownedWord()) != seen) continue;
     crashPoint(SHM_ADOPT_AFTER_COMMIT);
-    flush(segmentWordAt(segment));
+    if (!mutant(150)) flush(segmentWordAt(segment));
     clearHint(map, segment);
     describe(segment);
     linkOwn(segment);

@@ -1,6 +1,7 @@
 // How large the heap's tables are and where they lie: computed once, by the formatter, from what the caller asks for.
 
 import { keep32, recall32, store32, store64 } from '../memory/memory';
+import { mutant } from '../memory/mutant';
 import { poolBase, poolSizeBytes, threadBase } from '../place/place';
 import { BAD_ARGUMENT, OK } from '../codes/codes';
 import { FLUSH_HOST, HEAP_CLIENT_BYTES, HeapShape } from '../layout/heap';
@@ -16,6 +17,7 @@ import {
   SEGMENT_PAGES_OFFSET,
   SEGMENT_SHIFT_LIMIT,
 } from '../layout/segment';
+import { writeBackRange } from './flush';
 
 /** Names and queues are found by masks and loops: bounded. */
 const NAME_COUNT_LIMIT: u32 = 65536;
@@ -120,4 +122,7 @@ export function formatHeap(): void {
   put(offsetof<HeapShape>("segmentEntryBytes"), segmentEntryBytes);
   put(offsetof<HeapShape>("segmentsOffset"), <u32>segmentsOffset);
   put(offsetof<HeapShape>("segmentCount"), <u32>count);
+  // Everything before the segments: who finds the pool formatted believes all of it.
+  const isHost: bool = recall32(asked() + offsetof<FormatScratch>("flushPolicy")) == FLUSH_HOST;
+  if (isHost && !mutant(174)) writeBackRange(poolBase, <u32>(tableOffset + count * segmentEntryBytes));
 }

@@ -38,7 +38,7 @@ export function writeBackMemory(options: WriteBackOptions): MemoryMaker {
   return (extent) => new WriteBackMemory(extent, options);
 }
 
-/** Stores that wait in one buffer, at most; processors have about as many. */
+/** Stores and write-backs that wait in one buffer, at most; processors have about as many. */
 const bufferLimit = 56;
 /** Versions of a dirty line that are kept, of more some are forgotten; unless all of them are to be tried. */
 const versionLimit = 64;
@@ -151,6 +151,7 @@ export class WriteBackMemory implements MemoryProfile {
     const index = address >> 2;
     const cached = this.#cached;
     if (kind === kinds.writeBack) {
+      if (cached.bufferOf(client, machine).entries.length >= bufferLimit) this.#leaveOne(client);
       cached.buffer(client, machine, buffered.clwb, (address >> 6) << 4);
       return 0;
     }
