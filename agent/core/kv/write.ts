@@ -107,7 +107,7 @@ function describe(node: u32, key: u64, valueBytes: u32): void {
   const data: usize = poolBase + node + KV_NODE_DATA_OFFSET;
   store64(data + offsetof<KvNode>("key"), key); // published with the COMMIT of kvPut
   store32(data + offsetof<KvNode>("valueBytes"), valueBytes);
-  flushRange(poolBase + node, KV_NODE_DATA_OFFSET + KV_NODE_DATA_BYTES + valueBytes);
+  if (!mutant(309)) flushRange(poolBase + node, KV_NODE_DATA_OFFSET + KV_NODE_DATA_BYTES + valueBytes);
 }
 
 /** As the published index does it: an attach under the era that the node is stamped with already. Mutant 304. */

@@ -15,6 +15,7 @@ import {
   onlyTwoStatusesAreBelieved,
 } from './checks.ts';
 import { heapChecks } from './heap/heap-checks.ts';
+import { kvChecks } from './kv/kv-checks.ts';
 import { type Mutant, mutants, mutantsDocument } from './mutants.ts';
 
 const seed = 1;
@@ -31,6 +32,7 @@ const checks: Readonly<Record<string, Check>> = {
   'nobody is answered without credit': nobodyIsAnsweredWithoutCredit,
   'two statuses are believed': onlyTwoStatusesAreBelieved,
   ...heapChecks,
+  ...kvChecks,
 };
 
 test.each<Mutant>(mutants)('mutant $number, $mistake, is noticed: $killedBy', ({ number, killedBy }) => {
@@ -54,9 +56,9 @@ describe('without a mistake', () => {
   });
 });
 
-test('every mistake that the heap and the client table can make is in the list', () => {
+test('every mistake that the heap, its store and the client table can make is in the list', () => {
   const asked = new Set<number>();
-  for (const folder of ['shm', 'client-table', 'format', 'rpc']) {
+  for (const folder of ['shm', 'client-table', 'format', 'rpc', 'kv']) {
     const path = new URL(`../../core/${folder}/`, import.meta.url);
     for (const file of readdirSync(path)) {
       for (const [, number] of readFileSync(new URL(file, path), 'utf8').matchAll(/\bmutant\((\d+)\)/g))

@@ -214,6 +214,62 @@ export const mutants = [
     mistake: 'a receiver that is being recovered counts as one who closes its queues',
     killedBy: 'one opens a queue towards one who is being recovered, in every order',
   },
+  {
+    number: 300,
+    mistake: 'who reads a store has no hazard',
+    killedBy: 'a value is read while it is replaced, in every order',
+  },
+  {
+    number: 301,
+    mistake: 'who reads a store does not look again',
+    killedBy: 'a value is read while it is replaced, in every order',
+  },
+  {
+    number: 302,
+    mistake: 'who reads a store takes a node that was taken apart for the end of its bucket',
+    killedBy: 'what follows a value is read while that is deleted, in every order',
+  },
+  {
+    number: 303,
+    mistake: 'a put links the node before its key and size are written',
+    killedBy: 'a key is read while it is deleted and put again, in every order',
+  },
+  {
+    number: 304,
+    mistake: 'a put stamps the node with an era that is not used up',
+    finding: '3',
+    killedBy: 'dead at every access of a put behind others',
+  },
+  {
+    number: 305,
+    mistake: 'who reads a store lets go of a node before it is sure of the next one',
+    killedBy: 'bytes that were a node are not taken for one',
+  },
+  {
+    number: 306,
+    mistake: 'a put forgets what follows the node that it replaces',
+    killedBy: 'what follows a value is read while that is replaced, in every order',
+  },
+  {
+    number: 307,
+    mistake: 'a partition is taken from a writer that is not recovered',
+    killedBy: 'dead at every access of a delete',
+  },
+  {
+    number: 308,
+    mistake: 'a put takes the old value away before the new one is there',
+    killedBy: 'a value is read while it is replaced, in every order',
+  },
+  {
+    number: 309,
+    mistake: 'a put does not write the node back before it links it',
+    killedBy: 'power off at every access of a put',
+  },
+  {
+    number: 310,
+    mistake: 'a claim on a partition is not written back',
+    killedBy: 'power off at every access of a put',
+  },
 ] as const;
 
 export interface Mutant {

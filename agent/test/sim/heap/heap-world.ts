@@ -80,6 +80,7 @@ export function placesOf(world: World): readonly number[] {
 
 /** What is wrong with the whole pool, at a moment in which everybody alive is between two operations. */
 export function audit(world: World): readonly string[] {
+  world.settle();
   return world.inspect({ heap: true }).problems;
 }
 

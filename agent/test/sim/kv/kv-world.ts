@@ -2,6 +2,7 @@
 import { codes, constants, layout } from '../../../src/layout/index.ts';
 import type { CoreExports } from '../../../src/pool/core.ts';
 import { expectCode, type HeapOptions, heapClient, heapWorld, root } from '../heap/heap-world.ts';
+import { kinds } from '../memory-profile.ts';
 import { type Call, call, type SimulatedClient, type World } from '../simulator.ts';
 
 export const storeName = 'kv';
@@ -32,7 +33,7 @@ export function kvWorld(options: KvOptions = {}): KvWorld {
   const { partitions = 1, buckets = 1 } = options;
   const world = heapWorld(options);
   const writer = heapClient(world, 1);
-  const store = makeStore(world, writer, partitions, buckets);
+  const store = makeStore(writer, partitions, buckets);
   expectCode('claim', writer.core.kvClaim(store, 0));
   return { world, writer: { client: writer, store }, reader: reads(heapClient(world, 2)), keys: [5, 6, 7] };
 }
@@ -43,13 +44,13 @@ export function reads(client: SimulatedClient): Participant {
 }
 
 /** As agent/src/kv makes one. */
-function makeStore(world: World, client: SimulatedClient, partitions: number, buckets: number): number {
+function makeStore(client: SimulatedClient, partitions: number, buckets: number): number {
   const { core } = client;
   const store = root(core.shmAlloc(layout.KvStore.classBytes, partitions));
-  writeMagic(world, core, store, partitions, constants.KV_STORE_MAGIC);
+  writeMagic(client, store, partitions, constants.KV_STORE_MAGIC);
   for (let index = 0; index < partitions; index++) {
     const partition = root(core.shmAlloc(layout.KvPartition.classBytes, buckets));
-    writeMagic(world, core, partition, buckets, constants.KV_PARTITION_MAGIC);
+    writeMagic(client, partition, buckets, constants.KV_PARTITION_MAGIC);
     expectCode('attach', core.shmAttach(store, index, partition));
     expectCode('drop', core.shmDrop(partition));
   }
@@ -57,28 +58,47 @@ function makeStore(world: World, client: SimulatedClient, partitions: number, bu
   return store;
 }
 
-function writeMagic(world: World, core: CoreExports, held: number, references: number, magic: bigint): void {
-  const at = core.shmPayload(held) + references * 8;
-  const bytes = world.poolBytes(at, 16);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, 16);
-  view.setBigUint64(0, magic, true);
-  view.setBigUint64(8, 0n, true);
+function writeMagic(client: SimulatedClient, held: number, references: number, magic: bigint): void {
+  const at = client.core.shmPayload(held) + references * 8;
+  const low = Number(magic & 0xffffffffn);
+  storeWord(client, at, low, Number(magic >> 32n));
+  storeWord(client, at + 8, 0, 0);
 }
 
-/** The bytes of a value, by key and version: every version of every key differs in all of them. */
-export function valueByte(key: number, version: number): number {
-  return (key * 16 + version) & 0xff;
+/** What a program writes into the pool past the core: through its machine's cache, in no order, as stores of JavaScript are. */
+function storeWord({ world, index, machine }: SimulatedClient, offset: number, low: number, high: number): void {
+  world.memory.access(index, machine, kinds.store | (8 << 4), addressOf(world, offset), low, high, 0, 0);
+}
+
+function loadWord({ world, index, machine }: SimulatedClient, offset: number): readonly [low: number, high: number] {
+  const low = world.memory.access(index, machine, kinds.load | (8 << 4) | (1 << 8), addressOf(world, offset), 0, 0, 0, 0);
+  return [low >>> 0, world.memory.upper >>> 0];
+}
+
+function addressOf(world: World, offset: number): number {
+  return world.historyBase - world.poolSizeBytes + offset;
+}
+
+/** Every word of a value, by key and version: every version of every key differs in all of them. */
+function valueWord(key: number, version: number): number {
+  return (key << 16) | version;
 }
 
 /** Fills the value of the node that a root holds, before it is put. */
 export function writeValue({ client }: Participant, payload: number, key: number, version: number): void {
-  client.world.poolBytes(payload + 8 + constants.KV_NODE_DATA_BYTES, valueRoom).fill(valueByte(key, version));
+  const at = payload + 8 + constants.KV_NODE_DATA_BYTES;
+  const word = valueWord(key, version);
+  for (let offset = 0; offset < valueRoom; offset += 8) storeWord(client, at + offset, word, word);
 }
 
 /** Whether the value at a node is wholly that of this key and version. */
 export function isValue({ client }: Participant, node: number, key: number, version: number): boolean {
-  const bytes = client.world.poolBytes(node + constants.KV_NODE_DATA_BYTES, valueRoom);
-  return bytes.every((byte) => byte === valueByte(key, version));
+  const word = valueWord(key, version);
+  for (let offset = 0; offset < valueRoom; offset += 8) {
+    const [low, high] = loadWord(client, node + constants.KV_NODE_DATA_BYTES + offset);
+    if (low !== word || high !== word) return false;
+  }
+  return true;
 }
 
 /** A step of a program: a call, and its answer. */
