@@ -268,7 +268,7 @@ export const mutants = [
   {
     number: 310,
     mistake: 'a claim on a partition is not written back',
-    killedBy: 'power off at every access of a put',
+    killedBy: 'a claim outlives its machine',
   },
 ] as const;
 

@@ -1,6 +1,6 @@
 /** What must hold of a store, as checks that a deliberate mistake must break. */
 import { kvProblems } from '../../../src/kv/check-history.ts';
-import { constants } from '../../../src/layout/index.ts';
+import { codes, constants } from '../../../src/layout/index.ts';
 import type { Check } from '../checks.ts';
 import { audit, heapClient, root } from '../heap/heap-world.ts';
 import { writeBackMemory } from '../memory/write-back.ts';
@@ -54,6 +54,20 @@ export function sweepPower(scene: KvScene, rounds: number, options: KvOptions = 
   }
   return { explored, problems: [] };
 }
+
+/** Whoever loses its machine right after a claim keeps the partition until it is recovered. */
+const aClaimOutlivesItsMachine: Check = (mutant) => {
+  for (let round = seed; round < seed + 20; round++) {
+    const memory = writeBackMemory({ profile: 'COH', seed: round });
+    const { world, writer } = kvWorld({ mutant, memory, partitions: 2, flushPolicy: constants.FLUSH_HOST });
+    const heir = reads(heapClient(world, 4));
+    writer.client.core.kvClaim(writer.store, 1);
+    world.crashMachine(writer.client.machine);
+    const code = heir.client.core.kvClaim(heir.store, 1);
+    if (code !== codes.BUSY) return [`seed ${round}: a claim on the partition of who is not recovered was answered ${code}`];
+  }
+  return [];
+};
 
 const sceneNamed = (title: string): KvScene => kvScenes.find((scene) => scene.title === title)!;
 
@@ -256,6 +270,7 @@ export const kvChecks: Readonly<Record<string, Check>> = {
   'bytes that were a node are not taken for one': forgedBytes,
   'dead at every access of a put behind others': deaths('put a key behind others'),
   'dead at every access of a delete': deaths('delete key 1 of 3'),
+  'a claim outlives its machine': aClaimOutlivesItsMachine,
   'power off at every access of a put': (mutant) =>
     sweepPower(sceneNamed('put a key behind others'), 10, { mutant, flushPolicy: constants.FLUSH_HOST }).problems,
 };

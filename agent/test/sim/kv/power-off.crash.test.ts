@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { constants } from '../../../src/layout/index.ts';
 import { isDeep } from '../heap/deaths.ts';
 import { firstSeed } from '../schedules.ts';
-import { sweepPower } from './kv-checks.ts';
+import { kvChecks, sweepPower } from './kv-checks.ts';
 import { kvScenes } from './scenes.ts';
 
 const seed = firstSeed(1);
@@ -18,6 +18,10 @@ describe.each(kvScenes)('to $title', (scene) => {
     expect(problems).toEqual([]);
     expect(explored).toBeGreaterThan(10);
   });
+});
+
+test('to claim a partition: it stays claimed until its writer is recovered', () => {
+  expect(kvChecks['a claim outlives its machine']!(0)).toEqual([]);
 });
 
 test('without the policy it may not: that is what it is for', () => {
