@@ -2,11 +2,11 @@
  * Deaths of a scene's victim, and of those who bury it. Dying before a load is dying before the next write, because nobody else saw
  * the difference; so the moments that count are the writes, and the end.
  */
-import { codes } from '../../../src/layout/index.ts';
+import { codes, constants } from '../../../src/layout/index.ts';
 import { isWrite } from '../memory-profile.ts';
 import { randomFrom } from '../schedules.ts';
 import { call, type Program, type SimulatedClient, type World, type WorldSnapshot } from '../simulator.ts';
-import { audit, bury, type HeapOptions, heapClient, placesOf, remains } from './heap-world.ts';
+import { audit, bury, type HeapOptions, heapClient, heapOf, placesOf, remains, root } from './heap-world.ts';
 import { type Cast, castOf, type Scene, setName } from './operations.ts';
 
 /** A scene that is prepared, and can be begun as often as one likes. */
@@ -20,13 +20,25 @@ export interface Stage {
   readonly before: WorldSnapshot;
 }
 
-export function stageOf(scene: Scene, options: HeapOptions = {}): Stage {
+/** `used`: memory that nobody has held something before: every word of it names an object of the bystander's, or looks like a corpse's. */
+export function stageOf(scene: Scene, options: HeapOptions & { readonly used?: boolean } = {}): Stage {
   const cast = castOf(scene, options);
   const prepared = scene.prepare(cast) as never;
   const { world } = cast;
   const undertakers = [heapClient(world, 4), world.client(5)] as const;
   const heir = heapClient(world, 6);
+  if (options.used === true) fillFreeSegments(cast);
   return { scene, cast, prepared, undertakers, heir, before: world.snapshot() };
+}
+
+function fillFreeSegments({ world, bystander }: Cast): void {
+  const object = (bystander.core.shmPayload(root(bystander.core.shmAlloc(16, 0))) >>> 0) - constants.OBJECT_HEADER_BYTES;
+  const { segments, shape } = heapOf(world);
+  for (const { index, state } of segments) {
+    if (state !== 'free') continue;
+    const bytes = world.poolBytes(shape.segmentsOffset + index * shape.segmentBytes, shape.segmentBytes);
+    new BigUint64Array(bytes.buffer, bytes.byteOffset, bytes.length >> 3).fill(BigInt(object));
+  }
 }
 
 /** Begins the scene again; the victim dies instead of making its n-th access, or after its last one (0). */

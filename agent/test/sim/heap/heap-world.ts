@@ -16,8 +16,6 @@ export interface HeapOptions {
   readonly flushPolicy?: number;
   readonly coherence?: number;
   readonly clientCount?: number;
-  /** The memory held something before: every word of every segment looks like an offset, and like a corpse's word. */
-  readonly used?: boolean;
 }
 
 /** A formatted world whose first client only formats: the keeper, who stays alive and holds nothing. */
@@ -28,12 +26,6 @@ export function heapWorld(options: HeapOptions = {}): World {
   const keeper = world.client(9);
   expectCode('shapeHeap', keeper.core.shapeHeap(clientCount, 9, 12, segments, 4, 4, 3, flushPolicy, coherence));
   expectCode('format', keeper.core.format(9, keeper.process, 0, 0));
-  if (options.used === true) {
-    const { shape } = heapOf(world);
-    const bytes = world.poolBytes(shape.segmentsOffset, segments * shape.segmentBytes);
-    const words = new BigUint64Array(bytes.buffer, bytes.byteOffset, bytes.length >> 3);
-    words.fill(BigInt(shape.segmentsOffset + 64));
-  }
   return world;
 }
 
