@@ -124,6 +124,7 @@ export function shmOpenQueue(receiver: u32, tagLow: u32, tagHigh: u32): i32 {
     invariant(before == claim, COMMIT_WAS_STOLEN);
     crashPoint(SHM_QUEUE_AFTER_COMMIT);
     if (!mutant(154)) flush(address);
+    if (!mutant(179)) fence(); // the caller is told that it is open
     const isLost: bool = clientWord(receiver) != other || (isFenced(receiver, ClientWord.incarnation(other)) && !mutant(68));
     if (isLost && !mutant(36)) {
       closeQueue(queue, false);
