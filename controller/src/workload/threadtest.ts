@@ -13,8 +13,10 @@ const parameters = z.strictObject({
   clients: clientCounts,
   rounds: z.number().int().min(1).max(100).default(5),
   iterations: z.number().int().min(1).max(100_000).default(10),
-  /** Of an iteration, all clients together: each allocates its share of them before it drops any. */
+  /** Of an iteration: each client allocates its share of them before it drops any. */
   objects: z.number().int().min(32).max(1_000_000).default(100_000),
+  /** `split`: the clients share a batch, as in the paper; `own`: each has a whole one, as large as that of a client alone. */
+  batch: z.enum(['split', 'own']).default('split'),
   objectBytes: z.number().int().min(8).max(65_536).default(64),
 });
 
@@ -33,13 +35,13 @@ export const threadtest = {
   parameters,
   needs: { machines: 1, heap: true },
   async run(wanted: ThreadtestParameters, context: WorkloadContext): Promise<AllocatorResult> {
-    const { clients, rounds, iterations, objects, objectBytes } = wanted;
+    const { clients, rounds, iterations, objects, batch, objectBytes } = wanted;
     const hands = await hireSpread(context, 'client', Math.max(...clients));
     const tokens = new Tokens();
     let checked = 0;
     const scaling = await measureScaling(clients, rounds, async (count, round) => {
       context.say(`threadtest: round ${round + 1} of ${rounds}, clients: ${count}`);
-      const share = { iterations, objects: Math.floor(objects / count), objectBytes };
+      const share = { iterations, objects: batch === 'own' ? objects : Math.floor(objects / count), objectBytes };
       const working = hands.slice(0, count);
       const meetings = tokens.meetings(count);
       const results = await all(
