@@ -13,7 +13,7 @@ import { NameOwner } from '../layout/named-root';
 import { OBJECT_HEADER_BYTES, ObjectHeader } from '../layout/object';
 import { HeapScratch } from '../layout/scratch';
 import { actorPlusOne, Client, heap } from '../shm/context';
-import { flushFence } from '../shm/flush';
+import { flush } from '../shm/flush';
 import { isPlausible } from '../shm/plausible';
 import { Root } from '../shm/root';
 
@@ -102,8 +102,8 @@ export function kvClaim(store: u32, index: u32): i32 {
   if (isThere && !mutant(307)) return BUSY;
   if (swap64(writerAt(partition), seen, ownWord()) != seen) return BUSY;
   crashPoint(KV_CLAIM_AFTER_COMMIT);
-  // Before the first change: a claim that is lost with its machine would let another writer in ahead of the recovery.
-  if (!mutant(310)) flushFence(writerAt(partition));
+  // On the device before the first change, which has a locked write: or another writer might come in ahead of the recovery.
+  if (!mutant(310)) flush(writerAt(partition));
   return OK;
 }
 

@@ -55,13 +55,14 @@ export function sweepPower(scene: KvScene, rounds: number, options: KvOptions = 
   return { explored, problems: [] };
 }
 
-/** Whoever loses its machine right after a claim keeps the partition until it is recovered. */
+/** Whoever loses its machine after a claim, and after any locked write behind it, keeps the partition until it is recovered. */
 const aClaimOutlivesItsMachine: Check = (mutant) => {
   for (let round = seed; round < seed + 20; round++) {
     const memory = writeBackMemory({ profile: 'COH', seed: round });
     const { world, writer } = kvWorld({ mutant, memory, partitions: 2, flushPolicy: constants.FLUSH_HOST });
     const heir = reads(heapClient(world, 4));
     writer.client.core.kvClaim(writer.store, 1);
+    writer.client.core.shmAlloc(8, 0);
     world.crashMachine(writer.client.machine);
     const code = heir.client.core.kvClaim(heir.store, 1);
     if (code !== codes.BUSY) return [`seed ${round}: a claim on the partition of who is not recovered was answered ${code}`];
