@@ -177,7 +177,11 @@ export function findFreePages(count: u32): u32 {
     place = lookForPages(count);
     if (place != 0) return place;
   }
-  if (!quotaLeaves(1)) return 0;
+  if (!quotaLeaves(1)) {
+    sweepReleased(true);
+    reclaimEmptyPages();
+    return lookForPages(count);
+  }
   if (adoptSegment(false) != 0) {
     sweepReleased(false);
     reclaimEmptyPages();
