@@ -122,11 +122,7 @@ function childrenOf(info: Info): number[] {
 }
 
 /** `seen` guards against recursion; the core has none. */
-export function operationsOf(
-  module: CompiledModule,
-  fn: CompiledFunction,
-  seen: readonly string[] = [],
-): readonly Operation[] {
+export function operationsOf(module: CompiledModule, fn: CompiledFunction, seen: readonly string[] = []): readonly Operation[] {
   if (seen.includes(fn.name)) throw new Error(`${fn.name} calls itself`);
   // Walked once, however many functions call it.
   const known = walked.get(module) ?? new Map<string, readonly Operation[]>();
@@ -148,7 +144,8 @@ function walk(module: CompiledModule, fn: CompiledFunction, seen: readonly strin
     const hosted = hostOperations[target.importedFrom];
     if (hosted !== undefined) operations.push(hosted);
     else if (target.importedFrom === 'simulator.access') operations.push(tracedOperation((info.operands as number[])[0]!));
-    else if (target.importedFrom === '') for (const each of operationsOf(module, target, [...seen, fn.name])) operations.push(each);
+    else if (target.importedFrom === '')
+      for (const each of operationsOf(module, target, [...seen, fn.name])) operations.push(each);
   }
   return operations;
 }

@@ -79,7 +79,8 @@ function expectWholeAfterRestart(core: Core): void {
   joinPool(core, { machineNumber: 1 });
   expect(core.exports.lockOpen(looks)).toBe(codes.OK);
   expect(inspectHeap(core)).toMatchObject({ heap: { holder: null, openWrites: 0 }, problems: [] });
-  for (let client = 0; client < constants.BASELINE_CLIENT_LIMIT; client++) expect(core.exports.lockDrop(client, looks)).toBe(codes.OK);
+  for (let client = 0; client < constants.BASELINE_CLIENT_LIMIT; client++)
+    expect(core.exports.lockDrop(client, looks)).toBe(codes.OK);
   expect(inspectHeap(core)).toEqual({ heap: { holder: null, openWrites: 0, liveBlocks: 0, references: 0 }, problems: [] });
   leavePool(core);
 }
