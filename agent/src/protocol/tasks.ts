@@ -42,6 +42,12 @@ export interface KvShape {
   readonly buckets: number;
 }
 
+/** Values in a store, and the sum of their versions: no update is missing where both are what they must be. */
+export interface KvLeft {
+  readonly found: number;
+  readonly versionSum: number;
+}
+
 /** Operations by kind. */
 export interface KvCounts {
   readonly read: number;
@@ -243,6 +249,8 @@ export interface Tasks {
       readonly scanLength?: number;
       /** Every put, get and delete goes into the history, for `kvProblems`. */
       readonly history?: boolean;
+      /** Where the clients wait for each other before they are measured. */
+      readonly meeting?: MeetingPlace;
     };
     result: {
       readonly operations: number;
@@ -255,6 +263,12 @@ export interface Tasks {
       readonly flaws: readonly string[];
       readonly lastVersion: number;
       readonly ownRecords: number;
+      /** Values that were looked at as a whole, beside those of the first reading of everything. */
+      readonly checked: number;
+      /** What this client left in its partitions, of the records that were loaded: how many have a value, and the sum of their versions. */
+      readonly left: KvLeft;
+      /** Keys from this one on were not inserted by this client. */
+      readonly nextKey: number;
       readonly latency: LatencyCounts;
       readonly spans: readonly Span[];
     };
@@ -267,7 +281,14 @@ export interface Tasks {
       readonly missing: number;
       readonly flaws: readonly string[];
       readonly lastVersion: number;
+      readonly versionSum: number;
     };
+  };
+  /** Takes a store away: its name at once, its memory when the last client that has it open leaves. */
+  'kv-remove': {
+    parameters: { readonly store: string };
+    /** `removed`: there was one. */
+    result: { readonly removed: boolean };
   };
 }
 

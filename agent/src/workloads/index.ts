@@ -7,6 +7,7 @@ import { heapChurn } from './heap-churn.ts';
 import { kMeans } from './k-means.ts';
 import { kvCheck } from './kv-check.ts';
 import { kvLoad } from './kv-load.ts';
+import { kvRemove } from './kv-remove.ts';
 import { kvRun } from './kv-run.ts';
 import { lockHeap } from './lock-heap.ts';
 import { naiveCounting } from './naive-counting.ts';
@@ -43,6 +44,7 @@ const byName: { readonly [Name in TaskName]: Workload<Name> } = {
   'kv-load': kvLoad,
   'kv-run': kvRun,
   'kv-check': kvCheck,
+  'kv-remove': kvRemove,
 };
 
 /** As the worker sees them: a name from the wire, parameters that only the task's own reader can type. */

@@ -19,13 +19,15 @@ export const kvCheck: Workload<'kv-check'> = {
     const flaws: string[] = [];
     let found = 0;
     let lastVersion = 0;
+    let versionSum = 0;
     for (let key = 0; key < records; key++) {
       const flaw = values.look(store, key);
       if (flaw === undefined) continue;
       if (flaw === '') found++;
       else if (flaws.length < 20) flaws.push(`the value of key ${key} is ${flaw}`);
       lastVersion = Math.max(lastVersion, values.version);
+      versionSum += values.version;
     }
-    return { found, missing: records - found - flaws.length, flaws, lastVersion };
+    return { found, missing: records - found - flaws.length, flaws, lastVersion, versionSum };
   },
 };

@@ -6,7 +6,9 @@ import type { Core } from '../pool/core.ts';
 import { isAborted } from '../pool/map.ts';
 import { AgentError } from '../protocol/agent-error.ts';
 import { boolean, integer, name, object, oneOf } from '../protocol/shape.ts';
-import type { KvCounts, Tasks } from '../protocol/tasks.ts';
+import type { KvCounts, KvLeft, Tasks } from '../protocol/tasks.ts';
+import { Meeting, meetingPlace } from './heap-meeting.ts';
+import { heapOf } from './heap-of.ts';
 import { type Draw, type Random, randomOf, scattered, uniform, zipfian } from './kv-draw.ts';
 import { wholeWords } from './kv-load.ts';
 import { kvShape, partitionList, storeOf } from './kv-store-of.ts';
@@ -53,7 +55,13 @@ export const kvRun: Workload<'kv-run'> = {
       firstVersion: integer(1, versionLimit - 1),
       seed: integer(0, 2 ** 32 - 1),
     },
-    { seconds: integer(1, 86_400), deletePercent: integer(0, 100), scanLength: integer(1, 10_000), history: boolean },
+    {
+      seconds: integer(1, 86_400),
+      deletePercent: integer(0, 100),
+      scanLength: integer(1, 10_000),
+      history: boolean,
+      meeting: meetingPlace,
+    },
   ),
   run: (context, parameters) => new KvRun(context, parameters).run(),
 };
@@ -81,6 +89,7 @@ class KvRun {
   readonly #flaws: string[] = [];
   #flawCount = 0;
   #notFound = 0;
+  #checked = 0;
   #version: number;
   #nextKey: number;
   #call = 0;
@@ -117,6 +126,7 @@ class KvRun {
     const { operations, seconds } = this.#parameters;
     const latency = new LatencyRecorder(callsPerSample);
     const spans = new SpanRecorder();
+    this.#meet();
     const beganNs = monotonicNs();
     const endNs = seconds === undefined ? Number.POSITIVE_INFINITY : beganNs + seconds * 1e9;
     const deadlineNs = beganNs + this.#context.remainingMs() * 1e6;
@@ -144,9 +154,31 @@ class KvRun {
       flaws: this.#flaws,
       lastVersion: this.#version - 1,
       ownRecords: this.#own.length,
+      checked: this.#checked,
+      left: this.#left(),
+      nextKey: this.#nextKey,
       latency: latency.counts(),
       spans: spans.spans(),
     };
+  }
+
+  /** All have read all records by then: whoever comes late is not measured while others have the machine to themselves. */
+  #meet(): void {
+    const { meeting: place } = this.#parameters;
+    if (place === undefined) return;
+    using meeting = new Meeting(this.#context, heapOf(this.#core), 'kv-run', place);
+    meeting.arrive();
+  }
+
+  #left(): KvLeft {
+    let found = 0;
+    let versionSum = 0;
+    for (const key of this.#own) {
+      const version = this.#versions[key]!;
+      if (version !== 0) found++;
+      versionSum += version;
+    }
+    return { found, versionSum };
   }
 
   #distributed(count: number): Draw {
@@ -211,6 +243,7 @@ class KvRun {
     if (flaw === undefined) this.#notFound++;
     if (flaw !== undefined && flaw !== '') this.#flaw(key, flaw);
     else this.#compare(key, version);
+    if (flaw === '') this.#checked++;
   }
 
   /** What this client knows of the key, with what it saw. */

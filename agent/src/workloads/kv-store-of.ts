@@ -16,5 +16,18 @@ export function storeOf(core: Core, name: string, shape: KvShape): KvStore {
   return store;
 }
 
+/** Takes the store's name away and closes it here; whoever else has it open keeps it until then. False when there was none. */
+export function removeStore(core: Core, name: string): boolean {
+  const heap = heapOf(core);
+  stores.get(core)?.get(name)?.close();
+  stores.get(core)?.delete(name);
+  const rootName = `kv/${name}`;
+  const found = heap.root(rootName);
+  if (found === undefined) return false;
+  heap.setRoot(rootName, undefined);
+  found.drop();
+  return true;
+}
+
 export const kvShape = object<KvShape>({ partitions: integer(1, 4096), buckets: integer(1, 2 ** 24) });
 export const partitionList = listOf(integer(0, 4095), 4096);

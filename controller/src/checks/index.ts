@@ -8,6 +8,7 @@ import { exactCounts } from './exact-counts.ts';
 import { forgeriesRefused } from './forgeries-refused.ts';
 import { heapGoesOn } from './heap-goes-on.ts';
 import { historyWhole } from './history-whole.ts';
+import { linearizable } from './linearizable.ts';
 import { lockBlocksSurvivors } from './lock-blocks-survivors.ts';
 import { noDanglingReference } from './no-dangling-reference.ts';
 import { noLeak } from './no-leak.ts';
@@ -27,6 +28,7 @@ export const checks: readonly Check[] = [
   forgeriesRefused,
   heapGoesOn,
   historyWhole,
+  linearizable,
   lockBlocksSurvivors,
   noDanglingReference,
   noLeak,

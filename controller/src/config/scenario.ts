@@ -31,6 +31,7 @@ const parametersOfWorkloads = [
   workloads['hand-over'].parameters,
   workloads['word-count'].parameters,
   workloads['k-means'].parameters,
+  workloads.kv.parameters,
   workloads['heap-partial-failure'].parameters,
   workloads['heap-full-failure'].parameters,
   workloads['naive-counting'].parameters,

@@ -85,6 +85,37 @@ export async function untilReplaced(
     throw environmentError('NOT_KILLED', `${worker} on ${machine} ended its task, and was to be killed`);
   });
   await employment.results();
+  return inTime(replaced, hand);
+}
+
+/**
+ * For a task that a fault may end by killing the worker: whoever fills the post after it does the task anew. Resolves with who ended it, and
+ * what came of it; rejects when a living worker fails.
+ */
+export async function outlast<Result>(
+  { crew }: WorkloadContext,
+  hand: Hand,
+  task: (hand: Hand) => Promise<Result>,
+): Promise<{ readonly hand: Hand; readonly result: Result }> {
+  let replace: () => void = () => {};
+  const replaced = new Promise<void>((resolve) => {
+    replace = resolve;
+  });
+  let ended: { readonly hand: Hand; readonly result: Result } | null = null;
+  const employment = crew.employ(hand, async (each) => {
+    if (each !== hand) replace();
+    ended = { hand: each, result: await task(each) };
+  });
+  await employment.results();
+  if (ended === null) {
+    await inTime(replaced, hand);
+    await employment.results();
+  }
+  if (ended !== null) return ended;
+  throw environmentError('NOT_REPLACED', `${hand.post.worker} on ${hand.post.machine} was killed again after it was replaced`);
+}
+
+async function inTime<Result>(replaced: Promise<Result>, { post: { worker, machine } }: Hand): Promise<Result> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     const error = environmentError(

@@ -3,6 +3,7 @@ import { calls } from './calls.ts';
 import { handOver } from './hand-over.ts';
 import { heapFullFailure, heapPartialFailure } from './heap-failure.ts';
 import { kMeans } from './k-means.ts';
+import { kv } from './kv.ts';
 import { naiveCounting } from './naive-counting.ts';
 import { ping } from './ping.ts';
 import { shbench } from './shbench.ts';
@@ -17,6 +18,7 @@ export const workloads = {
   'hand-over': handOver,
   'word-count': wordCount,
   'k-means': kMeans,
+  kv,
   'heap-partial-failure': heapPartialFailure,
   'heap-full-failure': heapFullFailure,
   'naive-counting': naiveCounting,

@@ -1,0 +1,218 @@
+/** `kv`: the KV store of CXL-SHM under the mixes of the Yahoo! Cloud Serving Benchmark; every value that is read is looked at as a whole. */
+import type { MeetingPlace, Tasks } from '@cxlpod/agent/protocol';
+import { z } from 'zod';
+import { showNs } from '../report/units.ts';
+import type { Hand } from '../runs/crew.ts';
+import { quantilesOf } from '../traces/latency-log.ts';
+import { medianOf } from './compare.ts';
+import { all, draw, hireSpread, outlast, Tokens } from './heap-crew.ts';
+import { type Figure, type HeapResult, perSecond, showPerSecond, showSpread } from './heap-result.ts';
+import { checkStore, kvDeadlineMs, type Post, wrongAnswer } from './kv-check.ts';
+import type { Workload, WorkloadContext } from './workload.ts';
+
+const versionLimit = 2 ** 24;
+
+const parameters = z.strictObject({
+  name: z.literal('kv'),
+  mix: z.enum(['a', 'b', 'c', 'd', 'e', 'f']).default('a'),
+  distribution: z.enum(['uniform', 'zipf']).default('zipf'),
+  records: z.number().int().min(1).max(10_000_000).default(10_000),
+  valueBytes: z.number().int().min(12).max(1_048_576).default(1_000),
+  /** Each writes a partition of its own and reads them all. */
+  clientsPerMachine: z.number().int().min(1).max(16).default(1),
+  rounds: z.number().int().min(1).max(20).default(3),
+  /** A round ends for a client after so many of its operations, or after so long. */
+  operations: z.number().int().min(1).max(1_000_000_000).default(100_000),
+  seconds: z.number().int().min(1).max(600).optional(),
+  /** So many of a hundred updates delete instead. */
+  deletePercent: z.number().int().min(0).max(100).default(0),
+  /** Gets in the longest scan of mix E. */
+  scanLength: z.number().int().min(1).max(10_000).default(100),
+  /** Every operation goes into the history, for the check `linearizable`. Slower. */
+  history: z.boolean().default(false),
+  /** Leaves the store in the pool, so that the audit recounts it; the next run takes it away. */
+  keep: z.boolean().default(false),
+});
+
+export type KvParameters = z.output<typeof parameters>;
+
+export interface KvRound {
+  /** Of the clients that lived from the beginning to the end, together. */
+  readonly operations: number;
+  readonly perSecond: number;
+  /** Workers that were killed in it, whose successors claimed their partitions and did the same again. */
+  readonly takenOver: readonly { readonly worker: string; readonly records: number; readonly operations: number }[];
+}
+
+export interface KvResult extends HeapResult {
+  readonly rounds: readonly KvRound[];
+}
+
+const loadedVersion = 1;
+const storeName = 'ycsb';
+
+class Bench {
+  readonly #wanted: KvParameters;
+  readonly #context: WorkloadContext;
+  readonly #posts: readonly Post[];
+  readonly #tokens = new Tokens();
+  readonly #common: { readonly store: string; readonly shape: Tasks['kv-load']['parameters']['shape'] } & Pick<
+    KvParameters,
+    'records' | 'valueBytes'
+  >;
+
+  constructor(wanted: KvParameters, context: WorkloadContext, hands: readonly Hand[]) {
+    const { records, valueBytes } = wanted;
+    this.#wanted = wanted;
+    this.#context = context;
+    this.#posts = hands.map((hand, partition) => ({ hand, partition, ran: null }));
+    const partitions = hands.length;
+    const buckets = 2 ** Math.ceil(Math.log2(Math.max(1, records / partitions)));
+    this.#common = { store: storeName, shape: { partitions, buckets }, records, valueBytes };
+  }
+
+  async run(): Promise<KvResult> {
+    const { mix, rounds: wantedRounds, keep } = this.#wanted;
+    const [first] = this.#posts;
+    // A run that was killed, or was told to keep its store, left one of another shape.
+    await first!.hand.task(
+      'kv-remove',
+      { store: storeName },
+      { deadlineMs: kvDeadlineMs, label: 'remove the store of an earlier run' },
+    );
+    await this.#load();
+    const rounds: KvRound[] = [];
+    let checked = 0;
+    for (let round = 0; round < wantedRounds; round++) {
+      this.#context.say(`kv: round ${round + 1} of ${wantedRounds}, mix ${mix.toUpperCase()}, clients: ${this.#posts.length}`);
+      rounds.push(await this.#round(round));
+      checked += this.#posts.reduce((sum, { ran }) => sum + ran!.checked, 0);
+    }
+    checked += await checkStore(this.#context, this.#posts, this.#common);
+    if (!keep) await first!.hand.task('kv-remove', { store: storeName }, { deadlineMs: kvDeadlineMs, label: 'remove the store' });
+    return {
+      rounds,
+      checked: { what: 'values that were read and looked at as a whole', count: checked },
+      figures: this.#figures(rounds),
+    };
+  }
+
+  async #load(): Promise<void> {
+    const { records, valueBytes } = this.#common;
+    this.#context.say(`kv: loads ${records.toLocaleString('en-US')} records of ${valueBytes} bytes`);
+    const loaded = await all(
+      this.#posts.map(async (post) => {
+        const task = { ...this.#common, claims: [post.partition], version: loadedVersion };
+        const { hand, result } = await outlast(this.#context, post.hand, (each) =>
+          each.task('kv-load', task, { deadlineMs: kvDeadlineMs, label: 'load' }),
+        );
+        post.hand = hand;
+        return result.loaded;
+      }),
+    );
+    const count = loaded.reduce((sum, each) => sum + each, 0);
+    if (count !== records) throw wrongAnswer(`${count} of ${records} records were loaded`);
+  }
+
+  async #round(round: number): Promise<KvRound> {
+    const { mix, distribution } = this.#wanted;
+    const meetings = this.#tokens.meetings(this.#posts.length);
+    const startS = Date.now() / 1000;
+    const ran = await all(
+      this.#posts.map(async (post, index) => {
+        const before = post.hand;
+        const { hand, result } = await outlast(this.#context, before, (each) =>
+          each.task('kv-run', this.#share(post, round, each === before ? meetings[index]! : null), {
+            deadlineMs: kvDeadlineMs,
+            label: `YCSB ${mix.toUpperCase()}`,
+          }),
+        );
+        post.hand = hand;
+        post.ran = result;
+        return { hand, result, isHeir: hand !== before };
+      }),
+    );
+    const system = { tag: `kv-${mix}-${distribution}`, label: `KV store, YCSB ${mix.toUpperCase()}, ${distribution}` };
+    for (const { hand, result } of ran) {
+      draw(this.#context, hand, result.spans);
+      this.#context.latencies.add(system, { startS, endS: Date.now() / 1000, latency: result.latency });
+      if (result.flawCount > 0) {
+        throw wrongAnswer(`${hand.post.worker} read ${result.flawCount} wrong values: ${result.flaws[0]}`);
+      }
+    }
+    const lived = ran.filter(({ isHeir }) => !isHeir).map(({ result }) => result);
+    const operations = lived.reduce((sum, result) => sum + result.operations, 0);
+    return {
+      operations,
+      perSecond: perSecond(operations, Math.max(0, ...lived.map(({ elapsedNs }) => elapsedNs))),
+      takenOver: ran
+        .filter(({ isHeir }) => isHeir)
+        .map(({ hand, result }) => ({
+          worker: hand.post.worker,
+          records: result.ownRecords,
+          operations: result.operations,
+        })),
+    };
+  }
+
+  /** An heir meets nobody: those it would meet are at work. */
+  #share(post: Post, round: number, meeting: MeetingPlace | null): Tasks['kv-run']['parameters'] {
+    const { mix, distribution, operations, seconds, deletePercent, scanLength, history, rounds } = this.#wanted;
+    // Versions only grow, also those of an heir, who does not know which ones the dead used: each has a range of its own.
+    const range = Math.floor((versionLimit - 2) / (2 * rounds));
+    const firstVersion = loadedVersion + 1 + (2 * round + (meeting === null ? 1 : 0)) * range;
+    return {
+      ...this.#common,
+      claims: [post.partition],
+      mix,
+      distribution: distribution === 'zipf' ? 'zipfian' : 'uniform',
+      operations: Math.min(operations, range),
+      firstVersion,
+      seed: (this.#context.seed + 7919 * (post.partition + 1) + 104_729 * round) % 2 ** 32,
+      deletePercent,
+      scanLength,
+      history,
+      ...(seconds === undefined ? {} : { seconds }),
+      ...(meeting === null ? {} : { meeting }),
+    };
+  }
+
+  #figures(rounds: readonly KvRound[]): Figure[] {
+    const { mix, distribution, valueBytes } = this.#wanted;
+    const clients = this.#posts.length;
+    const whole = rounds.filter(({ takenOver }) => takenOver.length === 0);
+    const rates = (whole.length > 0 ? whole : rounds).map((round) => round.perSecond);
+    const who = whole.length > 0 ? 'all clients together' : 'the clients that lived, together';
+    const { p50Ns, p99Ns, maxNs, callsPerSample } = quantilesOf(this.#context.latencies.countsOf(`kv-${mix}-${distribution}`));
+    const takenOver = rounds.flatMap((round) => round.takenOver);
+    return [
+      {
+        name: `YCSB ${mix.toUpperCase()}, ${distribution}, ${clients} client${clients === 1 ? '' : 's'}`,
+        value: showPerSecond(medianOf(rates)),
+        detail: `operations on values of ${valueBytes} bytes; ${showSpread(rates)} over ${rates.length} round${rates.length === 1 ? '' : 's'}, ${who}`,
+      },
+      {
+        name: 'an operation takes',
+        value: showNs(p50Ns),
+        detail: `p99 ${showNs(p99Ns)}, at most ${showNs(maxNs)}; each sample the mean of ${callsPerSample}, with the look at every byte`,
+      },
+      ...takenOver.map(({ worker, records, operations }) => ({
+        name: `${worker} was killed`,
+        value: `${records.toLocaleString('en-US')} records taken over`,
+        detail: `its heir claimed them and did ${operations.toLocaleString('en-US')} operations more; no value was torn, old or missing`,
+      })),
+    ];
+  }
+}
+
+export const kv = {
+  name: 'kv',
+  sentence:
+    'A KV store in the heap, each part written by one client and read by all, under a mix of the Yahoo! Cloud Serving Benchmark.',
+  parameters,
+  needs: { machines: 1, heap: true },
+  async run(wanted: KvParameters, context: WorkloadContext): Promise<KvResult> {
+    const hands = await hireSpread(context, 'client', wanted.clientsPerMachine * context.pod.machines.length);
+    return new Bench(wanted, context, hands).run();
+  },
+} satisfies Workload<KvParameters, KvResult>;
