@@ -68,8 +68,9 @@ function accessesOfBurial(role: 'server' | 'caller', first: number): number {
   return undertaker.accesses;
 }
 
-/** The heap and the baselines have lives of their own. */
-const points = crashPoints.filter(({ name }) => !name.startsWith('baseline/') && !name.startsWith('shm/'));
+/** Heap, store and baselines have lives of their own. */
+const ownLives = ['baseline/', 'shm/', 'kv/'];
+const points = crashPoints.filter(({ name }) => !ownLives.some((prefix) => name.startsWith(prefix)));
 
 describe.each(points)('a client that dies at $name', ({ name }) => {
   test('says so in its last words and leaves a pool that is made whole and used again', () => {

@@ -98,7 +98,7 @@ describe('choosing', () => {
   test('nothing means everything but what takes minutes', () => {
     const names = chooseItems(undefined).flatMap((item) => item.names);
 
-    expect(names).toEqual(['up', 'down', 'memory', 'idle', 'local', 'ping']);
+    expect(names).toEqual(['up', 'down', 'memory', 'idle', 'local', 'heap', 'ping']);
   });
 
   test('names choose, and one item is measured once for all of its names', () => {
