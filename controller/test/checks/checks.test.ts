@@ -13,6 +13,7 @@ import { heapGoesOn } from '../../src/checks/heap-goes-on.ts';
 import { historyWhole } from '../../src/checks/history-whole.ts';
 import { checks } from '../../src/checks/index.ts';
 import { judge, judgeOne } from '../../src/checks/judge.ts';
+import { linearizable } from '../../src/checks/linearizable.ts';
 import { lockBlocksSurvivors } from '../../src/checks/lock-blocks-survivors.ts';
 import { noDanglingReference } from '../../src/checks/no-dangling-reference.ts';
 import { noLeak } from '../../src/checks/no-leak.ts';
@@ -34,6 +35,7 @@ import {
   death,
   heapFailureEvidence,
   history,
+  kvEvidence,
   pingEvidence,
   survivalWith,
   withCalls,
@@ -256,6 +258,19 @@ const planted: readonly { check: Check; good?: Evidence; invalid: readonly Plant
     unknown: [
       ['nothing was compared', heapFailureEvidence({ count: 0 })],
       ['the workload failed', noResult],
+    ],
+  },
+  {
+    check: linearizable,
+    good: kvEvidence(2),
+    invalid: [
+      ['a get sees the value before the last one', kvEvidence(1)],
+      ['a get sees no value', kvEvidence(0)],
+    ],
+    unknown: [
+      ['the history cannot be read', noHistory],
+      ['the history had no room', kvEvidence(2, 1)],
+      ['no operation of a store is in it', crashEvidence()],
     ],
   },
   {

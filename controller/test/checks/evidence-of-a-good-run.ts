@@ -130,6 +130,18 @@ export function pingEvidence(changes: Partial<PingResult> = {}): Evidence {
   });
 }
 
+/** A put of version 2 to key 7, which had version 1, between two gets; `seen` is what the second get sees. */
+export function kvEvidence(seen: number, overflow = 0): Evidence {
+  const key = 7 * 2 ** 24;
+  const call = (number: number, operation: 'kv-get' | 'kv-put', argument: number, result: number): Unticketed[] => [
+    { kind: 'invoke', operation, call: number, argument, ...caller },
+    { kind: 'end', operation, call: number, outcome: 'ok', result, ...caller },
+  ];
+  const calls = [...call(1, 'kv-get', key, 1), ...call(2, 'kv-put', key + 2, 0), ...call(3, 'kv-get', key, seen)];
+  const records = calls.map((record, ticket) => ({ ...record, ticket }) as HistoryRecord);
+  return crashEvidence({ history: { records, unpublished: [], overflow, problems: [] } });
+}
+
 const survival = {
   operations: 900,
   before: { operations: 500, ms: 100 },
