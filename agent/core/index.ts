@@ -38,6 +38,7 @@ export {
   clientIncarnation,
   clientState,
   fenceIfOf,
+  fenceIfOn,
   grantFence,
   isFenced,
   join,

@@ -157,6 +157,19 @@ export function fenceIfOf(client: u32, machine: u32, process: u32): u32 {
   const word: u64 = clientWord(client);
   if (ClientWord.state(word) == CLIENT_FREE) return 0;
   if (ClientWord.machine(word) != machine || ClientWord.process(word) != process) return 0;
+  return fenceOf(client, word);
+}
+
+/** The same for whatever client of this machine: the end of the whole machine was seen. */
+export function fenceIfOn(client: u32, machine: u32): u32 {
+  if (client >= CLIENT_COUNT) return 0;
+  const word: u64 = clientWord(client);
+  if (ClientWord.state(word) == CLIENT_FREE || ClientWord.machine(word) != machine) return 0;
+  return fenceOf(client, word);
+}
+
+/** `word`: as it was seen in this place. */
+function fenceOf(client: u32, word: u64): u32 {
   const incarnation: u32 = ClientWord.incarnation(word);
   return grantFence(client, incarnation) == OK ? incarnation : 0;
 }

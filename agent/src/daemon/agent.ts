@@ -120,6 +120,8 @@ export class Agent {
         return this.#workers.run(request.parameters);
       case 'stopWorker':
         return this.#workers.stop(request.parameters);
+      case 'recoverMachine':
+        return this.#recoverMachine(request.parameters);
       case 'exec':
         return this.#exec(request.parameters);
       case 'status':
@@ -150,6 +152,14 @@ export class Agent {
       throw new AgentError('NOT_CONFIGURED', 'the agent knows no pool yet', { hint: 'send configure first' });
     }
     return this.#configuring.done;
+  }
+
+  async #recoverMachine({
+    machineNumber,
+  }: Requests['recoverMachine']['parameters']): Promise<Requests['recoverMachine']['result']> {
+    const clients = (await this.#configured()).buryMachine(machineNumber);
+    this.#log.write('info', `machine ${machineNumber} has ended, its clients are recovered: ${JSON.stringify(clients)}`);
+    return { clients };
   }
 
   async #exec(parameters: Requests['exec']['parameters']): Promise<Requests['exec']['result']> {

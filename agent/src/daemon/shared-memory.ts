@@ -4,6 +4,7 @@
  */
 import {
   checkPool,
+  fenceMachine,
   fenceProcess,
   formatPool,
   instantiateCore,
@@ -27,6 +28,8 @@ export interface SharedMemory {
    * their names. Returns them.
    */
   bury(pid: number): readonly ClientIdentity[];
+  /** The same for another machine, only after *its* end was seen. Throws AgentError OWN_MACHINE. */
+  buryMachine(deadMachine: number): readonly ClientIdentity[];
 }
 
 export function openSharedMemory(configuration: Configuration): SharedMemory {
@@ -56,7 +59,21 @@ export function openSharedMemory(configuration: Configuration): SharedMemory {
       for (const client of clients) recoverClient(core, client);
       return clients;
     },
+    buryMachine: (deadMachine) => {
+      if (deadMachine === machineNumber) throw ownMachine(deadMachine);
+      // All fences first: one of them may have died while it recovered another, and its claim is void once it is fenced.
+      const clients = fenceMachine(core, { machineNumber: deadMachine });
+      for (const client of clients) recoverClient(core, client);
+      return clients;
+    },
   };
+}
+
+function ownMachine(machineNumber: number): AgentError {
+  return new AgentError('OWN_MACHINE', `machine ${machineNumber} cannot recover itself`, {
+    cause: 'the agent that was asked runs on it, so it has not ended',
+    hint: 'ask the agent of a machine that lives on',
+  });
 }
 
 /** The same configuration again is no error, another one is: mapped is mapped. */

@@ -55,6 +55,7 @@ export interface CoreExports {
   leave(): number;
   grantFence(client: number, incarnation: number): number;
   fenceIfOf(client: number, machine: number, process: number): number;
+  fenceIfOn(client: number, machine: number): number;
   isFenced(client: number, incarnation: number): number;
   recoverClient(client: number, incarnation: number): number;
   suspectClient(client: number, incarnation: number): number;

@@ -24,10 +24,19 @@ export function fenceProcess(
   core: Core,
   dead: { readonly machineNumber: number; readonly pid: number },
 ): readonly ClientIdentity[] {
-  const { exports } = core;
+  return fenceEach((id) => core.exports.fenceIfOf(id, dead.machineNumber, dead.pid));
+}
+
+/** Fences every client of a machine whose end was seen, whatever it was at; returns them. */
+export function fenceMachine(core: Core, dead: { readonly machineNumber: number }): readonly ClientIdentity[] {
+  return fenceEach((id) => core.exports.fenceIfOn(id, dead.machineNumber));
+}
+
+/** `fence`: the incarnation in this place that it fenced, or 0. */
+function fenceEach(fence: (id: number) => number): readonly ClientIdentity[] {
   const clients: ClientIdentity[] = [];
   for (let id = 0; id < constants.CLIENT_COUNT; id++) {
-    const incarnation = exports.fenceIfOf(id, dead.machineNumber, dead.pid) >>> 0;
+    const incarnation = fence(id) >>> 0;
     if (incarnation !== 0) clients.push({ id, incarnation });
   }
   return clients;

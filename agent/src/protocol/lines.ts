@@ -73,7 +73,17 @@ const path = text({ maximum: 1024, pattern: /^\// });
 const hugeBytes = 2 ** 40;
 const dayMs = 24 * 60 * 60 * 1000;
 
-const requestNames = ['configure', 'format', 'startWorker', 'runTask', 'stopWorker', 'exec', 'status', 'shutdown'] as const;
+const requestNames = [
+  'configure',
+  'format',
+  'startWorker',
+  'runTask',
+  'stopWorker',
+  'recoverMachine',
+  'exec',
+  'status',
+  'shutdown',
+] as const;
 
 const requestLine = object<{ id: number; request: RequestName; parameters: unknown }>({
   id: integer(0),
@@ -82,6 +92,8 @@ const requestLine = object<{ id: number; request: RequestName; parameters: unkno
 });
 
 const file = object<{ path: string; sizeBytes: number }>({ path, sizeBytes: integer(1, hugeBytes) });
+
+const machineNumber = integer(1, 127);
 
 /** How large they may be is the formatter's to say. */
 const heap = object<HeapParameters>(
@@ -101,7 +113,7 @@ const heap = object<HeapParameters>(
 const requestParameters: { readonly [Name in RequestName]: Reader<Requests[Name]['parameters']> } = {
   configure: object<Requests['configure']['parameters']>({
     machine: name,
-    machineNumber: integer(1, 127),
+    machineNumber,
     pool: file,
     history: file,
   }),
@@ -117,6 +129,7 @@ const requestParameters: { readonly [Name in RequestName]: Reader<Requests[Name]
     deadlineMs: integer(1, dayMs),
   }),
   stopWorker: object<Requests['stopWorker']['parameters']>({ worker: name, how: oneOf('graceful', 'kill') }),
+  recoverMachine: object<Requests['recoverMachine']['parameters']>({ machineNumber }),
   exec: object<Requests['exec']['parameters']>(
     { argv: atLeastOne(listOf(text({ maximum: 64 * 1024 }), 256)), timeoutMs: integer(1, dayMs) },
     { environment: recordOf(text({ maximum: 64 * 1024 }), 256) },

@@ -11,7 +11,7 @@
 import type { WireError } from './agent-error.ts';
 
 /** Raised with every change of a message. */
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 
 /** Longest line either side accepts, in bytes; a longer one ends the channel. */
 export const lineLimitBytes = 8 * 1024 * 1024;
@@ -73,6 +73,12 @@ export interface Requests {
   };
   /** `graceful`: leave the pool, exit 0. `kill`: SIGKILL the whole cgroup, wait until it is empty, grant the fence. */
   stopWorker: { parameters: { readonly worker: string; readonly how: 'graceful' | 'kill' }; result: WorkerExit };
+  /**
+   * Only after the end of that *other* machine was seen: grants the fences of all its clients, then finishes in their names. Whoever
+   * joins from that machine afterwards is another one, so it is started again after the answer. Idempotent: a client that is recovered
+   * is not named again.
+   */
+  recoverMachine: { parameters: { readonly machineNumber: number }; result: { readonly clients: readonly ClientIdentity[] } };
   /** Runs a program of the machine to its end, e.g. the C floor. `{agent}` in an argument is the folder of the agent. */
   exec: {
     parameters: {

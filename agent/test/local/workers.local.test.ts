@@ -64,6 +64,7 @@ function start(change: (fence: Fence) => Partial<Fence> = () => ({})) {
       buried.push(pid);
       return [{ id: 0, incarnation: 1 }];
     },
+    buryMachine: () => [],
   };
   workers = new Workers({
     ...{ folder, fences: { ...groups, make }, log: new LogFile(openSync('/dev/null', 'a')) },

@@ -1,7 +1,6 @@
 /** From a topology to a pod whose memory is proved coherent; or back to nothing. */
 import { readHostMemory, requireFits } from '../config/fits-host.ts';
 import type { Topology } from '../config/topology.ts';
-import { attachToMachine, uploadAgent } from '../deploy/deploy-agent.ts';
 import { usageError } from '../errors/cxlpod-error.ts';
 import { findProvider } from '../provider/find-provider.ts';
 import type { Environment, Machine, MachinePlan, PodPaths, Provider, ProviderName } from '../provider/provider.ts';
@@ -10,11 +9,12 @@ import { runPlan } from '../steps/run-plan.ts';
 import type { Lane, Plan, Step } from '../steps/step.ts';
 import type { GateReport } from './gate.ts';
 import { machinePlans } from './machine-plan.ts';
+import { machineSteps } from './machine-steps.ts';
 import type { Pod, PodMachine } from './pod.ts';
 import { lockPod } from './pod-lock.ts';
 import { podPaths } from './pod-paths.ts';
 import { readPodState, writePodState } from './pod-state.ts';
-import { configureAgent, formatPool } from './prepare-pool.ts';
+import { formatPool } from './prepare-pool.ts';
 import { type EngineNeed, removePod } from './remove-pod.ts';
 import { runGate } from './run-gate.ts';
 import { closeAll, RunningPod } from './running-pod.ts';
@@ -143,7 +143,6 @@ class Build {
   }
 
   #lane(plan: MachinePlan): Lane {
-    const { timeouts } = this.#topology;
     const machine = (): Machine => this.#machines.get(plan.name)!;
     return {
       name: plan.name,
@@ -155,27 +154,7 @@ class Build {
             this.#machines.set(plan.name, await this.#provider.createMachine(plan, this.#environment!, signal));
           },
         },
-        {
-          name: 'boot',
-          deadlineMs: timeouts.bootMs,
-          hint: `read .runs/latest/machines/${plan.name}/console.log`,
-          run: async ({ signal, note }) => machine().ready(signal, note),
-        },
-        {
-          name: 'agent',
-          deadlineMs: timeouts.agentMs,
-          hint: `read .runs/latest/machines/${plan.name}/agent.log`,
-          run: async ({ signal, note }) => {
-            await uploadAgent(machine());
-            note('uploaded');
-            await machine().startAgent();
-            note('started');
-            const agent = await attachToMachine(machine(), { attachWithinMs: timeouts.agentMs, signal });
-            this.#connected.push({ machine: machine(), agent });
-            note('attached');
-            await configureAgent({ machine: machine(), agent }, this.#topology);
-          },
-        },
+        ...machineSteps(plan, machine, (connected) => this.#connected.push(connected)),
       ],
     };
   }

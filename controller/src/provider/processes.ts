@@ -39,14 +39,15 @@ export async function killProcesses(pod: string, machine?: string): Promise<numb
   const endMs = performance.now() + goneLimitMs;
   for (;;) {
     // Looked for again each time: a process may have started another before it died.
-    const left = findProcesses(pod, machine);
-    if (left.length === 0) return killed.size;
-    for (const { pid } of left) {
+    const marked = findProcesses(pod, machine).map(({ pid }) => pid);
+    for (const pid of marked) {
       killed.add(pid);
       sendSignal(pid, 'SIGKILL');
     }
+    const left = marked.length > 0 ? marked : [...killed].filter(hasThreads);
+    if (left.length === 0) return killed.size;
     if (performance.now() > endMs) {
-      throw environmentError('PROCESS_STUCK', `processes ${left.map(({ pid }) => pid).join(', ')} did not end by SIGKILL`, {
+      throw environmentError('PROCESS_STUCK', `processes ${left.join(', ')} did not end by SIGKILL`, {
         hint: 'ps -o pid,stat,wchan,cmd -p PID tells what they wait for',
       });
     }
@@ -59,6 +60,15 @@ export function sendSignal(pid: number, signal: NodeJS.Signals): void {
     process.kill(pid, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+/** A process whose first thread has ended carries no mark any more, and its other threads may still be at work in the pool. */
+function hasThreads(pid: number): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/task`).length > 1;
+  } catch {
+    return false;
   }
 }
 

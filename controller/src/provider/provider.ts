@@ -80,6 +80,8 @@ export interface Machine {
   shell(): Promise<number>;
   /** Powers the machine off and resolves when its end has been *seen* (design D7). */
   powerOff(): Promise<void>;
+  /** Starts a machine that was powered off; `ready` waits for it. Nothing that ran on it runs again, and its agent must be uploaded anew. */
+  powerOn(): Promise<void>;
   isAlive(): Promise<boolean>;
   /** Why the agent will not answer any more; null while it may only be slow. */
   whyUnreachable(): Promise<CxlpodError | null>;

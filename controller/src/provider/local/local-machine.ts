@@ -95,6 +95,9 @@ export class LocalMachine implements Machine {
     await killProcesses(this.#pod, this.name);
   }
 
+  /** It is there when a process runs on it. */
+  async powerOn(): Promise<void> {}
+
   async isAlive(): Promise<boolean> {
     return this.#processes().length > 0;
   }

@@ -129,6 +129,13 @@ export class QemuMachine implements Machine {
     await this.#container.ended();
   }
 
+  async powerOn(): Promise<void> {
+    // Connections to the machine as it was.
+    await this.close();
+    this.#booted = false;
+    await this.#startContainer(`console.before-${Date.now()}.log`);
+  }
+
   async isAlive(): Promise<boolean> {
     return (await this.#container.inspect())?.running === true;
   }
@@ -201,7 +208,12 @@ export class QemuMachine implements Machine {
   async #startAgain(): Promise<void> {
     this.#bootRestarts++;
     await this.powerOff();
-    await rename(this.#consolePath, join(this.#folder, `console.${this.#bootRestarts}.log`)).catch(() => {});
+    await this.#startContainer(`console.${this.#bootRestarts}.log`);
+  }
+
+  /** What the machine said so far must not be taken for what it says now. */
+  async #startContainer(keepConsoleAs: string): Promise<void> {
+    await rename(this.#consolePath, join(this.#folder, keepConsoleAs)).catch(() => {});
     await rm(join(this.#folder, 'qmp.sock'), { force: true });
     await this.#container.start();
   }

@@ -1,0 +1,39 @@
+import type { Topology } from '../config/topology.ts';
+import { attachToMachine, uploadAgent } from '../deploy/deploy-agent.ts';
+import type { Machine } from '../provider/provider.ts';
+import type { Step } from '../steps/step.ts';
+import type { PodMachine } from './pod.ts';
+import { configureAgent } from './prepare-pool.ts';
+
+/** From a machine that was started to one whose agent knows the pool; `attached` is told as soon as there is a connection to close. */
+export function machineSteps(
+  { name, topology }: { readonly name: string; readonly topology: Topology },
+  machine: () => Machine,
+  attached: (machine: PodMachine) => void,
+): readonly Step[] {
+  const { timeouts } = topology;
+  return [
+    {
+      name: 'boot',
+      deadlineMs: timeouts.bootMs,
+      hint: `read .runs/latest/machines/${name}/console.log`,
+      run: async ({ signal, note }) => machine().ready(signal, note),
+    },
+    {
+      name: 'agent',
+      deadlineMs: timeouts.agentMs,
+      hint: `read .runs/latest/machines/${name}/agent.log`,
+      run: async ({ signal, note }) => {
+        await uploadAgent(machine());
+        note('uploaded');
+        await machine().startAgent();
+        note('started');
+        const agent = await attachToMachine(machine(), { attachWithinMs: timeouts.agentMs, signal });
+        const connected = { machine: machine(), agent };
+        attached(connected);
+        note('attached');
+        await configureAgent(connected, topology);
+      },
+    },
+  ];
+}

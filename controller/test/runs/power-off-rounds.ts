@@ -1,0 +1,175 @@
+/**
+ * Rounds in which one of two machines is powered off while clients on both share objects: what each had allocated is held by the other, and
+ * structures are on their way from one to the other. The one that lives recovers the dead ones' clients, works on meanwhile, and then
+ * every reference of the pool is counted.
+ */
+import { setTimeout as after } from 'node:timers/promises';
+import { inspectPoolFile, type PoolInspection } from '@cxlpod/agent/inspect';
+import type { ClientIdentity, Survival, Tasks } from '@cxlpod/agent/protocol';
+import { expect } from 'vitest';
+import type { Pod, PodMachine } from '../../src/cluster/pod.ts';
+import { powerOffAndRecover, powerOn } from '../../src/cluster/recover-machine.ts';
+import type { CxlpodError } from '../../src/errors/cxlpod-error.ts';
+
+export interface Round {
+  readonly recovered: number;
+  /** From the machine's observed end. */
+  readonly recoveredMs: number;
+  /** What the dead machine's clients were in the middle of, as its end was seen. */
+  readonly open: readonly string[];
+  readonly survival: Survival;
+  /** Found by the audit while the survivor was in the middle of its work, paused. */
+  readonly objectsInUse: number;
+}
+
+const taskMs = 120_000;
+const watchedAfterMs = 500;
+const structure = { objects: 12, objectBytes: 64, structures: 100_000_000, batch: 1 };
+/** So that a machine does not die at the same point of its work every time. */
+const transactionsBeforeEnd = [1_000, 3_000, 10_000, 2_000, 6_000];
+
+export async function powerOffRounds(pod: Pod, rounds: number): Promise<Round[]> {
+  const [survivor, first] = pod.machines as [PodMachine, PodMachine];
+  const churner = await startWorker(survivor, 'churn');
+  const done: Round[] = [];
+  let victim = first;
+  try {
+    for (let round = 0; round < rounds; round++) {
+      if (round > 0) victim = await powerOn(victim.machine, pod.topology, { signal: AbortSignal.timeout(taskMs), quiet: true });
+      done.push(await powerOffInTheMiddle(pod, { survivor, victim, churner, round }));
+    }
+  } finally {
+    if (victim !== first) await victim.agent.close();
+  }
+  await survivor.agent.request('stopWorker', { worker: 'churn', how: 'graceful' });
+  expect(auditOf(pod)).toEqual({ ...empty, inUse: false });
+  return done;
+}
+
+interface Scene {
+  readonly survivor: PodMachine;
+  readonly victim: PodMachine;
+  /** Of the survivor; it joined once and stays. */
+  readonly churner: ClientIdentity;
+  readonly round: number;
+}
+
+async function powerOffInTheMiddle(pod: Pod, { survivor, victim, churner, round }: Scene): Promise<Round> {
+  const doomed = await startWorker(victim, 'churn');
+  const handing = await startWorker(survivor, 'hand-over');
+  const doomedHanding = await startWorker(victim, 'hand-over');
+  const watched = { bucketMs: 10, afterMs: watchedAfterMs, seed: round + 1 };
+  const survived = run(survivor, 'heap-churn', 'churn', { role: 'survivor', partners: [doomed], ...watched });
+  const died = run(victim, 'heap-churn', 'churn', { role: 'victim', partners: [churner], ...watched });
+  // In turns: who dies is the one that sends, or the one that receives.
+  const diesSending = round % 2 === 0;
+  const manner = (['copy', 'move'] as const)[(round >> 1) % 2]!;
+  const handOver = (role: 'sender' | 'receiver', peer: ClientIdentity) => ({ role, peer, tag: round, manner, ...structure });
+  const handed = run(survivor, 'hand-over', 'hand-over', handOver(diesSending ? 'receiver' : 'sender', doomedHanding));
+  const diedHanding = run(victim, 'hand-over', 'hand-over', handOver(diesSending ? 'sender' : 'receiver', handing));
+  const ends = Promise.allSettled([survived, died, handed, diedHanding]);
+  const wanted = transactionsBeforeEnd[round % transactionsBeforeEnd.length]!;
+  await Promise.race([
+    until('the clients of both machines are at work', () => {
+      const atWork = new Map(inspect(pod).heap!.clients.map(({ id, era, eraStart }) => [id, era - eraStart]));
+      return [churner, doomed, handing, doomedHanding].every(({ id }) => (atWork.get(id) ?? 0) >= wanted);
+    }),
+    // A task that cannot work says why.
+    Promise.all([survived, died, handed, diedHanding]),
+  ]);
+
+  await victim.machine.powerOff();
+  const open = inspect(pod).heap!.clients.flatMap(({ id, transaction }) =>
+    transaction !== null && [doomed.id, doomedHanding.id].includes(id) ? [transaction.operation] : [],
+  );
+  const { clients, tookMs } = await powerOffAndRecover(victim, survivor);
+
+  expect([...clients].sort(byId)).toEqual([doomed, doomedHanding].sort(byId));
+  const again = await survivor.agent.request('recoverMachine', { machineNumber: victim.machine.number });
+  expect(again.clients).toEqual([]);
+  await survivor.machine.pause();
+  const inTheMiddle = inspect(pod);
+  await survivor.machine.resume();
+  expect(inTheMiddle.problems).toEqual([]);
+  expect(ofMachine(inTheMiddle, victim.machine.number)).toEqual([]);
+
+  const { survival } = (await survived) as Tasks['heap-churn']['result'];
+  expect(survival!.before.operations).toBeGreaterThan(0);
+  expect(survival!.after.operations).toBeGreaterThan(0);
+  // Everything that came was read word for word before the end of its sender was seen; or the end of the receiver is told to the sender.
+  const handEnd = (await handed.catch((error: CxlpodError) => error)) as CxlpodError;
+  expect(describe(handEnd)).toMatch(diesSending ? /[1-9]\d* structures came, 100000000 were sent/ : /PEER_LOST/);
+  await ends;
+  await survivor.agent.request('stopWorker', { worker: 'hand-over', how: 'graceful' });
+  expect(auditOf(pod)).toEqual({ ...empty, inUse: true });
+  return { recovered: clients.length, recoveredMs: tookMs, open, survival: survival!, objectsInUse: inTheMiddle.heap!.objects };
+}
+
+const empty = { problems: [], objects: 0, corpses: 0, unreachable: 0, queues: 0, named: 0 };
+
+/** Everybody who lives is between two operations, and has given back what it had. */
+function auditOf(pod: Pod) {
+  const { problems, heap, inUse } = inspect(pod);
+  const { objects, corpses, unreachable, queues, names } = heap!;
+  return {
+    problems,
+    objects,
+    corpses,
+    unreachable,
+    queues: queues.length,
+    named: names.filter(({ object }) => object !== 0).length,
+    inUse,
+  };
+}
+
+function inspect(pod: Pod): PoolInspection {
+  return inspectPoolFile(pod.paths.poolFile);
+}
+
+function ofMachine({ clients }: PoolInspection, machineNumber: number) {
+  return clients.filter(({ state, machine }) => state !== 'free' && machine === machineNumber);
+}
+
+async function startWorker({ agent }: PodMachine, worker: string): Promise<ClientIdentity> {
+  return (await agent.request('startWorker', { worker }, { timeoutMs: taskMs })).client;
+}
+
+function run<Task extends 'heap-churn' | 'hand-over'>(
+  { agent }: PodMachine,
+  task: Task,
+  worker: string,
+  parameters: Tasks[Task]['parameters'],
+): Promise<unknown> {
+  const running = agent.request('runTask', { worker, task, parameters, deadlineMs: taskMs });
+  running.catch(() => {});
+  return running;
+}
+
+async function until(state: string, holds: () => boolean): Promise<void> {
+  const endsAt = performance.now() + taskMs;
+  while (!holds()) {
+    if (performance.now() > endsAt) throw new Error(`waited ${taskMs} ms until ${state}`);
+    await after(50);
+  }
+}
+
+function describe(error: CxlpodError): string {
+  return `${error.code} ${error.message} ${error.cause instanceof Error ? error.cause.message : ''}`;
+}
+
+function byId(a: ClientIdentity, b: ClientIdentity): number {
+  return a.id - b.id;
+}
+
+export function sayRounds(what: string, rounds: readonly Round[]): void {
+  const ms = rounds.map(({ recoveredMs }) => Math.round(recoveredMs));
+  const clients = rounds.reduce((sum, { recovered }) => sum + recovered, 0);
+  const open = rounds.flatMap((round) => round.open);
+  const stall = Math.max(...rounds.map(({ survival }) => Math.round(survival.longestStallNs / 1e6)));
+  const survived = rounds.reduce((sum, { survival }) => sum + survival.after.operations, 0);
+  console.log(
+    `${what}: ${rounds.length} rounds, ${clients} clients recovered, ${ms.join(', ')} ms from the observed end to recovered; ` +
+      `${open.length} died inside an operation (${open.join(', ') || 'none'}); the survivor made ${survived} operations after the fences, ` +
+      `longest stall ${stall} ms; objects in use at the audit in the middle: ${rounds.map(({ objectsInUse }) => objectsInUse).join(', ')}`,
+  );
+}
