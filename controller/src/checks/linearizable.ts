@@ -14,9 +14,12 @@ export const linearizable: Check = {
     if (operations === 0) return unknown('The history has no operation on a store: the workload was not told to write it.');
     const problems = kvProblems(records, { loadedVersion: 1 });
     if (problems.length > 0) {
-      return invalid(`${problems.length} operations have no place in any order, as ${problems[0]}.`, {
-        problems: problems.slice(0, namedProblems),
-      });
+      return invalid(
+        `No order explains the history: ${problems[0]}${problems.length > 1 ? `, and ${problems.length - 1} more` : ''}.`,
+        {
+          problems: problems.slice(0, namedProblems),
+        },
+      );
     }
     return valid(`${operations.toLocaleString('en-US')} operations have an order that explains all of them.`, { operations });
   },
