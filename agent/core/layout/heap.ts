@@ -39,9 +39,12 @@ export class HeapShape {
 
 /** Nothing is written back: right for a device that is coherent between machines, against deaths of processes. */
 export const FLUSH_NONE: u32 = 0;
-/** What recovery decides by is written back before the commit it decides about: against deaths of processes whose machine's cache the recoverer does not see. */
+/**
+ * What recovery decides by is written back before the commit that it decides about. On a coherent device that adds nothing to FLUSH_NONE,
+ * and no other device gets a heap: it is there to be priced (docs/flush-policy.md).
+ */
 export const FLUSH_PROCESS: u32 = 1;
-/** Every step is on the device before the next: against the loss of a machine with its cache. */
+/** Against the loss of any machine with its cache, at any moment: what an operation returned is on the device before what its client stores afterwards. */
 export const FLUSH_HOST: u32 = 2;
 
 /** Coherent between machines: CAS excludes everybody. */

@@ -72,6 +72,11 @@ function useWithout(profile: 'NC' | 'NC+NM', flushPolicy: number, settles: boole
     const theirs = root(second.core.shmGetName(second.name('shared')));
     settle();
     // Both at the same time: each has read the word before the other wrote it.
+    for (const [client, held] of [
+      [first, object],
+      [second, theirs],
+    ] as const)
+      client.core.shmCount(held);
     const clones = [root(first.core.shmClone(object)), root(second.core.shmClone(theirs))];
     expect(clones).toHaveLength(2);
   } catch (error) {

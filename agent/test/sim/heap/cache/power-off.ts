@@ -220,11 +220,13 @@ export function learnOutcomes(stage: CacheStage): void {
   for (let count = 0; count <= operations; count++) outcomeAfter(stage, count);
 }
 
+/** Nothing before the outcomes are learnt. */
 export function brokenPromises(
   { outcomes, cast }: CacheStage,
   returned: number,
   telling: Telling = 'at once',
 ): readonly string[] {
+  if (outcomes.size === 0) return [];
   const seen = observed(cast.world);
   const told = telling === 'at once' ? returned : cast.world.poolBytes(diaryOffset, 4)[0]!;
   const allowed: (string | undefined)[] = [];

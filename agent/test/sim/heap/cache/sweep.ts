@@ -86,11 +86,14 @@ export function stageFor(scene: Scene, plot: Plot, options: Parameters<typeof ca
 
 export function sweep(scene: Scene, plot: Plot, extent: Extent, options: Parameters<typeof cacheStage>[2] = {}): Sweep {
   const stage = stageFor(scene, plot, options);
-  learnOutcomes(stage);
-  if (extent.first !== undefined) {
-    const problems = oneRun(stage, plot, extent.first);
-    if (problems.length > 0) return { runs: 1, problems, found: extent.first };
+  // What it finds in the heap is enough; what was promised is looked at only when that is whole.
+  const { first } = extent;
+  let problems = first === undefined ? [] : oneRun(stage, plot, first);
+  if (problems.length === 0) {
+    learnOutcomes(stage);
+    if (first !== undefined) problems = oneRun(stage, plot, first);
   }
+  if (first !== undefined && problems.length > 0) return { runs: 1, problems, found: first };
   begin(stage, 1);
   const isFlush = (what: number): boolean => (what & 15) >= kinds.writeBack;
   const only = extent.atFlushes === true ? isFlush : undefined;
