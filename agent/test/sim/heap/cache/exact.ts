@@ -82,6 +82,8 @@ export const exactScenes: readonly Scene[] = [
   {
     title: 'receive',
     prepare: ({ victim, bystander }) => {
+      // It has roots: a page of them that is being cleared has more versions than can be tried.
+      alloc(victim.core, 16);
       const queue = bystander.core.shmOpenQueue(victim.core.selfClient(), 0, 0) - codes.CODE_LIMIT;
       const object = alloc(bystander.core, 16);
       expectCode('fill', bystander.core.shmFill(queue, object, 0));
