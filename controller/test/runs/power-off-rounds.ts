@@ -64,6 +64,7 @@ async function powerOffInTheMiddle(pod: Pod, { survivor, victim, churners, round
     churnersOf(partners.length).map((worker, index) =>
       run(on, 'heap-churn', worker, { role, partners: [partners[index]!], ...watched }),
     );
+  const erasAtStart = erasOf(pod);
   const survived = churn(survivor, 'survivor', doomed);
   const died = churn(victim, 'victim', churners);
   // In turns: who dies is the one that sends, or the one that receives.
@@ -77,9 +78,10 @@ async function powerOffInTheMiddle(pod: Pod, { survivor, victim, churners, round
   const victims = [...doomed, doomedHanding];
   const wanted = transactionsBeforeEnd[round % transactionsBeforeEnd.length]!;
   await Promise.race([
+    // Who came in an earlier round must have worked in this one, too.
     until('the clients of both machines are at work', () => {
-      const atWork = new Map(inspect(pod).heap!.clients.map(({ id, era, eraStart }) => [id, era - eraStart]));
-      return everybody.every(({ id }) => (atWork.get(id) ?? 0) >= wanted);
+      const eras = erasOf(pod);
+      return everybody.every(({ id }) => eras.get(id)! - erasAtStart.get(id)! >= wanted);
     }),
     // A task that cannot work says why.
     Promise.all(tasks),
@@ -101,10 +103,8 @@ async function powerOffInTheMiddle(pod: Pod, { survivor, victim, churners, round
   expect(ofMachine(inTheMiddle, victim.machine.number)).toEqual([]);
 
   const survivals = ((await Promise.all(survived)) as Tasks['heap-churn']['result'][]).map(({ survival }) => survival!);
-  for (const { before, after: later } of survivals) {
-    expect(before.operations).toBeGreaterThan(0);
-    expect(later.operations).toBeGreaterThan(0);
-  }
+  // That they had worked beside the victims was awaited; how much of it fills whole buckets of time depends on the cores.
+  for (const { after: later } of survivals) expect(later.operations).toBeGreaterThan(0);
   // Everything that came was read word for word before the end of its sender was seen; or the end of the receiver is told to the sender.
   const handEnd = (await handed.catch((error: CxlpodError) => error)) as CxlpodError;
   expect(describe(handEnd)).toMatch(diesSending ? /[1-9]\d* structures came, 100000000 were sent/ : /PEER_LOST/);
@@ -133,6 +133,11 @@ function auditOf(pod: Pod) {
 
 function inspect(pod: Pod): PoolInspection {
   return inspectPoolFile(pod.paths.poolFile);
+}
+
+/** By client id. */
+function erasOf(pod: Pod): Map<number, number> {
+  return new Map(inspect(pod).heap!.clients.map(({ id, era }) => [id, era]));
 }
 
 function ofMachine({ clients }: PoolInspection, machineNumber: number) {
