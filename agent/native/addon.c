@@ -13,6 +13,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -30,7 +31,10 @@
 #define HUGE_PAGE_BYTES (2u << 20)
 #define HEARTBEAT_LEAST_MS 100u
 #define HEARTBEAT_LIMIT 16
-#define ARGUMENT_LIMIT 5
+#define ARGUMENT_LIMIT 6
+/* A wait that is to be abortable looks at its clock and at the abort word at least as often as this many cycles pass. */
+#define DOZE_CYCLES 100000u
+#define WAIT_LIMIT_NS 1000000000u
 
 static bool has_clwb, has_clflushopt, has_waitpkg;
 
@@ -338,9 +342,105 @@ static napi_value tsc_frequency(napi_env env, napi_callback_info info) {
   return number(env, (double)(end - start) * 1e9 / (double)(end_ns - start_ns));
 }
 
+/* Until somebody stores to the word's line, or DOZE_CYCLES have passed. */
 __attribute__((target("waitpkg"))) static void doze(uint64_t *word, uint64_t expected) {
   _umonitor(word);
-  if (__atomic_load_n(word, __ATOMIC_ACQUIRE) == expected) _umwait(1, __rdtsc() + 100000);
+  if (__atomic_load_n(word, __ATOMIC_ACQUIRE) == expected) _umwait(1, __rdtsc() + DOZE_CYCLES);
+}
+
+/* As long as a few PAUSEs, in the lighter of the two states, because it is woken by nothing but the time. */
+__attribute__((target("waitpkg"))) static void nap(void) {
+  _tpause(1, __rdtsc() + 2000);
+}
+
+static void rest(bool timed) {
+  if (timed && has_waitpkg) nap();
+  else for (int count = 0; count < 16; count++) _mm_pause();
+}
+
+typedef struct {
+  uint32_t *abort;
+  uint64_t timeout_ns;
+  bool timed;
+} Wait;
+
+/* The last three arguments of every wait that can be aborted: abortOffset, timeoutNs, timed. */
+static bool wait_of(napi_env env, const napi_value *values, const Bytes *bytes, Wait *wait) {
+  uint64_t offset;
+  if (!whole(env, values[0], "abortOffset", &offset) || !whole(env, values[1], "timeoutNs", &wait->timeout_ns)) return false;
+  if (napi_get_value_bool(env, values[2], &wait->timed) != napi_ok) {
+    fail(env, "BAD_ARGUMENT", "timed is not a boolean");
+    return false;
+  }
+  if (offset + 4 > bytes->size_bytes) {
+    fail(env, "OUT_OF_RANGE", "the abort word is not inside the memory");
+    return false;
+  }
+  wait->abort = (uint32_t *)(bytes->data + offset);
+  if ((uintptr_t)wait->abort % 4 != 0) {
+    fail(env, "UNALIGNED", "the abort word is not aligned");
+    return false;
+  }
+  if (wait->timeout_ns > WAIT_LIMIT_NS) {
+    fail(env, "BAD_ARGUMENT", "timeoutNs must be at most %u", WAIT_LIMIT_NS);
+    return false;
+  }
+  return true;
+}
+
+static bool is_aborted(const Wait *wait) {
+  return __atomic_load_n(wait->abort, __ATOMIC_ACQUIRE) != 0;
+}
+
+/* waitForFlag(memory, offset, flag, abortOffset, timeoutNs, timed): true once the top bit of the word is `flag`; false at the
+   deadline, or when the abort word is not 0. */
+static napi_value wait_for_flag(napi_env env, napi_callback_info info) {
+  Arguments arguments;
+  Bytes bytes;
+  uint64_t offset, flag;
+  Wait wait;
+  if (!take(env, info, 6, &arguments) || !bytes_of(env, arguments.values[0], &bytes) ||
+      !whole(env, arguments.values[1], "offset", &offset) || !whole(env, arguments.values[2], "flag", &flag) ||
+      !wait_of(env, arguments.values + 3, &bytes, &wait))
+    return NULL;
+  if (flag > 1) return fail(env, "BAD_ARGUMENT", "the flag is 0 or 1");
+  if (offset + 8 > bytes.size_bytes) return fail(env, "OUT_OF_RANGE", "the word is not inside the memory");
+  uint64_t *word = (uint64_t *)(bytes.data + offset);
+  if ((uintptr_t)word % 8 != 0) return fail(env, "UNALIGNED", "the word is not aligned");
+  const bool dozes = wait.timed && has_waitpkg;
+  const uint64_t deadline = monotonic() + wait.timeout_ns;
+  bool is_there = false;
+  for (uint64_t looks = 1;; looks++) {
+    const uint64_t seen = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+    is_there = seen >> 63 == flag;
+    if (is_there || is_aborted(&wait)) break;
+    if ((dozes || looks % 32 == 0) && monotonic() >= deadline) break;
+    if (dozes) doze(word, seen);
+    else _mm_pause();
+  }
+  napi_value result;
+  napi_get_boolean(env, is_there, &result);
+  return result;
+}
+
+/* pauseFor(memory, abortOffset, timeoutNs, timed): until the time is over, or the abort word is not 0. */
+static napi_value pause_for(napi_env env, napi_callback_info info) {
+  Arguments arguments;
+  Bytes bytes;
+  Wait wait;
+  if (!take(env, info, 4, &arguments) || !bytes_of(env, arguments.values[0], &bytes) ||
+      !wait_of(env, arguments.values + 1, &bytes, &wait))
+    return NULL;
+  const uint64_t deadline = monotonic() + wait.timeout_ns;
+  while (!is_aborted(&wait) && monotonic() < deadline) rest(wait.timed);
+  return undefined(env);
+}
+
+/* yieldCpu(): lets another thread of this core run, if one wants to. */
+static napi_value yield_cpu(napi_env env, napi_callback_info info) {
+  (void)info;
+  sched_yield();
+  return undefined(env);
 }
 
 /* waitWhile(memory, offset, expected, timeoutNs): true as soon as the word differs, false at the deadline. */
@@ -560,6 +660,9 @@ NAPI_MODULE_INIT() {
       {"tsc", tsc},
       {"tscFrequencyHz", tsc_frequency},
       {"waitWhile", wait_while},
+      {"waitForFlag", wait_for_flag},
+      {"pauseFor", pause_for},
+      {"yieldCpu", yield_cpu},
       {"startHeartbeat", start_heartbeat},
       {"stopHeartbeat", stop_heartbeat},
       {"setParentDeathSignal", set_parent_death_signal},

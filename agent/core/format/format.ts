@@ -46,8 +46,11 @@ import {
   REGION_FLOOR,
   REGION_GATE,
   REGION_HEAP,
+  REGION_STATISTICS,
   REGION_TABLE_OFFSET,
   REGION_WORD,
+  STATISTICS_CONNECTION_BYTES,
+  STATISTICS_OFFSET,
   WORD_BYTES,
   WORD_OFFSET,
 } from '../layout/regions';
@@ -56,6 +59,7 @@ import { GateSession } from '../layout/gate';
 import { BouncedWord, ClockAnswer, ClockAsk, CLOCK_ANSWER_LINE, CLOCK_ASK_LINE } from '../layout/clock';
 import { Service } from '../layout/directory';
 import { HistoryTicket } from '../layout/history';
+import { CallerCounts, STATISTICS_CALLER_LINE, StatisticsHead } from '../layout/statistics';
 
 /** FORMAT_*; a pool that is FORMATTED but by somebody else's rules has another magic or version: see agent/src/pool/format.ts. */
 export function poolState(): u32 {
@@ -142,9 +146,11 @@ function writeRegions(): void {
   writeRegion(4, REGION_GATE, 1, GATE_BYTES, GATE_OFFSET, GATE_BYTES);
   writeRegion(5, REGION_CONNECTIONS, CONNECTION_COUNT, CONNECTION_BYTES, CONNECTIONS_OFFSET, CONNECTION_COUNT * CONNECTION_BYTES);
   writeRegion(6, REGION_BASELINE, 1, BASELINE_BYTES, BASELINE_OFFSET, BASELINE_BYTES);
-  writeRegion(7, REGION_FLOOR, 1, FLOOR_BYTES, CONTROL_BYTES, FLOOR_BYTES);
+  const statisticsBytes: u32 = CONNECTION_COUNT * STATISTICS_CONNECTION_BYTES;
+  writeRegion(7, REGION_STATISTICS, CONNECTION_COUNT, STATISTICS_CONNECTION_BYTES, STATISTICS_OFFSET, statisticsBytes);
+  writeRegion(8, REGION_FLOOR, 1, FLOOR_BYTES, CONTROL_BYTES, FLOOR_BYTES);
   const heapBytes: u32 = poolSizeBytes - CONTROL_BYTES - FLOOR_BYTES;
-  writeRegion(8, REGION_HEAP, 1, heapBytes, CONTROL_BYTES + FLOOR_BYTES, heapBytes);
+  writeRegion(9, REGION_HEAP, 1, heapBytes, CONTROL_BYTES + FLOOR_BYTES, heapBytes);
 }
 
 function writeRegion(index: u32, kind: u32, count: u32, entryBytes: u32, offset: u32, sizeBytes: u32): void {
@@ -170,6 +176,9 @@ function clearControl(): void {
   }
   for (let connection: u32 = 0; connection < CONNECTION_COUNT; connection++) {
     store64(poolBase + CONNECTIONS_OFFSET + connection * CONNECTION_BYTES, 0);
+    const statistics: usize = poolBase + STATISTICS_OFFSET + connection * STATISTICS_CONNECTION_BYTES;
+    store64(statistics + offsetof<StatisticsHead>("epoch"), 0);
+    store64(statistics + STATISTICS_CALLER_LINE + offsetof<CallerCounts>("epoch"), 0);
   }
   store64(poolBase + CLOCK_OFFSET + CLOCK_ASK_LINE + offsetof<ClockAsk>("number"), 0);
   store64(poolBase + CLOCK_OFFSET + CLOCK_ANSWER_LINE + offsetof<ClockAnswer>("number"), 0);

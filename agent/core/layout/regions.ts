@@ -41,8 +41,12 @@ export const CONNECTION_BYTES: u32 = 40960;
 export const BASELINE_OFFSET: u32 = 1495040;
 export const BASELINE_BYTES: u32 = 81920;
 
+/** What was called how often: a part for each connection. */
+export const STATISTICS_OFFSET: u32 = 1576960;
+export const STATISTICS_CONNECTION_BYTES: u32 = 4736;
+
 /** Everything below is described here. */
-export const CONTROL_BYTES: u32 = 1638400;
+export const CONTROL_BYTES: u32 = 1728512;
 /** Behind the control part: the ring of the C floor, then the heap (`HeapShape`). */
 export const FLOOR_BYTES: u32 = 65536;
 export const POOL_LEAST_BYTES: u32 = 2097152;
@@ -54,6 +58,7 @@ export const REGION_WORD: u32 = 4;
 export const REGION_GATE: u32 = 5;
 export const REGION_CONNECTIONS: u32 = 6;
 export const REGION_BASELINE: u32 = 7;
-export const REGION_FLOOR: u32 = 8;
-export const REGION_HEAP: u32 = 9;
-export const REGION_COUNT: u32 = 9;
+export const REGION_STATISTICS: u32 = 8;
+export const REGION_FLOOR: u32 = 9;
+export const REGION_HEAP: u32 = 10;
+export const REGION_COUNT: u32 = 10;

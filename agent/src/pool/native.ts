@@ -16,6 +16,9 @@ export interface Native {
   tsc(): bigint;
   tscFrequencyHz(milliseconds: number): number;
   waitWhile(memory: Uint8Array, offset: number, expected: bigint, timeoutNs: number): boolean;
+  waitForFlag(memory: Uint8Array, offset: number, flag: number, abortOffset: number, timeoutNs: number, timed: boolean): boolean;
+  pauseFor(memory: Uint8Array, abortOffset: number, timeoutNs: number, timed: boolean): void;
+  yieldCpu(): void;
   startHeartbeat(memory: Uint8Array, offset: number, intervalMs: number): number;
   stopHeartbeat(number: number): void;
   setParentDeathSignal(parent: number): boolean;

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { constants } from '../../src/layout/index.ts';
 
 const builder = fileURLToPath(new URL('../../floor/build-heap-floor.mjs', import.meta.url));
 let folder: string;
@@ -27,7 +28,7 @@ test('attaches and detaches, in a mapping of its own and in a pool, and leaves e
   const pool = join(folder, 'pool.raw');
   writeFileSync(pool, '');
   truncateSync(pool, 4 * 1024 * 1024);
-  const inPool = ['--path', pool, '--size', '4194304', '--offset', '1638400'];
+  const inPool = ['--path', pool, '--size', '4194304', '--offset', `${constants.CONTROL_BYTES}`];
   for (const argv of [[], ['--objects', '100'], inPool]) {
     const { status, printed } = run(built.heapFloor, 'attach-detach', ...few, ...argv);
 
