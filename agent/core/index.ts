@@ -68,23 +68,23 @@ export { clockAsk, clockBegin, clockReceivedNs, clockSentNs, clockServe, clockSe
 export { wordBegin, wordOpen, wordPing, wordPong, wordRounds, wordStop } from './word/word';
 export { rpcClose, rpcConnect, rpcConnectionSlot, rpcListen, rpcPayloadBytes, rpcPeerState } from './rpc/connect';
 export {
-  rpcBeginCall,
+  rpcBegin,
+  rpcCall,
   rpcCallBatch,
-  rpcFinishCall,
+  rpcFinish,
   rpcFinished,
   rpcForge,
-  rpcPollResponse,
-  rpcPublish,
-  rpcResponseLength,
-  rpcResponseOffset,
+  rpcPoll,
+  rpcPollAny,
+  rpcResend,
+  rpcSend,
 } from './rpc/call';
 export {
+  rpcOffer,
   rpcPollRequest,
   rpcRefused,
   rpcReply,
-  rpcRequestLength,
-  rpcRequestOffset,
-  rpcResponseBuffer,
+  rpcReplyAndPoll,
   rpcServed,
   rpcServeLoop,
 } from './rpc/serve';

@@ -65,5 +65,13 @@ export const NO_HEAP: i32 = 26;
 export const NOT_COHERENT: i32 = 27;
 /** An offset from the pool that no object can have. */
 export const BAD_OFFSET: i32 = 28;
+/** The handler of the call threw; the response says what. */
+export const FAILED: i32 = 29;
+/** The service has no such method. */
+export const UNKNOWN_METHOD: i32 = 30;
+/** The response does not fit into the buffers of the connection. */
+export const TOO_LARGE: i32 = 31;
+/** The service listens in another version only. */
+export const WRONG_VERSION: i32 = 32;
 /** An answer from here on is an offset, not a code. */
 export const CODE_LIMIT: i32 = 64;

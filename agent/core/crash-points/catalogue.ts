@@ -62,11 +62,11 @@ export const CLOSE_AFTER_COMMIT: i32 = 37;
 
 /** rpc/call/after-begin: A request buffer is handed out; nothing is published. */
 export const CALL_AFTER_BEGIN: i32 = 40;
-/** rpc/call/after-header: Payload and header are written; nothing is published. */
-export const CALL_AFTER_HEADER: i32 = 41;
+/** rpc/call/after-write: The request is written; nothing is published. */
+export const CALL_AFTER_WRITE: i32 = 41;
 /** rpc/call/after-publish: The request is published; the caller does not know. */
 export const CALL_AFTER_PUBLISH: i32 = 42;
-/** rpc/call/after-response: The response was seen; it is not acknowledged. */
+/** rpc/call/after-response: The response was seen; the caller is not done with it. */
 export const CALL_AFTER_RESPONSE: i32 = 43;
 /** rpc/call/after-finish: The call is finished for the caller. */
 export const CALL_AFTER_FINISH: i32 = 44;
@@ -75,10 +75,8 @@ export const CALL_AFTER_FINISH: i32 = 44;
 export const SERVE_AFTER_SEE: i32 = 50;
 /** rpc/serve/after-take: The request was checked and taken; it is not executed. */
 export const SERVE_AFTER_TAKE: i32 = 51;
-/** rpc/serve/after-execute: The request is executed; the response has no header. */
+/** rpc/serve/after-execute: The request is executed, its response written; the response is not published. */
 export const SERVE_AFTER_EXECUTE: i32 = 52;
-/** rpc/serve/after-header: The response is written; it is not published. */
-export const SERVE_AFTER_HEADER: i32 = 53;
 /** rpc/serve/after-publish: The response is published; the server does not know. */
 export const SERVE_AFTER_PUBLISH: i32 = 54;
 

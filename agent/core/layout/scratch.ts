@@ -5,7 +5,8 @@
 export class ProcessScratch {
   /** Not 0: every bounded loop of this process ends soon with ABORTED. */
   abort: u32;
-  reserved0: u32;
+  /** Threads of this process that wait without sleeping, right now. By TypeScript, with atomics. */
+  spinners: u32;
 }
 
 /** First part of a thread's block. */
@@ -40,40 +41,46 @@ export class ThreadScratch {
 export class Handle {
   /** HANDLE_*. */
   role: u32;
-  slot: u32;
+  connection: u32;
   epoch: u32;
   /** The other side's client id plus one; 0 while unknown. */
   peerPlusOne: u32;
   peerIncarnation: u32;
-  capacityLog2: u32;
+  windowLog2: u32;
   payloadBytes: u32;
   strideBytes: u32;
-  /** Of a server: a valid request waits for its reply. Of a caller: a request buffer is handed out. */
-  taken: u32;
-  /** Where the message being worked on lies, and its payload's length. */
+  /** LAYOUT_*, SHARING_* of the connection. */
+  layout: u32;
+  sharing: u32;
+  /** The connection has been given up in a bad way; only `close` is left. */
+  broken: u32;
+  /** How many calls a caller may have in flight: what the server offered last. */
+  offered: u32;
+  /** The message that was received last: where its payload lies, its length, its kind. */
   messageOffset: u32;
   messageBytes: u32;
-  /** The slot has been given up in a bad way; only `close` is left. */
-  broken: u32;
-  /** Index of the next entry to publish, and of the next to read. */
-  produced: u64;
-  consumed: u64;
-  /** The other side's counter as last read. */
-  credit: u64;
+  messageKind: u32;
+  reserved0: u32;
+  /** Number of the next call: to send, or to receive. */
+  next: u64;
+  /** A bit for each slot: a caller's call that it is not done with; a server's request that it has not answered. */
+  open: u64;
   served: u64;
   refused: u64;
+  reserved1: u64;
+  reserved2: u64;
 }
 
-export const SCRATCH_BYTES: u32 = 65536;
+export const SCRATCH_BYTES: u32 = 262144;
 export const SCRATCH_ABORT_OFFSET: u32 = 0;
 export const SCRATCH_THREADS_OFFSET: u32 = 4096;
-export const SCRATCH_THREAD_BYTES: u32 = 3840;
+export const SCRATCH_THREAD_BYTES: u32 = 16128;
 export const THREAD_LIMIT: u32 = 16;
 /** Where a service's name is handed over. */
 export const SCRATCH_NAME_OFFSET: u32 = 128;
-export const SCRATCH_HANDLES_OFFSET: u32 = 256;
+export const SCRATCH_HANDLES_OFFSET: u32 = 4096;
 export const HANDLE_BYTES: u32 = 128;
-export const HANDLE_COUNT: u32 = 16;
+export const HANDLE_COUNT: u32 = 64;
 
 export const HANDLE_FREE: u32 = 0;
 export const HANDLE_SERVER: u32 = 1;

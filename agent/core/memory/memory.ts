@@ -59,6 +59,21 @@ export function storeFence(): void {
   hostStoreFence();
 }
 
+@external("host", "invalidate")
+declare function hostInvalidate(address: usize): void;
+@external("host", "fullFence")
+declare function hostFullFence(): void;
+
+/** clflushopt: the line leaves this machine's caches, written back if need be; in no order with loads but by a `fullFence`. */
+export function invalidate(address: usize): void {
+  hostInvalidate(address);
+}
+
+/** mfence: everything before it is done before anything after it, loads and flushes as well. */
+export function fullFence(): void {
+  hostFullFence();
+}
+
 /** For the gate's negative control alone: an increment that is not atomic, and must lose updates. */
 export function plainIncrement64(address: usize): void {
   store<u64>(address, load<u64>(address) + 1);

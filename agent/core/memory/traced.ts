@@ -17,6 +17,8 @@ const ADD: i32 = 3;
 const OR: i32 = 4;
 const WRITE_BACK: i32 = 5;
 const STORE_FENCE: i32 = 6;
+const INVALIDATE: i32 = 7;
+const FULL_FENCE: i32 = 8;
 const SIZE_4: i32 = 4 << 4;
 const SIZE_8: i32 = 8 << 4;
 const PLAIN: i32 = 0 << 8;
@@ -73,6 +75,14 @@ export function writeBack(address: usize, site: i32 = 0): void {
 
 export function storeFence(site: i32 = 0): void {
   access(STORE_FENCE | SIZE_8 | ATOMIC, 0, site, 0, 0, 0, 0);
+}
+
+export function invalidate(address: usize, site: i32 = 0): void {
+  access(INVALIDATE | SIZE_8 | ATOMIC, address, site, 0, 0, 0, 0);
+}
+
+export function fullFence(site: i32 = 0): void {
+  access(FULL_FENCE | SIZE_8 | ATOMIC, 0, site, 0, 0, 0, 0);
 }
 
 export function plainIncrement64(address: usize, site: i32 = 0): void {

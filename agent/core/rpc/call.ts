@@ -1,20 +1,36 @@
-import { keep32, keep64, load64, publish64, recall32, recall64, store64 } from '../memory/memory';
+import { fullFence, invalidate, keep32, keep64, load64, publish64, recall32, recall64, store64 } from '../memory/memory';
 import { mutant } from '../memory/mutant';
-import { poolBase } from '../place/place';
-import { BAD_ARGUMENT, BUSY, CLOSED, CORRUPT, OK, OUTCOME_UNKNOWN, PEER_LOST, PENDING, REFUSED } from '../codes/codes';
+import {
+  BAD_ARGUMENT,
+  BUSY,
+  CLOSED,
+  CORRUPT,
+  FAILED,
+  OK,
+  OUTCOME_UNKNOWN,
+  PEER_LOST,
+  PENDING,
+  REFUSED,
+  TOO_LARGE,
+  UNKNOWN_METHOD,
+} from '../codes/codes';
 import { crashPoint } from '../crash-points/crash-point';
 import {
   CALL_AFTER_BEGIN,
   CALL_AFTER_FINISH,
-  CALL_AFTER_HEADER,
   CALL_AFTER_PUBLISH,
   CALL_AFTER_RESPONSE,
+  CALL_AFTER_WRITE,
 } from '../crash-points/catalogue';
 import { Handle, HANDLE_CALLER } from '../layout/scratch';
-import { CallerLine, CONNECTION_CALLER_LINE, HEADER_BYTES, RingEntry } from '../layout/connection';
+import { CONNECTION_SERVER_LINE, HANDLE_BASE, KIND_HEADER, KIND_LIMIT, RingEntry, ServerLine, SHARING_COHERENT } from '../layout/connection';
 import { connectionAt } from './close';
 import {
+  clearOpen,
+  connectionOf,
   handleAt,
+  isOpen,
+  keepMessage,
   LOOKS_PER_CHECK,
   offsetOf,
   peerState,
@@ -22,140 +38,158 @@ import {
   requestRing,
   responseArena,
   responseRing,
+  setOpen,
   slotOf,
 } from './handle';
-import {
-  bufferAt,
-  entryAt,
-  lengthAt,
-  look,
-  markOf,
-  pattern,
-  reachesWithin,
-  refersInto,
-  rpcId,
-  statusAt,
-  writeHeader,
-} from './ring';
+import { entryAt, look, markOf, Message, NOT_ACCEPTED, pattern, payloadAt } from './ring';
 
-/** Calls in flight at once: half the ring, so that acknowledging every half ring is enough. */
-function windowOf(capacityLog2: u32): u64 {
-  return (<u64>1 << <u64>capacityLog2) >> 1;
-}
-
-function nextRequest(at: usize): usize {
-  const produced: u64 = recall64(at + offsetof<Handle>("produced"));
-  const capacityLog2: u32 = recall32(at + offsetof<Handle>("capacityLog2"));
-  return bufferAt(requestArena(at), produced, capacityLog2, recall32(at + offsetof<Handle>("strideBytes")));
-}
-
-/** Where to write the next request's payload (from 64 on), or a code: BUSY, PEER_LOST, CLOSED, ABORTED. */
-export function rpcBeginCall(handle: u32): u32 {
-  const at: usize = handleAt(handle);
+/**
+ * Whether the next call may be sent: OK, BUSY, PEER_LOST, CLOSED, ABORTED. The window slides over the slots in order: call i + window needs
+ * that the caller is done with call i, whatever it did with later ones.
+ */
+function mayBegin(at: usize): i32 {
   if (recall32(at + offsetof<Handle>("role")) != HANDLE_CALLER) return BAD_ARGUMENT;
   if (recall32(at + offsetof<Handle>("broken")) != 0) return CLOSED;
-  const inFlight: u64 = recall64(at + offsetof<Handle>("produced")) - recall64(at + offsetof<Handle>("consumed"));
-  if (inFlight >= windowOf(recall32(at + offsetof<Handle>("capacityLog2")))) return BUSY;
-  const peer: i32 = peerState(at);
-  if (peer != OK) return peer;
-  keep32(at + offsetof<Handle>("taken"), 1);
+  const slot: u32 = slotOf(recall64(at + offsetof<Handle>("next")), recall32(at + offsetof<Handle>("windowLog2")));
+  if (isOpen(at, slot) && !mutant(10)) return BUSY;
+  if (slot == 0) learnOffer(at);
+  if (<u32>popcnt<u64>(recall64(at + offsetof<Handle>("open"))) >= recall32(at + offsetof<Handle>("offered"))) return BUSY;
+  return peerState(at);
+}
+
+/** Once a lap: how many calls the server wants in flight. One that it cannot want is not believed. */
+function learnOffer(at: usize): void {
+  const line: usize = connectionAt(connectionOf(at)) + CONNECTION_SERVER_LINE;
+  if (recall32(at + offsetof<Handle>("sharing")) != SHARING_COHERENT) {
+    invalidate(line);
+    fullFence();
+  }
+  const offered: u64 = load64(line + offsetof<ServerLine>("offered")); // sees O1
+  const window: u64 = <u64>1 << <u64>recall32(at + offsetof<Handle>("windowLog2"));
+  keep32(at + offsetof<Handle>("offered"), offered == 0 || offered > window ? <u32>window : <u32>offered);
+}
+
+function nextPayload(at: usize): usize {
+  const slot: u32 = slotOf(recall64(at + offsetof<Handle>("next")), recall32(at + offsetof<Handle>("windowLog2")));
+  return payloadAt(requestArena(at), slot, recall32(at + offsetof<Handle>("strideBytes")));
+}
+
+/** Where to write the next request's payload, and in the line before it a header, if it has one; or BUSY, PEER_LOST, CLOSED, ABORTED, BAD_ARGUMENT. */
+export function rpcBegin(handle: u32): u32 {
+  const at: usize = handleAt(handle);
+  const refusal: i32 = mayBegin(at);
+  if (refusal != OK) return refusal;
   crashPoint(CALL_AFTER_BEGIN);
-  return offsetOf(nextRequest(at)) + HEADER_BYTES;
-}
-
-/** Sends the request that `rpcBeginCall` handed out. */
-export function rpcPublish(handle: u32, lengthBytes: u32): i32 {
-  const at: usize = handleAt(handle);
-  if (recall32(at + offsetof<Handle>("taken")) == 0) return BAD_ARGUMENT;
-  if (lengthBytes > recall32(at + offsetof<Handle>("payloadBytes"))) return BAD_ARGUMENT;
-  const request: usize = nextRequest(at);
-  sendNext(at, request, lengthBytes, <u64>offsetOf(request));
-  return OK;
-}
-
-/** As `rpcPublish`, with a reference and a length that may be lies: the server must refuse them. */
-export function rpcForge(handle: u32, offsetLow: u32, offsetHigh: u32, lengthBytes: u32): i32 {
-  const at: usize = handleAt(handle);
-  if (recall32(at + offsetof<Handle>("taken")) == 0) return BAD_ARGUMENT;
-  sendNext(at, nextRequest(at), lengthBytes, ((<u64>offsetHigh << 32) | <u64>offsetLow) & 0xffffffffffff);
-  return OK;
-}
-
-function sendNext(at: usize, request: usize, lengthBytes: u32, offset: u64): void {
-  const produced: u64 = recall64(at + offsetof<Handle>("produced"));
-  const capacityLog2: u32 = recall32(at + offsetof<Handle>("capacityLog2"));
-  const entry: usize = entryAt(requestRing(at), produced, capacityLog2);
-  const word: u64 = RingEntry.pack(markOf(produced, capacityLog2), offset);
-  send(request, entry, word, rpcId(recall32(at + offsetof<Handle>("epoch")), produced), lengthBytes);
-  keep64(at + offsetof<Handle>("produced"), produced + 1);
-  keep32(at + offsetof<Handle>("taken"), 0);
-}
-
-/** Sends the request behind `request`, see `writeHeader` for the steps. */
-function send(request: usize, entry: usize, word: u64, id: u64, lengthBytes: u32): void {
-  if (mutant(5)) publish64(entry, word);
-  writeHeader(request, id, lengthBytes, 0);
-  crashPoint(CALL_AFTER_HEADER);
-  publish64(entry, word); // publishes R1
-  crashPoint(CALL_AFTER_PUBLISH);
+  return offsetOf(nextPayload(at));
 }
 
 /**
- * Waits for the response to the oldest call in flight: OK (see `rpcResponseOffset`), the server's own status (REFUSED), PENDING
- * after `maxLooks`, ABORTED, CLOSED, or OUTCOME_UNKNOWN: the server is fenced and did not answer.
+ * Sends the request that stands where `rpcBegin` said. HANDLE_BASE + its slot, or what `rpcBegin` answers; BAD_ARGUMENT for a length above
+ * the connection's, or a kind that there cannot be.
  */
-export function rpcPollResponse(handle: u32, maxLooks: u32): i32 {
+export function rpcSend(handle: u32, lengthBytes: u32, kind: u32): i32 {
   const at: usize = handleAt(handle);
-  const consumed: u64 = recall64(at + offsetof<Handle>("consumed"));
-  if (recall32(at + offsetof<Handle>("role")) != HANDLE_CALLER) return BAD_ARGUMENT;
-  if (consumed == recall64(at + offsetof<Handle>("produced"))) return BAD_ARGUMENT;
-  const capacityLog2: u32 = recall32(at + offsetof<Handle>("capacityLog2"));
-  const address: usize = entryAt(responseRing(at), consumed, capacityLog2);
-  const mark: u64 = markOf(consumed, capacityLog2);
-  let entry: u64 = look(address, mark, min<u32>(maxLooks, LOOKS_PER_CHECK));
+  const refusal: i32 = mayBegin(at);
+  if (refusal != OK) return refusal;
+  if (lengthBytes > recall32(at + offsetof<Handle>("payloadBytes")) || kind >= KIND_LIMIT + KIND_HEADER) return BAD_ARGUMENT;
+  const index: u64 = recall64(at + offsetof<Handle>("next"));
+  const windowLog2: u32 = recall32(at + offsetof<Handle>("windowLog2"));
+  const slot: u32 = slotOf(index, windowLog2);
+  send(at, index, windowLog2, nextPayload(at), lengthBytes, kind);
+  setOpen(at, slot);
+  keep64(at + offsetof<Handle>("next"), index + 1);
+  return <i32>(HANDLE_BASE + slot);
+}
+
+function send(at: usize, index: u64, windowLog2: u32, payload: usize, lengthBytes: u32, kind: u32): void {
+  crashPoint(CALL_AFTER_WRITE);
+  Message.send(at, entryAt(requestRing(at), slotOf(index, windowLog2)), markOf(index, windowLog2), payload, lengthBytes, kind);
+  crashPoint(CALL_AFTER_PUBLISH);
+}
+
+/** As `rpcSend`, with a reference, length and kind that may be lies: the server must refuse them. In the hardened layout only. */
+export function rpcForge(handle: u32, offset: u32, lengthBytes: u32, kind: u32): i32 {
+  const at: usize = handleAt(handle);
+  const refusal: i32 = mayBegin(at);
+  if (refusal != OK) return refusal;
+  const index: u64 = recall64(at + offsetof<Handle>("next"));
+  const windowLog2: u32 = recall32(at + offsetof<Handle>("windowLog2"));
+  const slot: u32 = slotOf(index, windowLog2);
+  publish64(entryAt(requestRing(at), slot), RingEntry.pack(markOf(index, windowLog2), lengthBytes, offset & ~63, kind & 63));
+  setOpen(at, slot);
+  keep64(at + offsetof<Handle>("next"), index + 1);
+  return <i32>(HANDLE_BASE + slot);
+}
+
+/** The number of the call that is open in a slot. */
+function indexOf(at: usize, slot: u32): u64 {
+  const last: u64 = recall64(at + offsetof<Handle>("next")) - 1;
+  const mask: u64 = (<u64>1 << <u64>recall32(at + offsetof<Handle>("windowLog2"))) - 1;
+  return last - ((last - <u64>slot) & mask);
+}
+
+/**
+ * Says again what an open call said: the same word in the same entry. A server that has seen it looks at another entry by now, so a call
+ * that is sent twice is executed once. OK, or BAD_ARGUMENT for a slot without a call.
+ */
+export function rpcResend(handle: u32, slot: u32): i32 {
+  const at: usize = handleAt(handle);
+  if (recall32(at + offsetof<Handle>("role")) != HANDLE_CALLER || slot >= 64 || !isOpen(at, slot)) return BAD_ARGUMENT;
+  const entry: usize = entryAt(requestRing(at), slot);
+  publish64(entry, load64(entry)); // publishes R1
+  return OK;
+}
+
+/**
+ * Waits for the response to the call in `slot`: its status (OK, REFUSED, FAILED, UNKNOWN_METHOD, TOO_LARGE), PENDING after `maxLooks`, ABORTED,
+ * FENCED, or OUTCOME_UNKNOWN: the server is fenced or hung up and did not answer, or answered what cannot be. Where the response lies stands
+ * in the handle's block.
+ */
+export function rpcPoll(handle: u32, slot: u32, maxLooks: u32): i32 {
+  const at: usize = handleAt(handle);
+  if (recall32(at + offsetof<Handle>("role")) != HANDLE_CALLER || slot >= 64 || !isOpen(at, slot)) return BAD_ARGUMENT;
+  return receive(at, slot, indexOf(at, slot), maxLooks);
+}
+
+function receive(at: usize, slot: u32, index: u64, maxLooks: u32): i32 {
+  const sharing: u32 = recall32(at + offsetof<Handle>("sharing"));
+  const address: usize = entryAt(responseRing(at), slot);
+  const mark: u64 = markOf(index, recall32(at + offsetof<Handle>("windowLog2")));
+  let entry: u64 = look(address, mark, min<u32>(maxLooks, LOOKS_PER_CHECK), sharing);
   if (entry == 0) {
-    const waited: i32 = waitForResponse(at, address, mark, maxLooks);
+    const waited: i32 = waitForResponse(at, address, mark, maxLooks, sharing);
     if (waited != OK) return waited;
-    entry = look(address, mark, 1);
+    entry = look(address, mark, 2, sharing);
   }
-  const answer: u64 = receive(entry, mark, <u64>offsetOf(responseArena(at)), recall32(at + offsetof<Handle>("payloadBytes")));
-  if (answer == NOT_BELIEVED) return disbelieve(at);
-  keep32(at + offsetof<Handle>("messageOffset"), <u32>RingEntry.offset(entry) + HEADER_BYTES);
-  keep32(at + offsetof<Handle>("messageBytes"), <u32>answer);
-  return <i32>(answer >> 32);
+  const layout: u32 = recall32(at + offsetof<Handle>("layout"));
+  const payloadBytes: u32 = recall32(at + offsetof<Handle>("payloadBytes"));
+  const accepted: u64 = Message.accept(entry, mark, <u64>offsetOf(responseArena(at)), payloadBytes, sharing, layout);
+  if (accepted == NOT_ACCEPTED || !isStatus(<u32>(accepted >> 32))) return disbelieve(at);
+  crashPoint(CALL_AFTER_RESPONSE);
+  keepMessage(at, Message.payload(entry, layout), accepted);
+  return <i32>(accepted >> 32) & (KIND_LIMIT - 1);
+}
+
+/** Every other number would be taken for a code of ours: PENDING for ever, BUSY, or a connection that was closed here. */
+function isStatus(kind: u32): bool {
+  const status: i32 = <i32>(kind & (KIND_LIMIT - 1));
+  return status == OK || status == REFUSED || status == FAILED || status == UNKNOWN_METHOD || status == TOO_LARGE || mutant(13);
 }
 
 /** OK once the entry has arrived; between looks at it, everything else is looked at. */
-function waitForResponse(at: usize, address: usize, mark: u64, maxLooks: u32): i32 {
+function waitForResponse(at: usize, address: usize, mark: u64, maxLooks: u32, sharing: u32): i32 {
   for (let left: u32 = maxLooks; left != 0; ) {
     const peer: i32 = peerState(at);
     if (peer != OK) {
       // It may have answered just before its end.
-      if (look(address, mark, 1) != 0) return OK;
-      return peer == PEER_LOST ? OUTCOME_UNKNOWN : peer;
+      if (look(address, mark, 2, sharing) != 0) return OK;
+      return peer == PEER_LOST || peer == CLOSED ? OUTCOME_UNKNOWN : peer;
     }
     const looks: u32 = min<u32>(left, LOOKS_PER_CHECK);
-    if (look(address, mark, looks) != 0) return OK;
+    if (look(address, mark, looks, sharing) != 0) return OK;
     left -= looks;
   }
   return PENDING;
-}
-
-/** What `receive` answers for a response that lies. */
-const NOT_BELIEVED: u64 = 0xffffffffffffffff;
-
-/** Believes a response only as far as it can be checked. Its status (upper half) and length, or NOT_BELIEVED. */
-function receive(entry: u64, mark: u64, arena: u64, payloadBytes: u32): u64 {
-  const offset: u64 = RingEntry.offset(entry);
-  if (RingEntry.markOf(entry) != mark || !refersInto(entry, arena)) return NOT_BELIEVED;
-  const header: usize = poolBase + <usize>offset;
-  const lengthBytes: u32 = lengthAt(header);
-  const status: u32 = statusAt(header);
-  if (!reachesWithin(offset, lengthBytes, arena, payloadBytes)) return NOT_BELIEVED;
-  // Every other word would be taken for a code of ours: PENDING for ever, BUSY, or a connection that was closed here.
-  if (<i32>status != OK && <i32>status != REFUSED && !mutant(13)) return NOT_BELIEVED;
-  crashPoint(CALL_AFTER_RESPONSE);
-  return (<u64>status << 32) | <u64>lengthBytes;
 }
 
 /** A server that lies is not asked again; whether it executed the call, nobody knows. */
@@ -164,96 +198,106 @@ function disbelieve(at: usize): i32 {
   return OUTCOME_UNKNOWN;
 }
 
-export function rpcResponseOffset(handle: u32): u32 {
-  return recall32(handleAt(handle) + offsetof<Handle>("messageOffset"));
-}
-
-export function rpcResponseLength(handle: u32): u32 {
-  return recall32(handleAt(handle) + offsetof<Handle>("messageBytes"));
-}
-
-/** Gives the response buffer back; its bytes may change from here on. */
-export function rpcFinishCall(handle: u32): void {
+/**
+ * One look at each open call: HANDLE_BASE + the slot of one whose response has arrived, PENDING, or what `peerState` answers when none
+ * has: each open call is then to be polled once more for its own end.
+ */
+export function rpcPollAny(handle: u32): i32 {
   const at: usize = handleAt(handle);
-  const consumed: u64 = recall64(at + offsetof<Handle>("consumed"));
-  if (consumed == recall64(at + offsetof<Handle>("produced"))) return;
-  acknowledge(at, consumed + 1, recall32(at + offsetof<Handle>("capacityLog2")));
-  keep64(at + offsetof<Handle>("consumed"), consumed + 1);
+  const sharing: u32 = recall32(at + offsetof<Handle>("sharing"));
+  const windowLog2: u32 = recall32(at + offsetof<Handle>("windowLog2"));
+  const ring: usize = responseRing(at);
+  for (let open: u64 = recall64(at + offsetof<Handle>("open")); open != 0; open &= open - 1) {
+    const slot: u32 = <u32>ctz<u64>(open);
+    if (look(entryAt(ring, slot), markOf(indexOf(at, slot), windowLog2), 1, sharing) != 0) return <i32>(HANDLE_BASE + slot);
+  }
+  const peer: i32 = peerState(at);
+  return peer == OK ? PENDING : peer;
+}
+
+/** The caller is done with the call in `slot`: the bytes of its response may change from here on. */
+export function rpcFinish(handle: u32, slot: u32): void {
+  const at: usize = handleAt(handle);
+  if (slot >= 64) return;
+  clearOpen(at, slot);
   crashPoint(CALL_AFTER_FINISH);
 }
 
-/** Tells the server once every half ring. */
-function acknowledge(at: usize, consumed: u64, capacityLog2: u32): void {
-  if ((consumed & (windowOf(capacityLog2) - 1)) != 0) return;
-  publish64(connectionAt(slotOf(at)) + CONNECTION_CALLER_LINE + offsetof<CallerLine>("acknowledged"), consumed); // publishes A1
+/**
+ * Done with the call in slot `finished` (64: none), sends what stands in the next buffer, waits for its response: what `rpcSend` refuses with
+ * or `rpcPoll` answers. One call into the core for a call.
+ */
+export function rpcCall(handle: u32, finished: u32, lengthBytes: u32, kind: u32, maxLooks: u32): i32 {
+  rpcFinish(handle, finished);
+  const sent: i32 = rpcSend(handle, lengthBytes, kind);
+  return sent < <i32>HANDLE_BASE ? sent : rpcPoll(handle, <u32>sent - HANDLE_BASE, maxLooks);
 }
 
 /**
- * `calls` echo calls, one after the other, each response verified: the figure "core to core". OK, or the first failure's code;
- * PENDING when a response did not come within `maxLooks`: call again for what is left, it goes on where it was. The same steps as
- * begin, publish, poll and finish, with what does not change between calls read once; a server that is lost in the middle of a
- * batch is therefore told as OUTCOME_UNKNOWN, by the call that it did not answer.
+ * `calls` echo calls, `depth` in flight at a time, each response verified: the figure "core to core". OK, or the first failure's code; PENDING
+ * when a response did not come within `maxLooks`: call again for what is left, it goes on where it was. The same steps as send, poll and finish,
+ * with what does not change between calls read once; a server that is lost in the middle of a batch is therefore told as OUTCOME_UNKNOWN, by
+ * the call that it did not answer.
  */
-export function rpcCallBatch(handle: u32, calls: u32, payloadBytes: u32, maxLooks: u32): i32 {
+export function rpcCallBatch(handle: u32, calls: u32, payloadBytes: u32, depth: u32, maxLooks: u32): i32 {
   const at: usize = handleAt(handle);
   if (recall32(at + offsetof<Handle>("role")) != HANDLE_CALLER) return BAD_ARGUMENT;
   if (recall32(at + offsetof<Handle>("broken")) != 0) return CLOSED;
   const limitBytes: u32 = recall32(at + offsetof<Handle>("payloadBytes"));
-  if (payloadBytes > limitBytes) return BAD_ARGUMENT;
-  const capacityLog2: u32 = recall32(at + offsetof<Handle>("capacityLog2"));
+  const windowLog2: u32 = recall32(at + offsetof<Handle>("windowLog2"));
+  if (payloadBytes > limitBytes || depth == 0 || depth > <u32>1 << windowLog2) return BAD_ARGUMENT;
+  const layout: u32 = recall32(at + offsetof<Handle>("layout"));
+  const sharing: u32 = recall32(at + offsetof<Handle>("sharing"));
   const strideBytes: u32 = recall32(at + offsetof<Handle>("strideBytes"));
-  const epoch: u32 = recall32(at + offsetof<Handle>("epoch"));
   const requests: usize = requestArena(at);
-  const requestEntries: usize = requestRing(at);
-  const responseEntries: usize = responseRing(at);
+  const responses: usize = responseRing(at);
   const responseBytes: u64 = <u64>offsetOf(responseArena(at));
   const firstLooks: u32 = min<u32>(maxLooks, LOOKS_PER_CHECK);
-  let index: u64 = recall64(at + offsetof<Handle>("consumed"));
-  const inFlight: u64 = recall64(at + offsetof<Handle>("produced")) - index;
-  if (inFlight > 1) return BUSY;
-  let isSent: bool = inFlight == 1;
-  if (!isSent) {
+  let next: u64 = recall64(at + offsetof<Handle>("next"));
+  let done: u64 = next - popcnt<u64>(recall64(at + offsetof<Handle>("open")));
+  if (done == next) {
     const peer: i32 = peerState(at);
     if (peer != OK) return peer;
   }
   let code: i32 = OK;
-  for (const end: u64 = index + <u64>calls; index < end; ) {
-    const mark: u64 = markOf(index, capacityLog2);
-    if (!isSent) {
-      const request: usize = bufferAt(requests, index, capacityLog2, strideBytes);
-      const entry: usize = entryAt(requestEntries, index, capacityLog2);
-      const word: u64 = RingEntry.pack(mark, <u64>offsetOf(request));
-      if (mutant(12)) publish64(entry, word);
-      const first: u64 = pattern(index);
-      for (let at: u32 = 0; at < payloadBytes; at += 8) store64(request + HEADER_BYTES + at, first + <u64>at);
-      send(request, entry, word, rpcId(epoch, index), payloadBytes);
-      isSent = true;
+  for (const end: u64 = done + <u64>calls; done < end; ) {
+    while (next < end && next - done < <u64>depth) {
+      const payload: usize = payloadAt(requests, slotOf(next, windowLog2), strideBytes);
+      if (mutant(12)) send(at, next, windowLog2, payload, payloadBytes, 0);
+      const first: u64 = pattern(next);
+      for (let place: u32 = 0; place < payloadBytes; place += 8) store64(payload + place, first + <u64>place);
+      if (!mutant(12)) send(at, next, windowLog2, payload, payloadBytes, 0);
+      next++;
     }
-    const address: usize = entryAt(responseEntries, index, capacityLog2);
-    let entry: u64 = look(address, mark, firstLooks);
+    const mark: u64 = markOf(done, windowLog2);
+    const address: usize = entryAt(responses, slotOf(done, windowLog2));
+    let entry: u64 = look(address, mark, firstLooks, sharing);
     if (entry == 0) {
-      code = waitForResponse(at, address, mark, maxLooks);
+      code = waitForResponse(at, address, mark, maxLooks, sharing);
       if (code != OK) break;
-      entry = look(address, mark, 1);
+      entry = look(address, mark, 2, sharing);
     }
-    const answer: u64 = receive(entry, mark, responseBytes, limitBytes);
-    if (answer == NOT_BELIEVED) {
+    const accepted: u64 = Message.accept(entry, mark, responseBytes, limitBytes, sharing, layout);
+    if (accepted == NOT_ACCEPTED || !isStatus(<u32>(accepted >> 32))) {
       code = disbelieve(at);
       break;
     }
-    code = <i32>(answer >> 32);
+    crashPoint(CALL_AFTER_RESPONSE);
+    code = <i32>(accepted >> 32) & (KIND_LIMIT - 1);
+    if (code == OK && (<u32>accepted != payloadBytes || !isEcho(Message.payload(entry, layout), done, payloadBytes))) code = CORRUPT;
     if (code != OK) break;
-    if (<u32>answer != payloadBytes || !isEcho(poolBase + <usize>RingEntry.offset(entry) + HEADER_BYTES, index, payloadBytes)) {
-      code = CORRUPT;
-      break;
-    }
-    index++;
-    isSent = false;
-    acknowledge(at, index, capacityLog2);
+    done++;
   }
-  keep64(at + offsetof<Handle>("consumed"), index);
-  keep64(at + offsetof<Handle>("produced"), isSent ? index + 1 : index);
+  keep64(at + offsetof<Handle>("next"), next);
+  keep64(at + offsetof<Handle>("open"), openBetween(done, next, windowLog2));
   return code;
+}
+
+/** The bits of the slots of calls from `done` up to `next`. */
+function openBetween(done: u64, next: u64, windowLog2: u32): u64 {
+  let open: u64 = 0;
+  for (let index: u64 = done; index < next; index++) open |= <u64>1 << <u64>slotOf(index, windowLog2);
+  return open;
 }
 
 function isEcho(response: usize, call: u64, payloadBytes: u32): bool {
@@ -263,7 +307,8 @@ function isEcho(response: usize, call: u64, payloadBytes: u32): bool {
   return difference == 0;
 }
 
-/** How many calls this handle has finished, its low 32 bits: what `rpcCallBatch` had done when it answered PENDING. */
+/** How many calls this handle has sent and is done with, its low 32 bits: what `rpcCallBatch` had done when it answered PENDING. */
 export function rpcFinished(handle: u32): u32 {
-  return <u32>recall64(handleAt(handle) + offsetof<Handle>("consumed"));
+  const at: usize = handleAt(handle);
+  return <u32>(recall64(at + offsetof<Handle>("next")) - popcnt<u64>(recall64(at + offsetof<Handle>("open"))));
 }

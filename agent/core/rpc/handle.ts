@@ -1,14 +1,16 @@
-import { keep32, keep64, load32, load64, recall32 } from '../memory/memory';
+import { keep32, keep64, load32, load64, recall32, recall64 } from '../memory/memory';
 import { poolBase, scratchBase, threadBase } from '../place/place';
-import { ABORTED, CLOSED, OK, PEER_LOST } from '../codes/codes';
+import { ABORTED, CLOSED, FENCED, OK, PEER_LOST } from '../codes/codes';
 import { invariant, UNKNOWN_HANDLE } from '../crash-points/crash-point';
-import { clientIncarnation, isFenced } from '../client-table/client-table';
+import { clientIncarnation, isFenced, selfClient, selfIncarnation } from '../client-table/client-table';
 import { CLIENT_COUNT } from '../layout/regions';
 import { Handle, HANDLE_BYTES, HANDLE_CALLER, HANDLE_COUNT, HANDLE_FREE, ProcessScratch, SCRATCH_HANDLES_OFFSET } from '../layout/scratch';
 import {
+  CONNECTION_DESCRIPTOR_LINE,
   CONNECTION_OPEN,
   ConnectionState,
   ConnectionWord,
+  Descriptor,
   HEADER_BYTES,
   REQUEST_ARENA_OFFSET,
   REQUEST_RING_OFFSET,
@@ -34,31 +36,28 @@ export function freeHandle(): u32 {
   return HANDLE_COUNT;
 }
 
-export function openHandle(
-  handle: u32,
-  role: u32,
-  slot: u32,
-  epoch: u32,
-  peerPlusOne: u32,
-  peerIncarnation: u32,
-  capacityLog2: u32,
-  payloadBytes: u32,
-): void {
+/** What the connection is like stands in its descriptor, and was checked. */
+export function openHandle(handle: u32, role: u32, connection: u32, epoch: u32, peerPlusOne: u32, peerIncarnation: u32): void {
   const at: usize = handleAt(handle);
-  keep32(at + offsetof<Handle>("slot"), slot);
+  const descriptor: usize = connectionAt(connection) + CONNECTION_DESCRIPTOR_LINE;
+  const windowLog2: u32 = load32(descriptor + offsetof<Descriptor>("windowLog2"));
+  const payloadBytes: u32 = load32(descriptor + offsetof<Descriptor>("payloadBytes"));
+  keep32(at + offsetof<Handle>("connection"), connection);
   keep32(at + offsetof<Handle>("epoch"), epoch);
   keep32(at + offsetof<Handle>("peerPlusOne"), peerPlusOne);
   keep32(at + offsetof<Handle>("peerIncarnation"), peerIncarnation);
-  keep32(at + offsetof<Handle>("capacityLog2"), capacityLog2);
+  keep32(at + offsetof<Handle>("windowLog2"), windowLog2);
   keep32(at + offsetof<Handle>("payloadBytes"), payloadBytes);
   keep32(at + offsetof<Handle>("strideBytes"), strideOf(payloadBytes));
-  keep32(at + offsetof<Handle>("taken"), 0);
+  keep32(at + offsetof<Handle>("layout"), load32(descriptor + offsetof<Descriptor>("layout")));
+  keep32(at + offsetof<Handle>("sharing"), load32(descriptor + offsetof<Descriptor>("sharing")));
+  keep32(at + offsetof<Handle>("broken"), 0);
+  keep32(at + offsetof<Handle>("offered"), <u32>1 << windowLog2);
   keep32(at + offsetof<Handle>("messageOffset"), 0);
   keep32(at + offsetof<Handle>("messageBytes"), 0);
-  keep32(at + offsetof<Handle>("broken"), 0);
-  keep64(at + offsetof<Handle>("produced"), 0);
-  keep64(at + offsetof<Handle>("consumed"), 0);
-  keep64(at + offsetof<Handle>("credit"), 0);
+  keep32(at + offsetof<Handle>("messageKind"), 0);
+  keep64(at + offsetof<Handle>("next"), 0);
+  keep64(at + offsetof<Handle>("open"), 0);
   keep64(at + offsetof<Handle>("served"), 0);
   keep64(at + offsetof<Handle>("refused"), 0);
   keep32(at + offsetof<Handle>("role"), role);
@@ -69,24 +68,47 @@ export function strideOf(payloadBytes: u32): u32 {
   return HEADER_BYTES + ((payloadBytes + 63) & ~63);
 }
 
-export function slotOf(at: usize): u32 {
-  return recall32(at + offsetof<Handle>("slot"));
+export function connectionOf(at: usize): u32 {
+  return recall32(at + offsetof<Handle>("connection"));
+}
+
+/** The slot of the call with this number. */
+export function slotOf(index: u64, windowLog2: u32): u32 {
+  return <u32>index & ((<u32>1 << windowLog2) - 1);
+}
+
+export function isOpen(at: usize, slot: u32): bool {
+  return ((recall64(at + offsetof<Handle>("open")) >> <u64>slot) & 1) != 0;
+}
+
+export function setOpen(at: usize, slot: u32): void {
+  keep64(at + offsetof<Handle>("open"), recall64(at + offsetof<Handle>("open")) | (<u64>1 << <u64>slot));
+}
+
+export function clearOpen(at: usize, slot: u32): void {
+  keep64(at + offsetof<Handle>("open"), recall64(at + offsetof<Handle>("open")) & ~(<u64>1 << <u64>slot));
+}
+
+export function keepMessage(at: usize, payload: usize, accepted: u64): void {
+  keep32(at + offsetof<Handle>("messageOffset"), offsetOf(payload));
+  keep32(at + offsetof<Handle>("messageBytes"), <u32>accepted);
+  keep32(at + offsetof<Handle>("messageKind"), <u32>(accepted >> 32));
 }
 
 export function requestRing(at: usize): usize {
-  return connectionAt(slotOf(at)) + REQUEST_RING_OFFSET;
+  return connectionAt(connectionOf(at)) + REQUEST_RING_OFFSET;
 }
 
 export function responseRing(at: usize): usize {
-  return connectionAt(slotOf(at)) + RESPONSE_RING_OFFSET;
+  return connectionAt(connectionOf(at)) + RESPONSE_RING_OFFSET;
 }
 
 export function requestArena(at: usize): usize {
-  return connectionAt(slotOf(at)) + REQUEST_ARENA_OFFSET;
+  return connectionAt(connectionOf(at)) + REQUEST_ARENA_OFFSET;
 }
 
 export function responseArena(at: usize): usize {
-  return connectionAt(slotOf(at)) + RESPONSE_ARENA_OFFSET;
+  return connectionAt(connectionOf(at)) + RESPONSE_ARENA_OFFSET;
 }
 
 /** An address as an offset from the start of the pool. */
@@ -99,14 +121,16 @@ export function isAborted(): bool {
 }
 
 /**
- * OK while the other side may still be there; ABORTED, PEER_LOST or CLOSED.
+ * OK while the other side may still be there; ABORTED, PEER_LOST or CLOSED; FENCED when it is this side that somebody saw end.
  *
  * The connection's word is read before the fence: recovery grants first and closes second, so a side that was closed in a dead
  * client's name is always told as lost. To callers always; to a server once it has met its caller, before that it is CLOSED.
  */
 export function peerState(at: usize): i32 {
   if (isAborted()) return ABORTED;
-  const address: usize = connectionAt(slotOf(at)) + offsetof<ConnectionState>("word");
+  const self: i32 = selfClient();
+  if (self >= 0 && isFenced(<u32>self, selfIncarnation())) return FENCED;
+  const address: usize = connectionAt(connectionOf(at)) + offsetof<ConnectionState>("word");
   const word: u64 = load64(address);
   const isCaller: bool = recall32(at + offsetof<Handle>("role")) == HANDLE_CALLER;
   let peerPlusOne: u32 = recall32(at + offsetof<Handle>("peerPlusOne"));

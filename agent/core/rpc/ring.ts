@@ -1,75 +1,152 @@
-import { load32, load64, publish64, store32, store64 } from '../memory/memory';
+import { fullFence, invalidate, load32, load64, publish64, recall32, store32, store64, storeFence, writeBack } from '../memory/memory';
 import { mutant } from '../memory/mutant';
-import { ARENA_BYTES, HEADER_BYTES, MessageHeader, RingEntry } from '../layout/connection';
+import { poolBase } from '../place/place';
+import {
+  ARENA_BYTES,
+  FaithfulEntry,
+  HEADER_BYTES,
+  KIND_HEADER,
+  LAYOUT_FAITHFUL,
+  MessageHeader,
+  RingEntry,
+  SHARING_COHERENT,
+  SHARING_FAST,
+  SHARING_LINES,
+} from '../layout/connection';
+import { LINE_BYTES } from '../layout/regions';
+import { Handle } from '../layout/scratch';
 
 /** The upper 16 bits that the entry with this index will have when it arrives. */
-export function markOf(index: u64, capacityLog2: u32): u64 {
+export function markOf(index: u64, windowLog2: u32): u64 {
   if (mutant(6)) return 0x8000;
-  return RingEntry.mark(index, capacityLog2);
+  return RingEntry.mark(index, windowLog2);
 }
 
-export function entryAt(ring: usize, index: u64, capacityLog2: u32): usize {
-  return ring + ((<usize>index & ((<usize>1 << capacityLog2) - 1)) << 3);
+export function entryAt(ring: usize, slot: u32): usize {
+  return ring + (slot << 3);
 }
 
-export function bufferAt(arena: usize, index: u64, capacityLog2: u32, strideBytes: u32): usize {
-  return arena + (<usize>index & ((<usize>1 << capacityLog2) - 1)) * strideBytes;
+/** Of the payload, behind the line of the header. */
+export function payloadAt(arena: usize, slot: u32, strideBytes: u32): usize {
+  return arena + slot * strideBytes + HEADER_BYTES;
 }
 
-/** The entry, once its phase has flipped; 0 (never an entry: it would refer to the superblock) after `looks` looks. */
-export function look(entryAddress: usize, mark: u64, looks: u32): u64 {
+/**
+ * The entry, once its phase has flipped; 0 (never an entry: it would refer to the superblock) after `looks` looks. Where the device keeps no
+ * coherence each look drops the line before it reads; the fast way drops it only after a look that found nothing, so that the entries that
+ * came with the last one cost nothing (Oasis, message channel).
+ */
+export function look(entryAddress: usize, mark: u64, looks: u32, sharing: u32): u64 {
   const phase: u64 = mark >> 15;
   for (let count: u32 = 0; count < looks; count++) {
+    if (sharing == SHARING_LINES) drop(entryAddress);
     const entry: u64 = load64(entryAddress); // sees R1
     if (entry >> 63 == phase) return entry;
+    if (sharing == SHARING_FAST) drop(entryAddress);
   }
   return 0;
 }
 
-/**
- * Whether an entry refers to a whole line-aligned message inside the arena. All arithmetic is in 64 bits: an offset below the arena
- * wraps to a number far above its size.
- */
-export function refersInto(entry: u64, arenaOffset: u64): bool {
-  const offset: u64 = RingEntry.offset(entry);
-  return (offset & 63) == 0 && offset - arenaOffset <= <u64>(ARENA_BYTES - HEADER_BYTES);
+/** The next load of this line comes from the device. */
+function drop(address: usize): void {
+  if (!mutant(320)) invalidate(address);
+  if (!mutant(321)) fullFence();
 }
 
-/** Whether a payload of this length, behind the header at `offset`, is inside the arena and within the agreed size. */
+/** Whether a payload of this length at this offset lies in the arena and within the agreed size. All in 64 bits: what is below the arena wraps. */
 export function reachesWithin(offset: u64, lengthBytes: u32, arenaOffset: u64, payloadBytes: u32): bool {
   if (lengthBytes > payloadBytes) return false;
-  return offset - arenaOffset + <u64>HEADER_BYTES + <u64>lengthBytes <= <u64>ARENA_BYTES;
+  const inArena: u64 = offset - arenaOffset;
+  return inArena >= <u64>HEADER_BYTES && inArena <= <u64>ARENA_BYTES && inArena + <u64>lengthBytes <= <u64>ARENA_BYTES;
 }
 
-/** Epoch of the connection and number of the call. */
-export function rpcId(epoch: u32, index: u64): u64 {
-  return (<u64>epoch << 32) | (index & 0xffffffff);
+/** Drops the lines of a range, so that the next loads see what the other machine wrote back. */
+function invalidateRange(from: usize, bytes: u32): void {
+  const end: usize = from + bytes;
+  for (let line: usize = from & ~63; line < end; line += LINE_BYTES) invalidate(line);
 }
 
-export function lengthAt(header: usize): u32 {
-  return load32(header + offsetof<MessageHeader>("lengthBytes"));
-}
-
-export function statusAt(header: usize): u32 {
-  return load32(header + offsetof<MessageHeader>("status"));
+function writeBackRange(from: usize, bytes: u32): void {
+  const end: usize = from + bytes;
+  for (let line: usize = from & ~63; line < end; line += LINE_BYTES) writeBack(line);
 }
 
 /**
- * Sends what lies behind `header`.
+ * Sends what lies at `payload`: its bytes, and its header if the kind says so, stand already.
  *
- *   1. header    Write id, length and status. The payload stands already.
+ *   1. flush     Where the device keeps no coherence: write the message's lines back. The locked write of 2 waits for them.
  *   2. COMMIT    Publish the ring entry: one aligned word.
+ *   3. flush     Write the entry's line back.
  *
- * Dead before 2: nobody saw it. Dead after 2: it is sent.
+ * Dead before 2: nobody saw it. Dead after 2: it is sent, or, without coherence, will be when the line leaves the cache.
  */
-export function writeHeader(header: usize, id: u64, lengthBytes: u32, status: u32): void {
-  store64(header + offsetof<MessageHeader>("rpcId"), id);
-  store32(header + offsetof<MessageHeader>("lengthBytes"), lengthBytes);
-  store32(header + offsetof<MessageHeader>("status"), status);
+export class Message {
+  @inline
+  static send(at: usize, entryAddress: usize, mark: u64, payload: usize, lengthBytes: u32, kind: u32): void {
+    const sharing: u32 = recall32(at + offsetof<Handle>("sharing"));
+    const faithful: bool = recall32(at + offsetof<Handle>("layout")) == LAYOUT_FAITHFUL;
+    const header: usize = payload - HEADER_BYTES;
+    if (faithful) {
+      store32(header + offsetof<MessageHeader>("lengthBytes"), lengthBytes);
+      store32(header + offsetof<MessageHeader>("kind"), kind);
+    }
+    if (sharing != SHARING_COHERENT && !mutant(322)) {
+      const withHeader: bool = faithful || (kind & KIND_HEADER) != 0;
+      writeBackRange(withHeader ? header : payload, withHeader ? lengthBytes + HEADER_BYTES : lengthBytes);
+    }
+    const word: u64 = faithful
+      ? FaithfulEntry.pack(mark, <u32>(header - poolBase))
+      : RingEntry.pack(mark, lengthBytes, <u32>(payload - poolBase), kind);
+    publish64(entryAddress, word); // publishes R1
+    if (sharing != SHARING_COHERENT && !mutant(324)) {
+      writeBack(entryAddress);
+      storeFence();
+    }
+  }
+
+  /**
+   * Believes an entry only as far as it can be checked; what it says of the message goes into the handle, and the message's lines are
+   * fresh. Whether it holds. `arena`: offset of the sender's buffers. The faithful layout believes everything.
+   */
+  @inline
+  static accept(entry: u64, mark: u64, arena: u64, payloadBytes: u32, sharing: u32, layout: u32): u64 {
+    if (layout == LAYOUT_FAITHFUL) return acceptFaithful(entry, sharing);
+    const offset: u32 = RingEntry.payloadOffset(entry);
+    const lengthBytes: u32 = RingEntry.lengthBytes(entry);
+    if (RingEntry.markOf(entry) != mark && !mutant(6)) return NOT_ACCEPTED;
+    if (!reachesWithin(<u64>offset, lengthBytes, arena, payloadBytes) && !mutant(7)) return NOT_ACCEPTED;
+    const kind: u32 = RingEntry.kind(entry);
+    if (sharing != SHARING_COHERENT && !mutant(325)) {
+      const withHeader: bool = (kind & KIND_HEADER) != 0;
+      const from: usize = poolBase + offset - (withHeader ? HEADER_BYTES : 0);
+      invalidateRange(from, withHeader ? lengthBytes + HEADER_BYTES : lengthBytes);
+      if (!mutant(326)) fullFence();
+    }
+    return (<u64>kind << 32) | <u64>lengthBytes;
+  }
+
+  /** Where the payload of an accepted entry lies. */
+  @inline
+  static payload(entry: u64, layout: u32): usize {
+    return poolBase + (layout == LAYOUT_FAITHFUL ? FaithfulEntry.messageOffset(entry) + HEADER_BYTES : RingEntry.payloadOffset(entry));
+  }
 }
 
-export function publishEntry(entryAddress: usize, mark: u64, offset: u32): void {
-  publish64(entryAddress, RingEntry.pack(mark, <u64>offset)); // publishes R1
+/** What `Message.accept` answers for an entry that does not hold; else the kind (upper half) and the length. */
+export const NOT_ACCEPTED: u64 = 0xffffffffffffffff;
+
+function acceptFaithful(entry: u64, sharing: u32): u64 {
+  const header: usize = poolBase + FaithfulEntry.messageOffset(entry);
+  if (sharing != SHARING_COHERENT) {
+    invalidate(header);
+    fullFence();
+  }
+  const lengthBytes: u32 = load32(header + offsetof<MessageHeader>("lengthBytes"));
+  if (sharing != SHARING_COHERENT) {
+    invalidateRange(header + HEADER_BYTES, lengthBytes);
+    fullFence();
+  }
+  return (<u64>load32(header + offsetof<MessageHeader>("kind")) << 32) | <u64>lengthBytes;
 }
 
 /** The echo of the in-core loops: copies whole words. */

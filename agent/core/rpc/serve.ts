@@ -1,59 +1,76 @@
-import { keep32, keep64, load64, recall32, recall64 } from '../memory/memory';
+import { keep64, publish64, recall32, recall64, storeFence, writeBack } from '../memory/memory';
 import { mutant } from '../memory/mutant';
-import { poolBase } from '../place/place';
-import { BAD_ARGUMENT, CLOSED, OK, PENDING, REFUSED } from '../codes/codes';
+import { BAD_ARGUMENT, CLOSED, FAILED, OK, PENDING, REFUSED, TOO_LARGE, UNKNOWN_METHOD } from '../codes/codes';
 import { crashPoint } from '../crash-points/crash-point';
-import {
-  SERVE_AFTER_EXECUTE,
-  SERVE_AFTER_HEADER,
-  SERVE_AFTER_PUBLISH,
-  SERVE_AFTER_SEE,
-  SERVE_AFTER_TAKE,
-} from '../crash-points/catalogue';
+import { SERVE_AFTER_EXECUTE, SERVE_AFTER_PUBLISH, SERVE_AFTER_SEE, SERVE_AFTER_TAKE } from '../crash-points/catalogue';
 import { Handle, HANDLE_SERVER } from '../layout/scratch';
-import { CallerLine, CONNECTION_CALLER_LINE, HEADER_BYTES, RingEntry } from '../layout/connection';
+import { CONNECTION_SERVER_LINE, HANDLE_BASE, KIND_HEADER, KIND_LIMIT, ServerLine, SHARING_COHERENT } from '../layout/connection';
 import { connectionAt } from './close';
 import { reportServed } from './connect';
-import { handleAt, LOOKS_PER_CHECK, offsetOf, peerState, requestArena, requestRing, responseArena, responseRing, slotOf } from './handle';
-import { bufferAt, copyWords, entryAt, lengthAt, look, markOf, publishEntry, reachesWithin, refersInto, rpcId, writeHeader } from './ring';
-
-/** What `accept` answers for a request that does not hold. */
-const NOT_ACCEPTED: i64 = -1;
-
-/** A server takes and answers in order: the next entry of both rings has the same index. */
-function nextIndex(at: usize): u64 {
-  return recall64(at + offsetof<Handle>("consumed"));
-}
+import {
+  clearOpen,
+  connectionOf,
+  handleAt,
+  isOpen,
+  keepMessage,
+  LOOKS_PER_CHECK,
+  offsetOf,
+  peerState,
+  requestArena,
+  requestRing,
+  responseArena,
+  responseRing,
+  setOpen,
+  slotOf,
+} from './handle';
+import { copyWords, entryAt, look, markOf, Message, NOT_ACCEPTED, payloadAt } from './ring';
 
 /**
- * Waits for the next request: OK (see `rpcRequestOffset`), PENDING after `maxLooks`, ABORTED, CLOSED, PEER_LOST, or REFUSED: one
- * came that does not hold, and was answered so.
+ * Waits for the next request: HANDLE_BASE + its slot, PENDING after `maxLooks`, ABORTED, CLOSED, PEER_LOST, or REFUSED: one came that does not
+ * hold, and was answered so. Where the request lies stands in the handle's block. Requests are taken in the order in which they
+ * were sent, each once; they may be answered in any order.
  */
 export function rpcPollRequest(handle: u32, maxLooks: u32): i32 {
   const at: usize = handleAt(handle);
   if (recall32(at + offsetof<Handle>("role")) != HANDLE_SERVER) return BAD_ARGUMENT;
-  if (recall32(at + offsetof<Handle>("taken")) != 0) return BAD_ARGUMENT;
   if (recall32(at + offsetof<Handle>("broken")) != 0) return CLOSED;
-  const capacityLog2: u32 = recall32(at + offsetof<Handle>("capacityLog2"));
-  const index: u64 = nextIndex(at);
-  const address: usize = entryAt(requestRing(at), index, capacityLog2);
-  const mark: u64 = markOf(index, capacityLog2);
-  let entry: u64 = look(address, mark, min<u32>(maxLooks, LOOKS_PER_CHECK));
+  const windowLog2: u32 = recall32(at + offsetof<Handle>("windowLog2"));
+  const sharing: u32 = recall32(at + offsetof<Handle>("sharing"));
+  const index: u64 = recall64(at + offsetof<Handle>("next"));
+  const slot: u32 = slotOf(index, windowLog2);
+  // All of the window is being worked on: whoever sends more lies, and waits.
+  if (isOpen(at, slot) && !mutant(14)) return pendingOr(at);
+  const address: usize = entryAt(requestRing(at), slot);
+  const mark: u64 = markOf(index, windowLog2);
+  let entry: u64 = look(address, mark, min<u32>(maxLooks, LOOKS_PER_CHECK), sharing);
   if (entry == 0) {
-    const waited: i32 = waitForRequest(at, address, mark, maxLooks);
+    const waited: i32 = waitForRequest(at, address, mark, maxLooks, sharing);
     if (waited != OK) return waited;
-    entry = look(address, mark, 1);
+    entry = look(address, mark, 2, sharing);
   }
-  keep32(at + offsetof<Handle>("taken"), 1);
-  const length: i64 = accept(entry, mark, <u64>offsetOf(requestArena(at)), recall32(at + offsetof<Handle>("payloadBytes")));
-  if (length == NOT_ACCEPTED) return refuse(at);
-  keep32(at + offsetof<Handle>("messageOffset"), <u32>RingEntry.offset(entry) + HEADER_BYTES);
-  keep32(at + offsetof<Handle>("messageBytes"), <u32>length);
-  return OK;
+  crashPoint(SERVE_AFTER_SEE);
+  const layout: u32 = recall32(at + offsetof<Handle>("layout"));
+  const payloadBytes: u32 = recall32(at + offsetof<Handle>("payloadBytes"));
+  const accepted: u64 = Message.accept(entry, mark, <u64>offsetOf(requestArena(at)), payloadBytes, sharing, layout);
+  keep64(at + offsetof<Handle>("next"), index + 1);
+  setOpen(at, slot);
+  if (accepted == NOT_ACCEPTED) {
+    keep64(at + offsetof<Handle>("refused"), recall64(at + offsetof<Handle>("refused")) + 1);
+    answer(at, slot, index, 0, REFUSED);
+    return REFUSED;
+  }
+  crashPoint(SERVE_AFTER_TAKE);
+  keepMessage(at, Message.payload(entry, layout), accepted);
+  return <i32>(HANDLE_BASE + slot);
+}
+
+function pendingOr(at: usize): i32 {
+  const peer: i32 = peerState(at);
+  return peer == OK ? PENDING : peer;
 }
 
 /** OK once the entry has arrived; between looks at it, everything else is looked at. */
-function waitForRequest(at: usize, address: usize, mark: u64, maxLooks: u32): i32 {
+function waitForRequest(at: usize, address: usize, mark: u64, maxLooks: u32, sharing: u32): i32 {
   for (let left: u32 = maxLooks; left != 0; ) {
     const peer: i32 = peerState(at);
     if (peer != OK) {
@@ -61,102 +78,62 @@ function waitForRequest(at: usize, address: usize, mark: u64, maxLooks: u32): i3
       return peer;
     }
     const looks: u32 = min<u32>(left, LOOKS_PER_CHECK);
-    if (look(address, mark, looks) != 0) return OK;
+    if (look(address, mark, looks, sharing) != 0) return OK;
     left -= looks;
   }
   reportServed(at);
   return PENDING;
 }
 
-/** Believes nothing: flag and sequence, alignment and range of the reference, length; each read once. The length, or NOT_ACCEPTED. */
-function accept(entry: u64, mark: u64, arena: u64, payloadBytes: u32): i64 {
-  crashPoint(SERVE_AFTER_SEE);
-  const offset: u64 = RingEntry.offset(entry);
-  if (RingEntry.markOf(entry) != mark && !mutant(6)) return NOT_ACCEPTED;
-  if (!refersInto(entry, arena) && !mutant(7)) return NOT_ACCEPTED;
-  const lengthBytes: u32 = lengthAt(poolBase + <usize>offset);
-  if (!reachesWithin(offset, lengthBytes, arena, payloadBytes) && !mutant(7)) return NOT_ACCEPTED;
-  crashPoint(SERVE_AFTER_TAKE);
-  return <i64>lengthBytes;
-}
-
-function refuse(at: usize): i32 {
-  keep64(at + offsetof<Handle>("refused"), recall64(at + offsetof<Handle>("refused")) + 1);
-  const answered: i32 = respond(at, 0, REFUSED);
-  return answered == OK ? REFUSED : answered;
-}
-
-export function rpcRequestOffset(handle: u32): u32 {
-  return recall32(handleAt(handle) + offsetof<Handle>("messageOffset"));
-}
-
-export function rpcRequestLength(handle: u32): u32 {
-  return recall32(handleAt(handle) + offsetof<Handle>("messageBytes"));
-}
-
-function nextResponse(at: usize): usize {
-  const capacityLog2: u32 = recall32(at + offsetof<Handle>("capacityLog2"));
-  return bufferAt(responseArena(at), nextIndex(at), capacityLog2, recall32(at + offsetof<Handle>("strideBytes")));
-}
-
 /**
- * Whether the response's buffer and entry are the server's again: the caller has acknowledged what they held a ring ago. The
- * caller's counter is read only when what is known of it does not suffice.
+ * Answers the request in `slot`, whose response stands in the slot's buffer, with a status: OK, REFUSED, FAILED, UNKNOWN_METHOD or TOO_LARGE,
+ * plus KIND_HEADER if it has a header. OK, or BAD_ARGUMENT: the slot has no request that waits, or there is no such length or status.
  */
-function hasCredit(at: usize, index: u64, capacityLog2: u32): bool {
-  const capacity: u64 = <u64>1 << <u64>capacityLog2;
-  if (index - recall64(at + offsetof<Handle>("credit")) < capacity || mutant(10)) return true;
-  const line: usize = connectionAt(slotOf(at)) + CONNECTION_CALLER_LINE;
-  const acknowledged: u64 = load64(line + offsetof<CallerLine>("acknowledged")); // sees A1
-  keep64(at + offsetof<Handle>("credit"), acknowledged);
-  return index - acknowledged < capacity;
-}
-
-/** Where to write the response's payload (from 64 on), or CLOSED: the caller sent more than its window allows. */
-export function rpcResponseBuffer(handle: u32): u32 {
+export function rpcReply(handle: u32, slot: u32, lengthBytes: u32, kind: u32): i32 {
   const at: usize = handleAt(handle);
-  if (recall32(at + offsetof<Handle>("taken")) == 0) return BAD_ARGUMENT;
-  if (!hasCredit(at, nextIndex(at), recall32(at + offsetof<Handle>("capacityLog2")))) return violated(at);
-  return offsetOf(nextResponse(at)) + HEADER_BYTES;
-}
-
-/** Answers the request that `rpcPollRequest` delivered: `status` OK or REFUSED. */
-export function rpcReply(handle: u32, lengthBytes: u32, status: u32): i32 {
-  const at: usize = handleAt(handle);
-  if (recall32(at + offsetof<Handle>("taken")) == 0) return BAD_ARGUMENT;
-  if (lengthBytes > recall32(at + offsetof<Handle>("payloadBytes"))) return BAD_ARGUMENT;
-  if (status != <u32>OK && status != <u32>REFUSED) return BAD_ARGUMENT;
-  const code: i32 = respond(at, lengthBytes, status);
-  if (code == OK) keep64(at + offsetof<Handle>("served"), recall64(at + offsetof<Handle>("served")) + 1);
-  return code;
-}
-
-/** A caller that breaks the window is not served any more; only `close` is left. */
-function violated(at: usize): i32 {
-  keep32(at + offsetof<Handle>("broken"), 1);
-  keep32(at + offsetof<Handle>("taken"), 0);
-  return CLOSED;
-}
-
-function respond(at: usize, lengthBytes: u32, status: u32): i32 {
-  const index: u64 = nextIndex(at);
-  const capacityLog2: u32 = recall32(at + offsetof<Handle>("capacityLog2"));
-  if (!hasCredit(at, index, capacityLog2)) return violated(at);
-  const entry: usize = entryAt(responseRing(at), index, capacityLog2);
-  answer(nextResponse(at), entry, index, markOf(index, capacityLog2), recall32(at + offsetof<Handle>("epoch")), lengthBytes, status);
-  keep64(at + offsetof<Handle>("consumed"), index + 1);
-  keep32(at + offsetof<Handle>("taken"), 0);
+  if (recall32(at + offsetof<Handle>("role")) != HANDLE_SERVER || slot >= 64 || !isOpen(at, slot)) return BAD_ARGUMENT;
+  if (lengthBytes > recall32(at + offsetof<Handle>("payloadBytes")) || !isAnswer(kind)) return BAD_ARGUMENT;
+  const last: u64 = recall64(at + offsetof<Handle>("next")) - 1;
+  const mask: u64 = (<u64>1 << <u64>recall32(at + offsetof<Handle>("windowLog2"))) - 1;
+  answer(at, slot, last - ((last - <u64>slot) & mask), lengthBytes, kind);
+  keep64(at + offsetof<Handle>("served"), recall64(at + offsetof<Handle>("served")) + 1);
   return OK;
 }
 
-/** Sends the response behind `response`, see `writeHeader` for the steps. */
-function answer(response: usize, entry: usize, index: u64, mark: u64, epoch: u32, lengthBytes: u32, status: u32): void {
+function isAnswer(kind: u32): bool {
+  const status: i32 = <i32>(kind & (KIND_LIMIT - 1));
+  const known: bool = status == OK || status == REFUSED || status == FAILED || status == UNKNOWN_METHOD || status == TOO_LARGE;
+  return known && kind < KIND_LIMIT + KIND_HEADER;
+}
+
+/** Answers the request in `slot` and waits for the next one: what `rpcReply` refuses with, or `rpcPollRequest` answers. */
+export function rpcReplyAndPoll(handle: u32, slot: u32, lengthBytes: u32, kind: u32, maxLooks: u32): i32 {
+  const code: i32 = rpcReply(handle, slot, lengthBytes, kind);
+  return code == OK ? rpcPollRequest(handle, maxLooks) : code;
+}
+
+/** Sends the response that stands in the slot's buffer, see `Message.send` for the steps. */
+function answer(at: usize, slot: u32, index: u64, lengthBytes: u32, kind: u32): void {
   crashPoint(SERVE_AFTER_EXECUTE);
-  if (mutant(11)) publishEntry(entry, mark, offsetOf(response));
-  writeHeader(response, rpcId(epoch, index), lengthBytes, status);
-  crashPoint(SERVE_AFTER_HEADER);
-  publishEntry(entry, mark, offsetOf(response));
+  const payload: usize = payloadAt(responseArena(at), slot, recall32(at + offsetof<Handle>("strideBytes")));
+  const mark: u64 = markOf(index, recall32(at + offsetof<Handle>("windowLog2")));
+  Message.send(at, entryAt(responseRing(at), slot), mark, payload, lengthBytes, kind);
+  clearOpen(at, slot);
   crashPoint(SERVE_AFTER_PUBLISH);
+}
+
+/** Says how many calls this server wants in flight, from 1 to the window. The caller hears it within a lap. publishes O1 */
+export function rpcOffer(handle: u32, calls: u32): i32 {
+  const at: usize = handleAt(handle);
+  if (recall32(at + offsetof<Handle>("role")) != HANDLE_SERVER) return BAD_ARGUMENT;
+  if (calls == 0 || calls > <u32>1 << recall32(at + offsetof<Handle>("windowLog2"))) return BAD_ARGUMENT;
+  const line: usize = connectionAt(connectionOf(at)) + CONNECTION_SERVER_LINE;
+  publish64(line + offsetof<ServerLine>("offered"), <u64>calls);
+  if (recall32(at + offsetof<Handle>("sharing")) != SHARING_COHERENT) {
+    writeBack(line);
+    storeFence();
+  }
+  return OK;
 }
 
 /**
@@ -166,44 +143,46 @@ function answer(response: usize, entry: usize, index: u64, mark: u64, epoch: u32
 export function rpcServeLoop(handle: u32, maxRequests: u32, maxLooks: u32): i32 {
   const at: usize = handleAt(handle);
   if (recall32(at + offsetof<Handle>("role")) != HANDLE_SERVER) return BAD_ARGUMENT;
-  if (recall32(at + offsetof<Handle>("taken")) != 0) return BAD_ARGUMENT;
+  if (recall64(at + offsetof<Handle>("open")) != 0) return BAD_ARGUMENT;
   if (recall32(at + offsetof<Handle>("broken")) != 0) return CLOSED;
-  const capacityLog2: u32 = recall32(at + offsetof<Handle>("capacityLog2"));
+  const windowLog2: u32 = recall32(at + offsetof<Handle>("windowLog2"));
   const payloadBytes: u32 = recall32(at + offsetof<Handle>("payloadBytes"));
   const strideBytes: u32 = recall32(at + offsetof<Handle>("strideBytes"));
-  const epoch: u32 = recall32(at + offsetof<Handle>("epoch"));
+  const layout: u32 = recall32(at + offsetof<Handle>("layout"));
+  const sharing: u32 = recall32(at + offsetof<Handle>("sharing"));
   const requests: usize = requestRing(at);
   const responses: usize = responseRing(at);
   const requestBytes: u64 = <u64>offsetOf(requestArena(at));
   const responseBuffers: usize = responseArena(at);
   const firstLooks: u32 = min<u32>(maxLooks, LOOKS_PER_CHECK);
-  const first: u64 = nextIndex(at);
+  const first: u64 = recall64(at + offsetof<Handle>("next"));
   let index: u64 = first;
   let refused: u64 = 0;
   let code: i32 = OK;
   for (const end: u64 = first + <u64>maxRequests; index < end; index++) {
-    const address: usize = entryAt(requests, index, capacityLog2);
-    const mark: u64 = markOf(index, capacityLog2);
-    let entry: u64 = look(address, mark, firstLooks);
+    const slot: u32 = slotOf(index, windowLog2);
+    const address: usize = entryAt(requests, slot);
+    const mark: u64 = markOf(index, windowLog2);
+    let entry: u64 = look(address, mark, firstLooks, sharing);
     if (entry == 0) {
       remember(at, index, index - first - refused, refused);
-      code = waitForRequest(at, address, mark, maxLooks);
+      code = waitForRequest(at, address, mark, maxLooks, sharing);
       forget(at, index - first - refused, refused);
       if (code != OK) break;
-      entry = look(address, mark, 1);
+      entry = look(address, mark, 2, sharing);
     }
-    const length: i64 = accept(entry, mark, requestBytes, payloadBytes);
-    if (!hasCredit(at, index, capacityLog2)) {
-      code = violated(at);
-      break;
-    }
-    const response: usize = bufferAt(responseBuffers, index, capacityLog2, strideBytes);
-    const isAccepted: bool = length != NOT_ACCEPTED;
-    const lengthBytes: u32 = isAccepted ? <u32>length : 0;
-    const request: usize = poolBase + <usize>RingEntry.offset(entry) + HEADER_BYTES;
-    if (!mutant(11)) copyWords(response + HEADER_BYTES, request, lengthBytes);
-    answer(response, entryAt(responses, index, capacityLog2), index, mark, epoch, lengthBytes, isAccepted ? OK : REFUSED);
-    if (mutant(11)) copyWords(response + HEADER_BYTES, request, lengthBytes);
+    crashPoint(SERVE_AFTER_SEE);
+    const accepted: u64 = Message.accept(entry, mark, requestBytes, payloadBytes, sharing, layout);
+    crashPoint(SERVE_AFTER_TAKE);
+    const response: usize = payloadAt(responseBuffers, slot, strideBytes);
+    const isAccepted: bool = accepted != NOT_ACCEPTED;
+    const lengthBytes: u32 = isAccepted ? <u32>accepted : 0;
+    const request: usize = Message.payload(entry, layout);
+    if (!mutant(11)) copyWords(response, request, lengthBytes);
+    crashPoint(SERVE_AFTER_EXECUTE);
+    Message.send(at, entryAt(responses, slot), mark, response, lengthBytes, isAccepted ? OK : REFUSED);
+    crashPoint(SERVE_AFTER_PUBLISH);
+    if (mutant(11)) copyWords(response, request, lengthBytes);
     if (!isAccepted) refused++;
   }
   remember(at, index, index - first - refused, refused);
@@ -212,7 +191,7 @@ export function rpcServeLoop(handle: u32, maxRequests: u32, maxLooks: u32): i32 
 
 /** Writes back what a loop counted in its locals. */
 function remember(at: usize, index: u64, served: u64, refused: u64): void {
-  keep64(at + offsetof<Handle>("consumed"), index);
+  keep64(at + offsetof<Handle>("next"), index);
   keep64(at + offsetof<Handle>("served"), recall64(at + offsetof<Handle>("served")) + served);
   keep64(at + offsetof<Handle>("refused"), recall64(at + offsetof<Handle>("refused")) + refused);
 }

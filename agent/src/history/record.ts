@@ -6,7 +6,7 @@ import type { Core } from '../pool/core.ts';
 export const operations = { 'rpc-call': 1, 'rpc-serve': 2, 'kv-put': 20, 'kv-get': 21, 'kv-delete': 22 } as const;
 export type Operation = keyof typeof operations;
 
-export const outcomes = { ok: 0, refused: 1, unknown: 2, 'peer-lost': 3, timeout: 4, closed: 5 } as const;
+export const outcomes = { ok: 0, refused: 1, unknown: 2, 'peer-lost': 3, timeout: 4, closed: 5, failed: 6 } as const;
 export type Outcome = keyof typeof outcomes;
 
 /** Returns false when the history is full; the overflow is counted in its header. `call` pairs it with its end. */

@@ -56,26 +56,51 @@ export function inspectConnections(
 /** The response ring belongs to the server alone and must be sound; what a caller put into the request ring need not be. */
 function inspectRings(view: DataView, slot: number, at: number, problems: string[]): void {
   const descriptor = at + constants.CONNECTION_DESCRIPTOR_LINE;
-  const capacityLog2 = view.getUint32(descriptor + layout.Descriptor.capacityLog2.offset, true);
+  const windowLog2 = view.getUint32(descriptor + layout.Descriptor.windowLog2.offset, true);
   const payloadBytes = view.getUint32(descriptor + layout.Descriptor.payloadBytes.offset, true);
-  const strideBytes = constants.HEADER_BYTES + Math.ceil(payloadBytes / 64) * 64;
-  if (
-    capacityLog2 < 1 ||
-    capacityLog2 > constants.CAPACITY_LOG2_LIMIT ||
-    strideBytes * 2 ** capacityLog2 > constants.ARENA_BYTES
-  ) {
-    problems.push(`connection ${slot} has rings of 2^${capacityLog2} entries for ${payloadBytes} bytes, which do not fit`);
+  const entryLayout = view.getUint32(descriptor + layout.Descriptor.layout.offset, true);
+  const sharing = view.getUint32(descriptor + layout.Descriptor.sharing.offset, true);
+  const strideBytes = constants.HEADER_BYTES + Math.ceil(payloadBytes / constants.LINE_BYTES) * constants.LINE_BYTES;
+  if (windowLog2 < 1 || windowLog2 > constants.WINDOW_LOG2_LIMIT || strideBytes * 2 ** windowLog2 > constants.ARENA_BYTES) {
+    problems.push(`connection ${slot} has a window of 2^${windowLog2} calls of ${payloadBytes} bytes, which does not fit`);
     return;
   }
-  const arena = at + constants.RESPONSE_ARENA_OFFSET;
-  for (let index = 0; index < 2 ** capacityLog2; index++) {
+  if (entryLayout !== constants.LAYOUT_FAITHFUL && entryLayout !== constants.LAYOUT_HARDENED)
+    problems.push(`connection ${slot} has layout ${entryLayout}, which does not exist`);
+  if (sharing < constants.SHARING_COHERENT || sharing > constants.SHARING_FAST)
+    problems.push(`connection ${slot} has sharing ${sharing}, which does not exist`);
+  const inspectEntry = entryLayout === constants.LAYOUT_FAITHFUL ? inspectFaithfulEntry : inspectHardenedEntry;
+  for (let index = 0; index < 2 ** windowLog2; index++) {
     const entry = view.getBigUint64(at + constants.RESPONSE_RING_OFFSET + index * 8, true);
     if (entry === 0n) continue;
-    const offset = Number(entry & 0xffffffffffffn);
-    const sequence = Number((entry >> 48n) & 0x7fffn);
-    if (offset !== arena + index * strideBytes)
-      problems.push(`response ${index} of connection ${slot} refers to ${offset}, not to its buffer`);
-    if (sequence % 2 ** capacityLog2 !== index)
-      problems.push(`response ${index} of connection ${slot} has sequence number ${sequence}`);
+    const header = at + constants.RESPONSE_ARENA_OFFSET + index * strideBytes;
+    for (const problem of inspectEntry(entry, { index, header, windowLog2, payloadBytes }))
+      problems.push(`response ${index} of connection ${slot} ${problem}`);
   }
+}
+
+interface Place {
+  readonly index: number;
+  /** Of the slot's buffer, from the start of the pool; the payload is behind it. */
+  readonly header: number;
+  readonly windowLog2: number;
+  readonly payloadBytes: number;
+}
+
+function inspectHardenedEntry(entry: bigint, { index, header, windowLog2, payloadBytes }: Place): string[] {
+  const problems: string[] = [];
+  const sequence = Number((entry >> 48n) & 0x7fffn);
+  const lengthBytes = Number((entry >> 32n) & 0xffffn);
+  const offset = Number(entry & 0xffffffc0n);
+  if (offset !== header + constants.HEADER_BYTES) problems.push(`refers to ${offset}, not to its buffer`);
+  if (sequence % 2 ** windowLog2 !== index) problems.push(`has sequence number ${sequence}`);
+  else if (Number(entry >> 63n) === (sequence >> windowLog2) % 2) problems.push(`has the phase of another lap than ${sequence}`);
+  if (lengthBytes > payloadBytes) problems.push(`has ${lengthBytes} bytes`);
+  return problems;
+}
+
+/** A reference and the flag of its lap: it does not say which lap, so only the place can be wrong. */
+function inspectFaithfulEntry(entry: bigint, { header }: Place): string[] {
+  const offset = entry & 0x7fffffffffffffffn;
+  return offset === BigInt(header) ? [] : [`refers to ${offset}, not to its buffer`];
 }

@@ -96,26 +96,33 @@ export interface CoreExports {
   wordPong(maxLooks: number): number;
   wordRounds(): number;
 
-  rpcListen(nameBytes: number, capacityLog2: number, payloadBytes: number): number;
-  rpcConnect(nameBytes: number): number;
+  rpcListen(
+    nameBytes: number,
+    version: number,
+    windowLog2: number,
+    payloadBytes: number,
+    layout: number,
+    sharing: number,
+  ): number;
+  rpcConnect(nameBytes: number, version: number): number;
   rpcClose(handle: number): number;
   rpcPeerState(handle: number): number;
   rpcConnectionSlot(handle: number): number;
   rpcPayloadBytes(handle: number): number;
-  rpcBeginCall(handle: number): number;
-  rpcPublish(handle: number, lengthBytes: number): number;
-  rpcForge(handle: number, offsetLow: number, offsetHigh: number, lengthBytes: number): number;
-  rpcPollResponse(handle: number, maxLooks: number): number;
-  rpcResponseOffset(handle: number): number;
-  rpcResponseLength(handle: number): number;
-  rpcFinishCall(handle: number): void;
+  rpcBegin(handle: number): number;
+  rpcSend(handle: number, lengthBytes: number, kind: number): number;
+  rpcForge(handle: number, offset: number, lengthBytes: number, kind: number): number;
+  rpcResend(handle: number, slot: number): number;
+  rpcPoll(handle: number, slot: number, maxLooks: number): number;
+  rpcPollAny(handle: number): number;
+  rpcFinish(handle: number, slot: number): void;
+  rpcCall(handle: number, finished: number, lengthBytes: number, kind: number, maxLooks: number): number;
+  rpcCallBatch(handle: number, calls: number, payloadBytes: number, depth: number, maxLooks: number): number;
   rpcFinished(handle: number): number;
-  rpcCallBatch(handle: number, calls: number, payloadBytes: number, maxLooks: number): number;
   rpcPollRequest(handle: number, maxLooks: number): number;
-  rpcRequestOffset(handle: number): number;
-  rpcRequestLength(handle: number): number;
-  rpcResponseBuffer(handle: number): number;
-  rpcReply(handle: number, lengthBytes: number, status: number): number;
+  rpcReply(handle: number, slot: number, lengthBytes: number, kind: number): number;
+  rpcReplyAndPoll(handle: number, slot: number, lengthBytes: number, kind: number, maxLooks: number): number;
+  rpcOffer(handle: number, calls: number): number;
   rpcServeLoop(handle: number, maxRequests: number, maxLooks: number): number;
   rpcServed(handle: number): number;
   rpcRefused(handle: number): number;
@@ -191,7 +198,7 @@ export function instantiateCore(mapped: MappedPool, options: { readonly thread: 
   if (!Number.isInteger(thread) || thread < 0 || thread >= constants.THREAD_LIMIT) {
     throw new RangeError(`thread ${thread} is not from 0 to ${constants.THREAD_LIMIT - 1}`);
   }
-  const { die, monotonicNs, writeBack } = native();
+  const { die, flush, monotonicNs, writeBack } = native();
   const bytes = new Uint8Array(mapped.memory.buffer);
   const instance = new WebAssembly.Instance(compiledCore(), {
     env: { memory: mapped.memory },
@@ -201,6 +208,9 @@ export function instantiateCore(mapped: MappedPool, options: { readonly thread: 
       writeBack: (address: number) => writeBack(bytes, (address >>> 6) * constants.LINE_BYTES, constants.LINE_BYTES),
       // The addon's write-back ends with an sfence of its own.
       storeFence: () => {},
+      invalidate: (address: number) => flush(bytes, (address >>> 6) * constants.LINE_BYTES, constants.LINE_BYTES),
+      // The addon's flush ends with an mfence of its own.
+      fullFence: () => {},
       broken(invariant: number): never {
         process.stderr.write(`cxlpod core: invariant ${invariant} does not hold; this worker ends\n`);
         return die();

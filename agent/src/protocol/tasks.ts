@@ -33,8 +33,19 @@ export interface CallFailure {
   readonly endNs: number;
 }
 
-/** OUTCOME_UNKNOWN: published, never answered, the server is fenced. PEER_LOST: refused before it was published. */
-export type RpcErrorCode = 'OUTCOME_UNKNOWN' | 'PEER_LOST' | 'TIMEOUT' | 'REFUSED' | 'CLOSED';
+/**
+ * OUTCOME_UNKNOWN: published, never answered, the server is fenced. PEER_LOST: refused before it was published. FAILED: the handler threw.
+ * TOO_LARGE: the response does not fit.
+ */
+export type RpcErrorCode =
+  | 'OUTCOME_UNKNOWN'
+  | 'PEER_LOST'
+  | 'TIMEOUT'
+  | 'REFUSED'
+  | 'FAILED'
+  | 'UNKNOWN_METHOD'
+  | 'TOO_LARGE'
+  | 'CLOSED';
 
 /** Of a KV store: fixed when it is made. */
 export interface KvShape {

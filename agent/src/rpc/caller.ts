@@ -3,58 +3,66 @@ import { codes, constants } from '../layout/index.ts';
 import type { Core } from '../pool/core.ts';
 import { abortWord } from '../pool/map.ts';
 import { looksPerPoll } from '../pool/poll.ts';
+import type { ClientIdentity } from '../protocol/messages.ts';
+import { Buffers, LastMessage } from './buffers.ts';
 import { RpcError, type RpcFailureCode, rpcError } from './rpc-error.ts';
 import { handOverName } from './service-name.ts';
 
-export interface Connection {
-  readonly service: string;
-  /** Slot in the connection table. */
-  readonly connection: number;
-  /** The longest request and response, in bytes. */
-  readonly payloadBytes: number;
-  /**
-   * One call: `request` is copied in, or fills the request buffer in place and returns its length. The response is a view of
-   * the pool, valid until the next call on this connection. Throws RpcError: OUTCOME_UNKNOWN, PEER_LOST, TIMEOUT, REFUSED,
-   * CLOSED, ABORTED, BAD_ARGUMENT. After OUTCOME_UNKNOWN, PEER_LOST, CLOSED and TIMEOUT: close it and connect again.
-   */
-  callSync(request: Uint8Array | ((buffer: Uint8Array) => number), options: { readonly deadlineMs: number }): Uint8Array;
-  /** `calls` echo calls inside the core, each response verified; time this call. Throws RpcError as `callSync`. */
-  callBatch(calls: number, payloadBytes: number, options: { readonly deadlineMs: number }): void;
-  /**
-   * Publishes a request whose reference or length is a lie, waits for the answer and returns its code: 'REFUSED' from a
-   * server that checks. `offset` counts from the start of the pool; undefined for the honest buffer.
-   */
-  forge(
-    lie: { readonly offset?: bigint; readonly length?: number },
-    options: { readonly deadlineMs: number },
-  ): RpcFailureCode | 'ACCEPTED';
-  close(): void;
+export interface Deadline {
+  readonly deadlineMs: number;
 }
 
+/** What came back for a call: bytes of the pool, valid until `finish`. */
+export interface Response {
+  /** OK, REFUSED, FAILED, UNKNOWN_METHOD or TOO_LARGE, as a code of the core. */
+  readonly status: number;
+  readonly bytes: Uint8Array;
+  /** The line before the payload, for those that have one. */
+  readonly header: Uint8Array | undefined;
+}
+
+const noSlot = 64;
 /** Between two looks at the directory while nobody listens. */
 const restMs = 1;
 
-/** Looks the service up until it listens or the deadline passes. Throws RpcError: NOT_FOUND, ABORTED, FULL. Blocks the thread. */
-export function connect(core: Core, service: string, options: { readonly deadlineMs: number }): Connection {
+/**
+ * Looks the service up until it listens or the deadline passes. Throws RpcError: NOT_FOUND, WRONG_VERSION, ABORTED, FULL. Blocks the
+ * thread.
+ */
+export function connect(core: Core, service: string, options: Deadline & { readonly version?: number }): Connection {
   const deadline = performance.now() + options.deadlineMs;
   const nameBytes = handOverName(core, service);
   for (;;) {
-    const answer = core.exports.rpcConnect(nameBytes);
-    if (answer >= constants.HANDLE_BASE) return new PoolConnection(core, service, answer - constants.HANDLE_BASE);
+    const answer = core.exports.rpcConnect(nameBytes, options.version ?? 0);
+    if (answer >= constants.HANDLE_BASE) return new Connection(core, service, answer - constants.HANDLE_BASE);
     if (answer !== codes.NOT_FOUND || performance.now() >= deadline) throw rpcError(`connecting to ${service}`, answer);
     if (Atomics.wait(abortWord(core.mapped), 0, 0, restMs) === 'not-equal')
       throw rpcError(`connecting to ${service}`, codes.ABORTED);
   }
 }
 
-class PoolConnection implements Connection {
+/**
+ * Calls go into slots, as many as the window has. `callSync` makes one call and waits for it; `begin`, `send`, `poll` and `finish` are its steps,
+ * for who has several in flight. Nothing but `callSync` and `callBatch` waits.
+ */
+export class Connection {
   readonly service: string;
+  /** Its place in the connection table. */
   readonly connection: number;
+  /** The longest request and response, in bytes. */
   readonly payloadBytes: number;
+  /** Calls in flight, at most. */
+  readonly window: number;
   readonly #core: Core;
   readonly #handle: number;
-  /** The response that the last call handed out is given back when the next one begins. */
-  #holdsResponse = false;
+  readonly #requests: Buffers;
+  readonly #responses: Buffers;
+  readonly #message: LastMessage;
+  /** Slots of calls that are not finished; `late`: nobody waits for them any more, but the server may still use their buffers. */
+  readonly #state: ('free' | 'open' | 'late')[];
+  #next = 0;
+  /** The slot of the last `callSync`, whose response was handed out. */
+  #held = noSlot;
   #over: RpcError | undefined;
   #closed = false;
 
@@ -64,63 +72,188 @@ class PoolConnection implements Connection {
     this.#handle = handle;
     this.connection = core.exports.rpcConnectionSlot(handle);
     this.payloadBytes = core.exports.rpcPayloadBytes(handle);
+    this.#message = new LastMessage(core, handle);
+    this.window = this.#message.window;
+    const at = constants.CONNECTIONS_OFFSET + this.connection * constants.CONNECTION_BYTES;
+    this.#requests = new Buffers(core, at + constants.REQUEST_ARENA_OFFSET, this.window, this.payloadBytes);
+    this.#responses = new Buffers(core, at + constants.RESPONSE_ARENA_OFFSET, this.window, this.payloadBytes);
+    this.#state = Array.from({ length: this.window }, () => 'free');
   }
 
-  callSync(request: Uint8Array | ((buffer: Uint8Array) => number), options: { readonly deadlineMs: number }): Uint8Array {
-    const { exports, pool } = this.#core;
-    const buffer = this.#begin();
+  /**
+   * One call: `request` is copied in, or fills the request buffer in place and returns its length. The response is a view of the pool, valid
+   * until the next `callSync`. Waits while the window is full. Throws RpcError: OUTCOME_UNKNOWN, PEER_LOST, TIMEOUT, REFUSED, FAILED,
+   * UNKNOWN_METHOD, TOO_LARGE, CLOSED, ABORTED, BAD_ARGUMENT. After OUTCOME_UNKNOWN, PEER_LOST and CLOSED: close it and connect again.
+   */
+  callSync(request: Uint8Array | ((buffer: Uint8Array) => number), options: Deadline & { readonly method?: number }): Uint8Array {
+    const slot = this.#nextFree(options.deadlineMs);
     let length: number;
     if (typeof request === 'function') {
-      length = request(pool.subarray(buffer, buffer + this.payloadBytes));
+      length = request(this.#requests.view(slot, this.payloadBytes));
     } else {
       length = request.length;
-      if (length <= this.payloadBytes) pool.set(request, buffer);
+      if (length <= this.payloadBytes) this.#core.pool.set(request, this.#requests.payloadOffset(slot));
     }
-    if (!Number.isInteger(length) || length < 0 || length > this.payloadBytes) {
-      throw new RpcError('BAD_ARGUMENT', `a request of ${length} bytes; ${this.service} takes at most ${this.payloadBytes}`);
-    }
-    this.#expect(exports.rpcPublish(this.#handle, length));
-    this.#expect(this.#await(options.deadlineMs));
-    const from = exports.rpcResponseOffset(this.#handle) >>> 0;
-    return pool.subarray(from, from + (exports.rpcResponseLength(this.#handle) >>> 0));
+    this.#checkLength(length);
+    const held = this.#held;
+    this.#held = noSlot;
+    if (held !== noSlot) this.#state[held] = 'free';
+    let code = this.#core.exports.rpcCall(this.#handle, held, length, options.method ?? 0, looksPerPoll);
+    if (!this.#isAnswer(code) && code !== codes.PENDING) this.#refuse(code);
+    this.#next++;
+    this.#state[slot] = 'open';
+    if (code === codes.PENDING) code = this.#await(slot, options.deadlineMs);
+    this.#held = slot;
+    if (code !== codes.OK) throw this.#statusError(code, slot);
+    return this.#responses.view(slot, this.#message.lengthBytes);
   }
 
-  callBatch(calls: number, payloadBytes: number, options: { readonly deadlineMs: number }): void {
+  /** Where the next request is to be written: a slot, or undefined while the window is full. Throws RpcError as `send`. */
+  begin(): number | undefined {
+    if (this.#over !== undefined) throw this.#over;
+    const slot = this.#next % this.window;
+    if (!this.#isFree(slot, 1) || slot === this.#held) return undefined;
+    const answer = this.#core.exports.rpcBegin(this.#handle) >>> 0;
+    if (answer >= constants.HANDLE_BASE) return slot;
+    if (answer === codes.BUSY) return undefined;
+    throw this.#refusal(answer);
+  }
+
+  /** The request buffer of the slot that `begin` returned. */
+  request(slot: number): Uint8Array {
+    return this.#requests.view(slot, this.payloadBytes);
+  }
+
+  /** The line before the slot's request, which is sent with it when its kind has `KIND_HEADER`. */
+  requestHeader(slot: number): Uint8Array {
+    return this.#requests.header(slot);
+  }
+
+  /** Sends the request in the slot that `begin` returned last. Throws RpcError: PEER_LOST, CLOSED, ABORTED, BAD_ARGUMENT. */
+  send(slot: number, lengthBytes: number, kind: number): void {
+    this.#checkLength(lengthBytes);
+    const answer = this.#core.exports.rpcSend(this.#handle, lengthBytes, kind);
+    if (answer !== constants.HANDLE_BASE + slot) throw this.#refusal(answer);
+    this.#next++;
+    this.#state[slot] = 'open';
+  }
+
+  /**
+   * The response to the call in a slot, undefined while there is none. Throws RpcError: OUTCOME_UNKNOWN, CLOSED, ABORTED, and then the
+   * connection is over.
+   */
+  poll(slot: number, maxLooks = 1): Response | undefined {
+    const status = this.#core.exports.rpcPoll(this.#handle, slot, maxLooks);
+    if (status === codes.PENDING) return undefined;
+    if (!this.#isAnswer(status)) throw this.#end(status);
+    const hasHeader = (this.#message.kind & constants.KIND_HEADER) !== 0;
+    return {
+      status,
+      bytes: this.#responses.view(slot, this.#message.lengthBytes),
+      header: hasHeader ? this.#responses.header(slot) : undefined,
+    };
+  }
+
+  /** The slot of a call whose response has arrived, or whose end is known in another way; undefined while there is none. */
+  pollAny(): number | undefined {
+    const answer = this.#core.exports.rpcPollAny(this.#handle);
+    if (answer >= constants.HANDLE_BASE) return answer - constants.HANDLE_BASE;
+    if (answer === codes.PENDING) return undefined;
+    const open = this.#state.indexOf('open');
+    return open < 0 ? undefined : open;
+  }
+
+  /** Gives the slot's buffers back; the bytes of its response may change from here on. */
+  finish(slot: number): void {
+    if (this.#state[slot] === 'free') return;
+    this.#state[slot] = 'free';
+    this.#core.exports.rpcFinish(this.#handle, slot);
+  }
+
+  /** Nobody waits for the call any more. Its slot is free once the response has come. */
+  abandon(slot: number): void {
+    if (this.#state[slot] === 'open') this.#state[slot] = 'late';
+  }
+
+  /** Publishes the call in a slot again: harmless for a server that has seen it. */
+  resend(slot: number): void {
+    this.#core.exports.rpcResend(this.#handle, slot);
+  }
+
+  /** Gives back the slot of the last `callSync`, whose response may change from here on. */
+  release(): void {
+    this.#giveBack();
+  }
+
+  /** Which use of its place in the connection table this is. */
+  get epoch(): number {
+    return this.#message.epoch;
+  }
+
+  /** The client that serves. */
+  get other(): ClientIdentity | undefined {
+    return this.#message.other;
+  }
+
+  /** Number of the next call, its low 32 bits: tells after an error whether the call was sent. */
+  get next(): number {
+    return this.#message.next;
+  }
+
+  /** How many calls are not finished. */
+  get inFlight(): number {
+    return this.#state.reduce((count, state) => count + (state === 'free' ? 0 : 1), 0);
+  }
+
+  /** Whether the other side is still there: 'OK', or why not. */
+  get peer(): 'OK' | 'CLOSED' | 'PEER_LOST' | 'ABORTED' {
+    const code = this.#core.exports.rpcPeerState(this.#handle);
+    if (code === codes.OK) return 'OK';
+    return code === codes.PEER_LOST ? 'PEER_LOST' : code === codes.ABORTED ? 'ABORTED' : 'CLOSED';
+  }
+
+  /** `calls` echo calls inside the core, `depth` in flight, each response verified; time this call. Throws RpcError as `callSync`. */
+  callBatch(calls: number, payloadBytes: number, options: Deadline & { readonly depth?: number }): void {
     const { exports } = this.#core;
     if (this.#over !== undefined) throw this.#over;
     this.#giveBack();
+    const startedAt = exports.rpcFinished(this.#handle);
     let left = calls;
     let deadline = 0;
     for (;;) {
-      const finishedBefore = exports.rpcFinished(this.#handle);
-      const code = exports.rpcCallBatch(this.#handle, left, payloadBytes, looksPerPoll);
-      if (code === codes.OK) return;
-      this.#holdsResponse = code === codes.CORRUPT || code === codes.REFUSED;
-      if (code === codes.CORRUPT) throw new RpcError('BAD_ARGUMENT', `${this.service} did not send back what was sent`);
-      if (code !== codes.PENDING) this.#expect(code);
-      left -= (exports.rpcFinished(this.#handle) - finishedBefore) >>> 0;
+      const before = exports.rpcFinished(this.#handle);
+      const code = exports.rpcCallBatch(this.#handle, left, payloadBytes, options.depth ?? 1, looksPerPoll);
+      if (code === codes.OK) break;
+      if (code === codes.CORRUPT)
+        throw this.#endWith(new RpcError('BAD_ARGUMENT', `${this.service} did not send back what was sent`));
+      if (code !== codes.PENDING) throw this.#end(code);
+      left -= (exports.rpcFinished(this.#handle) - before) >>> 0;
       // The clock is read only once an answer is late, so that a batch that is timed pays for no clock.
       const now = performance.now();
       if (deadline === 0) deadline = now + options.deadlineMs;
-      else if (now >= deadline) throw this.#end(late(this.service, options.deadlineMs));
+      else if (now >= deadline) throw this.#endWith(late(this.service, options.deadlineMs));
     }
+    this.#next += (exports.rpcFinished(this.#handle) - startedAt) >>> 0;
   }
 
+  /**
+   * Publishes a request whose reference, length or kind is a lie, waits for the answer and returns its code: 'REFUSED' from a
+   * server that checks. `offset` counts from the start of the pool; undefined for the honest buffer.
+   */
   forge(
-    lie: { readonly offset?: bigint; readonly length?: number },
-    options: { readonly deadlineMs: number },
+    lie: { readonly offset?: number; readonly length?: number; readonly kind?: number },
+    options: Deadline,
   ): RpcFailureCode | 'ACCEPTED' {
-    const honest = BigInt(this.#begin()) - BigInt(constants.HEADER_BYTES);
-    const offset = BigInt.asUintN(48, lie.offset ?? honest);
+    const slot = this.#nextFree(options.deadlineMs);
     const { exports } = this.#core;
-    exports.rpcForge(this.#handle, Number(offset & 0xffffffffn), Number(offset >> 32n), lie.length ?? 8);
-    try {
-      this.#expect(this.#await(options.deadlineMs));
-      return 'ACCEPTED';
-    } catch (error) {
-      if (error instanceof RpcError) return error.code;
-      throw error;
-    }
+    const honest = this.#requests.payloadOffset(slot);
+    const answer = exports.rpcForge(this.#handle, lie.offset ?? honest, lie.length ?? 8, lie.kind ?? 0);
+    if (answer !== constants.HANDLE_BASE + slot) throw this.#refusal(answer);
+    this.#next++;
+    this.#state[slot] = 'open';
+    const code = this.#await(slot, options.deadlineMs);
+    this.finish(slot);
+    return code === codes.OK ? 'ACCEPTED' : this.#statusError(code, slot).code;
   }
 
   close(): void {
@@ -130,42 +263,99 @@ class PoolConnection implements Connection {
     this.#core.exports.rpcClose(this.#handle);
   }
 
-  /** Where the next request's payload goes. */
-  #begin(): number {
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** The next slot, once it is free. */
+  #nextFree(deadlineMs: number): number {
     if (this.#over !== undefined) throw this.#over;
-    this.#giveBack();
-    const buffer = this.#core.exports.rpcBeginCall(this.#handle) >>> 0;
-    if (buffer < constants.HANDLE_BASE) this.#expect(buffer);
-    return buffer;
-  }
-
-  #giveBack(): void {
-    if (this.#holdsResponse) this.#core.exports.rpcFinishCall(this.#handle);
-    this.#holdsResponse = false;
-  }
-
-  /** The status of the call in flight. */
-  #await(deadlineMs: number): number {
-    const { exports } = this.#core;
-    let deadline = 0;
+    const slot = this.#next % this.window;
+    if (slot === this.#held) this.#giveBack();
+    if (this.#isFree(slot, 1)) return slot;
+    const deadline = performance.now() + deadlineMs;
     for (;;) {
-      const code = exports.rpcPollResponse(this.#handle, looksPerPoll);
-      this.#holdsResponse = code === codes.OK || code === codes.REFUSED;
-      if (code !== codes.PENDING) return code;
-      const now = performance.now();
-      if (deadline === 0) deadline = now + deadlineMs;
-      else if (now >= deadline) throw this.#end(late(this.service, deadlineMs));
+      if (this.#isFree(slot, looksPerPoll)) return slot;
+      if (performance.now() >= deadline) {
+        throw new RpcError('TIMEOUT', `all ${this.window} calls of ${this.service} are in flight for ${deadlineMs} ms`, {
+          hint: 'finish calls, or connect once more',
+        });
+      }
     }
   }
 
-  /** A code that leaves a call in flight, or no peer, ends the connection: buffers that the server may still use are not reused. */
-  #expect(code: number): void {
-    if (code === codes.OK) return;
-    const error = rpcError(`a call of ${this.service}`, code);
-    throw code === codes.REFUSED || code === codes.BUSY || code === codes.BAD_ARGUMENT ? error : this.#end(error);
+  /** A slot that nobody waits for becomes free with its response. */
+  #isFree(slot: number, maxLooks: number): boolean {
+    if (this.#state[slot] === 'late' && this.poll(slot, maxLooks) !== undefined) this.finish(slot);
+    return this.#state[slot] === 'free';
   }
 
-  #end(error: RpcError): RpcError {
+  #giveBack(): void {
+    const held = this.#held;
+    this.#held = noSlot;
+    if (held !== noSlot) this.finish(held);
+  }
+
+  /** The status of the call in a slot; TIMEOUT leaves the slot to a response that may still come. */
+  #await(slot: number, deadlineMs: number): number {
+    const { exports } = this.#core;
+    let deadline = 0;
+    for (;;) {
+      const code = exports.rpcPoll(this.#handle, slot, looksPerPoll);
+      if (this.#isAnswer(code)) return code;
+      if (code !== codes.PENDING) throw this.#end(code);
+      const now = performance.now();
+      if (deadline === 0) deadline = now + deadlineMs;
+      else if (now >= deadline) {
+        this.abandon(slot);
+        throw late(this.service, deadlineMs);
+      }
+    }
+  }
+
+  #isAnswer(code: number): boolean {
+    return (
+      code === codes.OK ||
+      code === codes.REFUSED ||
+      code === codes.FAILED ||
+      code === codes.UNKNOWN_METHOD ||
+      code === codes.TOO_LARGE
+    );
+  }
+
+  /** For a status that is no good end; what the server says of it stands in the response. */
+  #statusError(code: number, slot: number): RpcError {
+    const said = new TextDecoder().decode(this.#responses.view(slot, this.#message.lengthBytes).slice());
+    const error = rpcError(`a call of ${this.service}`, code);
+    return said === '' ? error : new RpcError(error.code, `${error.message}: ${said}`);
+  }
+
+  #checkLength(length: number): void {
+    if (Number.isInteger(length) && length >= 0 && length <= this.payloadBytes) return;
+    throw new RpcError('BAD_ARGUMENT', `a request of ${length} bytes; ${this.service} takes at most ${this.payloadBytes}`);
+  }
+
+  #refuse(code: number): never {
+    throw this.#refusal(code);
+  }
+
+  /** A code that leaves no peer ends the connection. */
+  #refusal(code: number): RpcError {
+    const isOver = code !== codes.BUSY && code !== codes.BAD_ARGUMENT;
+    return isOver ? this.#end(code) : rpcError(`a call of ${this.service}`, code);
+  }
+
+  /** Only a call that was sent is of unknown outcome; those after it are told why they are not. */
+  #end(code: number): RpcError {
+    const what = `a call of ${this.service}`;
+    const error = rpcError(what, code);
+    if (code !== codes.OUTCOME_UNKNOWN) return this.#endWith(error);
+    const peer = this.#core.exports.rpcPeerState(this.#handle);
+    this.#over = rpcError(what, peer === codes.OK ? codes.CLOSED : peer);
+    return error;
+  }
+
+  #endWith(error: RpcError): RpcError {
     this.#over = error;
     return error;
   }
@@ -173,6 +363,6 @@ class PoolConnection implements Connection {
 
 function late(service: string, deadlineMs: number): RpcError {
   return new RpcError('TIMEOUT', `a call of ${service} was not answered within ${deadlineMs} ms`, {
-    hint: 'the server may be slow, stopped or dead: only its fence tells; close this connection and connect again',
+    hint: 'the server may be slow, stopped or dead: only its fence tells; the call may still be executed',
   });
 }

@@ -3,6 +3,8 @@ import { codes, constants } from '../layout/index.ts';
 import type { Core } from '../pool/core.ts';
 import { abortWord } from '../pool/map.ts';
 import { looksPerPoll } from '../pool/poll.ts';
+import type { ClientIdentity } from '../protocol/messages.ts';
+import { Buffers, LastMessage } from './buffers.ts';
 import { RpcError, rpcError } from './rpc-error.ts';
 import { handOverName } from './service-name.ts';
 
@@ -10,26 +12,40 @@ import { handOverName } from './service-name.ts';
  * Reads the request in place and writes the response in place; returns the response's length in bytes. Both views are of the
  * pool itself and valid only during the call; the caller may still change the request while it is read.
  */
-export type Handler = (request: Uint8Array, response: Uint8Array) => number;
+export type Handler = (request: Uint8Array, response: Uint8Array, method: number) => number;
 
 /** `idle`: nothing came within the looks given. `closed`: the caller hung up. `peer-lost`: the caller is fenced. */
 export type ServeState = 'served' | 'refused' | 'idle' | 'closed' | 'peer-lost' | 'aborted';
 
-export interface Server {
-  readonly service: string;
-  /** Slot in the connection table. */
-  readonly connection: number;
-  /** Requests executed and requests refused so far. */
-  readonly served: number;
-  readonly refused: number;
-  /** Polls for one request, at most `maxLooks` looks, and answers it with the handler. A handler that throws answers REFUSED. */
-  poll(handler: Handler, maxLooks: number): ServeState;
-  /** The echo loop inside the core, for core-to-core figures: answers up to `maxRequests`, at most `maxLooks` idle looks each. */
-  pollEcho(maxRequests: number, maxLooks: number): ServeState;
-  close(): void;
-  /** Sleeps until the process aborts or `timeoutMs` are over. */
-  rest(timeoutMs: number): void;
+/** A request that waits for its reply: bytes of the pool, valid until then. */
+export interface Request {
+  readonly slot: number;
+  readonly method: number;
+  readonly bytes: Uint8Array;
+  /** The line before the payload, for those that have one. */
+  readonly header: Uint8Array | undefined;
 }
+
+/** What a server opens a connection with. */
+export interface ListenOptions {
+  /** A caller that wants another one is refused. Default 0. */
+  readonly version?: number;
+  /** Calls in flight at once, a power of two from 2 to 64. */
+  readonly window?: number;
+  /** The longest request and response. Window and payload must fit into the connection. */
+  readonly payloadBytes?: number;
+  /** `faithful`: the paper's entry, reference and flag, nothing checked: for peers that trust each other, and to see what checking costs. */
+  readonly layout?: 'hardened' | 'faithful';
+  /** For a device that does not keep the machines' caches coherent: `lines` or `fast` (docs/rpc.md). */
+  readonly sharing?: 'coherent' | 'lines' | 'fast';
+}
+
+const layouts = { faithful: constants.LAYOUT_FAITHFUL, hardened: constants.LAYOUT_HARDENED } as const;
+const sharings = {
+  coherent: constants.SHARING_COHERENT,
+  lines: constants.SHARING_LINES,
+  fast: constants.SHARING_FAST,
+} as const;
 
 const states: Readonly<Record<number, ServeState>> = {
   [codes.OK]: 'served',
@@ -40,31 +56,33 @@ const states: Readonly<Record<number, ServeState>> = {
   [codes.ABORTED]: 'aborted',
 };
 
-/**
- * Claims a connection, opens it for one caller and publishes it as `service`. `capacity`: entries per ring, a power of two from 2
- * to 64. Throws RpcError: FULL, BAD_ARGUMENT.
- */
-export function listen(
-  core: Core,
-  service: string,
-  options: { readonly capacity?: number; readonly payloadBytes?: number } = {},
-): Server {
-  const capacityLog2 = Math.log2(options.capacity ?? 2 ** constants.DEFAULT_CAPACITY_LOG2);
+/** Claims a connection, opens it for one caller and publishes it as `service`. Throws RpcError: FULL, BAD_ARGUMENT. */
+export function listen(core: Core, service: string, options: ListenOptions = {}): Server {
+  const windowLog2 = Math.log2(options.window ?? 2 ** constants.DEFAULT_WINDOW_LOG2);
   const payloadBytes = options.payloadBytes ?? constants.DEFAULT_PAYLOAD_BYTES;
-  if (!Number.isInteger(capacityLog2) || !Number.isInteger(payloadBytes) || payloadBytes < 0) {
-    throw new RpcError('BAD_ARGUMENT', `a ring of ${options.capacity} entries for ${payloadBytes} bytes each cannot be made`);
+  if (!Number.isInteger(windowLog2) || !Number.isInteger(payloadBytes) || payloadBytes < 0) {
+    throw new RpcError('BAD_ARGUMENT', `a window of ${options.window} calls of ${payloadBytes} bytes cannot be made`);
   }
-  const answer = core.exports.rpcListen(handOverName(core, service), capacityLog2, payloadBytes);
+  const layout = layouts[options.layout ?? 'hardened'];
+  const sharing = sharings[options.sharing ?? 'coherent'];
+  const nameBytes = handOverName(core, service);
+  const answer = core.exports.rpcListen(nameBytes, options.version ?? 0, windowLog2, payloadBytes, layout, sharing);
   if (answer < constants.HANDLE_BASE) throw rpcError(`listening as ${service}`, answer);
-  return new PoolServer(core, service, answer - constants.HANDLE_BASE);
+  return new Server(core, service, answer - constants.HANDLE_BASE);
 }
 
-class PoolServer implements Server {
+/** `poll` answers requests with a handler, one after the other. `take` and `reply` are its steps, for who answers later, or in another order. */
+export class Server {
   readonly service: string;
+  /** Its place in the connection table. */
   readonly connection: number;
+  readonly payloadBytes: number;
+  readonly window: number;
   readonly #core: Core;
   readonly #handle: number;
-  readonly #payloadBytes: number;
+  readonly #requests: Buffers;
+  readonly #responses: Buffers;
+  readonly #message: LastMessage;
   #counts: { readonly served: number; readonly refused: number } | undefined;
 
   constructor(core: Core, service: string, handle: number) {
@@ -72,9 +90,15 @@ class PoolServer implements Server {
     this.#core = core;
     this.#handle = handle;
     this.connection = core.exports.rpcConnectionSlot(handle);
-    this.#payloadBytes = core.exports.rpcPayloadBytes(handle);
+    this.payloadBytes = core.exports.rpcPayloadBytes(handle);
+    this.#message = new LastMessage(core, handle);
+    this.window = this.#message.window;
+    const at = constants.CONNECTIONS_OFFSET + this.connection * constants.CONNECTION_BYTES;
+    this.#requests = new Buffers(core, at + constants.REQUEST_ARENA_OFFSET, this.window, this.payloadBytes);
+    this.#responses = new Buffers(core, at + constants.RESPONSE_ARENA_OFFSET, this.window, this.payloadBytes);
   }
 
+  /** Requests executed and requests refused so far. */
   get served(): number {
     return this.#counts?.served ?? this.#core.exports.rpcServed(this.#handle) >>> 0;
   }
@@ -83,28 +107,122 @@ class PoolServer implements Server {
     return this.#counts?.refused ?? this.#core.exports.rpcRefused(this.#handle) >>> 0;
   }
 
-  poll(handler: Handler, maxLooks: number): ServeState {
+  /**
+   * Answers requests with the handler, up to `maxRequests`, waiting at most `maxLooks` looks for each. A handler that throws answers FAILED
+   * with its message.
+   */
+  poll(handler: Handler, maxLooks: number, maxRequests = 1): ServeState {
     if (this.#counts !== undefined) return 'closed';
-    const { exports, pool } = this.#core;
-    const polled = exports.rpcPollRequest(this.#handle, maxLooks);
-    if (polled !== codes.OK) return stateOf(polled);
-    const buffer = exports.rpcResponseBuffer(this.#handle) >>> 0;
-    if (buffer < constants.HANDLE_BASE) return stateOf(buffer);
-    const from = exports.rpcRequestOffset(this.#handle) >>> 0;
-    const request = pool.subarray(from, from + (exports.rpcRequestLength(this.#handle) >>> 0));
-    let length = 0;
-    let status: number = codes.OK;
-    try {
-      length = handler(request, pool.subarray(buffer, buffer + this.#payloadBytes));
-      if (!Number.isInteger(length) || length < 0 || length > this.#payloadBytes)
-        throw new RangeError(`a response of ${length} bytes`);
-    } catch {
-      length = 0;
-      status = codes.REFUSED;
+    const { exports } = this.#core;
+    let code = exports.rpcPollRequest(this.#handle, maxLooks);
+    for (let left = maxRequests; code >= constants.HANDLE_BASE; ) {
+      const slot = code - constants.HANDLE_BASE;
+      const { kind, lengthBytes } = this.#message;
+      const response = this.response(slot);
+      let length = 0;
+      let status: number = codes.OK;
+      try {
+        length = handler(this.#requests.view(slot, lengthBytes), response, kind);
+        if (!Number.isInteger(length) || length < 0 || length > this.payloadBytes) {
+          throw new RangeError(`a response of ${length} bytes; there is room for ${this.payloadBytes}`);
+        }
+      } catch (error) {
+        length = new TextEncoder().encodeInto((error as Error).message ?? String(error), response).written;
+        status = codes.FAILED;
+      }
+      if (--left === 0) return stateOf(exports.rpcReply(this.#handle, slot, length, status));
+      code = exports.rpcReplyAndPoll(this.#handle, slot, length, status, maxLooks);
+      if (code === codes.PENDING) return 'served';
     }
-    return stateOf(exports.rpcReply(this.#handle, length, status));
+    return stateOf(code);
   }
 
+  /** The next request, or how the connection stands. It stays the server's until `reply`. */
+  take(maxLooks: number): Request | ServeState {
+    if (this.#counts !== undefined) return 'closed';
+    const code = this.#core.exports.rpcPollRequest(this.#handle, maxLooks);
+    if (code < constants.HANDLE_BASE) return stateOf(code);
+    const slot = code - constants.HANDLE_BASE;
+    const { kind, lengthBytes } = this.#message;
+    const hasHeader = (kind & constants.KIND_HEADER) !== 0;
+    return {
+      slot,
+      method: kind & (constants.KIND_LIMIT - 1),
+      bytes: this.#requests.view(slot, lengthBytes),
+      header: hasHeader ? this.#requests.header(slot) : undefined,
+    };
+  }
+
+  /**
+   * `take` and `reply` for loops that allocate nothing: HANDLE_BASE + slot, or PENDING, REFUSED, CLOSED, PEER_LOST, ABORTED as the core says.
+   * The request stands in `kind` and `request(slot)` until the next one is taken.
+   */
+  takeCode(maxLooks: number): number {
+    return this.#counts !== undefined ? codes.CLOSED : this.#core.exports.rpcPollRequest(this.#handle, maxLooks);
+  }
+
+  /** Answers the request in a slot and takes the next one, as `takeCode`. */
+  replyAndTakeCode(slot: number, lengthBytes: number, status: number, maxLooks: number): number {
+    return this.#core.exports.rpcReplyAndPoll(this.#handle, slot, lengthBytes, status, maxLooks);
+  }
+
+  /** Method, and `KIND_HEADER`, of the request taken last. */
+  get kind(): number {
+    return this.#message.kind;
+  }
+
+  /** Payload of the request taken last, which came in `slot`. */
+  request(slot: number): Uint8Array {
+    return this.#requests.view(slot, this.#message.lengthBytes);
+  }
+
+  requestHeader(slot: number): Uint8Array {
+    return this.#requests.header(slot);
+  }
+
+  /** Which use of its place in the connection table this is. */
+  get epoch(): number {
+    return this.#message.epoch;
+  }
+
+  /** The client that calls; undefined while none does, and after `close`. */
+  get other(): ClientIdentity | undefined {
+    if (this.#counts !== undefined) return undefined;
+    if (!this.#message.isPeerKnown) this.#core.exports.rpcPeerState(this.#handle);
+    return this.#message.other;
+  }
+
+  /** Whether a caller has connected, as of the last look that found nothing. */
+  get isTaken(): boolean {
+    return this.#message.isPeerKnown;
+  }
+
+  /** Where the response to the request in a slot goes. */
+  response(slot: number): Uint8Array {
+    return this.#responses.view(slot, this.payloadBytes);
+  }
+
+  responseHeader(slot: number): Uint8Array {
+    return this.#responses.header(slot);
+  }
+
+  /** Answers a request that was taken. `status`: OK, REFUSED, FAILED, UNKNOWN_METHOD or TOO_LARGE as a code of the core, plus `KIND_HEADER`. */
+  reply(slot: number, lengthBytes: number, status: number = codes.OK): void {
+    if (this.#counts !== undefined) return;
+    const code = this.#core.exports.rpcReply(this.#handle, slot, lengthBytes, status);
+    if (code !== codes.OK)
+      throw new RpcError('BAD_ARGUMENT', `slot ${slot} of ${this.service} has no request to answer with ${lengthBytes} bytes`);
+  }
+
+  /** Says how many calls in flight this server wants, from 1 to the window. */
+  offer(calls: number): void {
+    if (this.#counts !== undefined) return;
+    const code = this.#core.exports.rpcOffer(this.#handle, calls);
+    if (code !== codes.OK)
+      throw new RpcError('BAD_ARGUMENT', `${calls} calls in flight cannot be offered with a window of ${this.window}`);
+  }
+
+  /** The echo loop inside the core, for core-to-core figures: answers up to `maxRequests`, at most `maxLooks` idle looks each. */
   pollEcho(maxRequests: number, maxLooks: number): ServeState {
     if (this.#counts !== undefined) return 'closed';
     return stateOf(this.#core.exports.rpcServeLoop(this.#handle, maxRequests, maxLooks));
@@ -116,6 +234,11 @@ class PoolServer implements Server {
     this.#core.exports.rpcClose(this.#handle);
   }
 
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Sleeps until the process aborts or `timeoutMs` are over. */
   rest(timeoutMs: number): void {
     Atomics.wait(abortWord(this.#core.mapped), 0, 0, timeoutMs);
   }
@@ -127,8 +250,9 @@ function stateOf(code: number): ServeState {
   return state;
 }
 
-/** Requests that the echo loop answers before TypeScript looks at the deadline. */
+/** Requests that are answered before TypeScript looks at the deadline. */
 const echoesPerPoll = 10_000;
+const requestsPerPoll = 256;
 /** A server without work spins this long before it sleeps between looks. */
 const spinIdleMs = 20;
 const restMs = 1;
@@ -141,11 +265,10 @@ export function serveUntilClosed(
   const { handler } = options;
   const deadline = performance.now() + options.deadlineMs;
   let lastWorkMs = performance.now();
-  for (let polls = 0; ; polls++) {
-    const state = handler === 'echo' ? server.pollEcho(echoesPerPoll, looksPerPoll) : server.poll(handler, looksPerPoll);
+  for (;;) {
+    const state =
+      handler === 'echo' ? server.pollEcho(echoesPerPoll, looksPerPoll) : server.poll(handler, looksPerPoll, requestsPerPoll);
     if (state === 'closed' || state === 'peer-lost' || state === 'aborted') return state;
-    // Under load the clock, dear on an emulated machine, is read once in a while only.
-    if (state !== 'idle' && handler !== 'echo' && polls % 256 !== 0) continue;
     const now = performance.now();
     if (now >= deadline) return 'deadline';
     if (state !== 'idle') lastWorkMs = now;

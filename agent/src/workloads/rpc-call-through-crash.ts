@@ -21,6 +21,9 @@ const outcomeOf: Readonly<Record<RpcErrorCode, Outcome>> = {
   PEER_LOST: 'peer-lost',
   TIMEOUT: 'timeout',
   REFUSED: 'refused',
+  FAILED: 'failed',
+  UNKNOWN_METHOD: 'refused',
+  TOO_LARGE: 'failed',
   CLOSED: 'closed',
 };
 

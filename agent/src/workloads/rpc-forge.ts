@@ -1,11 +1,12 @@
+import { constants } from '../layout/index.ts';
 import { AgentError } from '../protocol/agent-error.ts';
 import { name, object } from '../protocol/shape.ts';
 import type { Tasks } from '../protocol/tasks.ts';
-import { connect } from '../rpc/index.ts';
+import { type Connection, connect } from '../rpc/index.ts';
 import { EchoPayload } from './payload.ts';
 import type { Workload } from './workload.ts';
 
-type Lie = { readonly offset?: bigint; readonly length?: number };
+type Lie = { readonly offset?: number; readonly length?: number; readonly kind?: number };
 
 /**
  * Sends requests that lie about where or how long they are. The server must refuse each, touch nothing it should not, and
@@ -18,7 +19,7 @@ export const rpcForge: Workload<'rpc-forge'> = {
     const payload = new EchoPayload(64);
     let refused = 0;
     try {
-      const lies = liesFor(BigInt(core.mapped.poolSizeBytes), connection.payloadBytes);
+      const lies = liesFor(core.mapped.poolSizeBytes, connection);
       for (const [index, lie] of lies.entries()) {
         const answer = connection.forge(lie, { deadlineMs: remainingMs() });
         if (answer === 'REFUSED') refused++;
@@ -34,23 +35,40 @@ export const rpcForge: Workload<'rpc-forge'> = {
   },
 };
 
-function liesFor(poolSizeBytes: bigint, payloadBytes: number): readonly Lie[] {
+/** As many sorts as the entry can express: offsets in lines up to 4 GiB, lengths up to 64 KiB, kinds with and without a header. */
+function liesFor(poolSizeBytes: number, { connection, payloadBytes }: Connection): readonly Lie[] {
+  const at = constants.CONNECTIONS_OFFSET + connection * constants.CONNECTION_BYTES;
+  const arena = at + constants.REQUEST_ARENA_OFFSET;
+  const end = arena + constants.ARENA_BYTES;
+  const pastPool = 2 ** 32 - 64;
+  const outside = [
+    0,
+    64,
+    poolSizeBytes - 64,
+    poolSizeBytes,
+    poolSizeBytes + 64,
+    2 ** 31,
+    pastPool,
+    at,
+    at + constants.REQUEST_RING_OFFSET,
+    arena - 64,
+    // The line of the first header: a payload there would have its own header outside.
+    arena,
+    end,
+    end + constants.CONNECTION_BYTES,
+  ].filter((offset) => offset < 2 ** 32);
+  const lengths = [payloadBytes + 1, constants.ARENA_BYTES, constants.PAYLOAD_LIMIT_BYTES, 0x7fff, 0x8000, 0xffff];
   return [
-    { offset: 0n },
-    { offset: 64n },
-    { offset: poolSizeBytes - 64n },
-    { offset: poolSizeBytes },
-    { offset: poolSizeBytes + 64n },
-    { offset: 1n << 32n },
-    { offset: (1n << 48n) - 64n },
-    { offset: poolSizeBytes / 2n + 1n },
-    { length: payloadBytes + 1 },
-    { length: 0x7fff_ffff },
-    { length: 0xffff_ffff },
-    { offset: poolSizeBytes - 64n, length: 0xffff_ffff },
+    ...outside.map((offset) => ({ offset })),
+    ...outside.map((offset) => ({ offset, kind: constants.KIND_HEADER })),
+    ...lengths.filter((length) => length > payloadBytes).map((length) => ({ length })),
+    ...lengths.map((length) => ({ offset: pastPool, length })),
+    { offset: end - 64, length: 65, kind: constants.KIND_LIMIT - 1 },
+    { length: 0xffff, kind: constants.KIND_LIMIT - 1 },
+    { offset: arena, length: payloadBytes + 1, kind: constants.KIND_HEADER + 1 },
   ];
 }
 
-function describe(lie: Lie): string {
-  return `offset ${lie.offset ?? 'honest'}, length ${lie.length ?? 'honest'}`;
+function describe({ offset, length, kind }: Lie): string {
+  return `offset ${offset ?? 'honest'}, length ${length ?? 'honest'}, kind ${kind ?? 'honest'}`;
 }

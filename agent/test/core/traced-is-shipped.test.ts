@@ -31,7 +31,8 @@ test('each exported function does the same operations in the same order in both'
 
 /** Every operation of the door, with its arguments' order and width: what the core does not use today is compared as well. */
 const probe = `
-import { add64, load32, load64, or64, publish32, publish64, store32, store64, storeFence, swap64, writeBack } from './memory/memory';
+import { add64, fullFence, invalidate, load32, load64, or64 } from './memory/memory';
+import { publish32, publish64, store32, store64, storeFence, swap64, writeBack } from './memory/memory';
 export function everything(at: usize): void {
   store32(at, load32(at + 4));
   store64(at + 8, load64(at + 16));
@@ -41,6 +42,8 @@ export function everything(at: usize): void {
   publish64(at + 64, or64(at + 72, 4));
   writeBack(at);
   storeFence();
+  invalidate(at);
+  fullFence();
 }`;
 
 test('each operation of the door is the same in both', async () => {
@@ -71,6 +74,8 @@ test('each operation of the door is the same in both', async () => {
     'atomic store of 8',
     'atomic writeBack of 8',
     'atomic storeFence of 8',
+    'atomic invalidate of 8',
+    'atomic fullFence of 8',
   ]);
 });
 

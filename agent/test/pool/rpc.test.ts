@@ -40,23 +40,25 @@ describe('connecting', () => {
     using files = poolFiles();
     const [core] = joinedCores(files, 1);
     for (const options of [
-      { capacity: 1 },
-      { capacity: 12 },
-      { capacity: 128 },
+      { window: 1 },
+      { window: 12 },
+      { window: 128 },
       { payloadBytes: 0 },
-      { capacity: 64, payloadBytes: 1024 },
+      { window: 64, payloadBytes: 1024 },
     ]) {
       expect({ options, code: codeOf(() => listen(core!, 'echo', options)) }).toEqual({ options, code: 'BAD_ARGUMENT' });
     }
-    expect(listen(core!, 'echo', { capacity: 64, payloadBytes: 64 }).connection).toBe(0);
+    expect(listen(core!, 'echo', { window: 64, payloadBytes: 64 }).connection).toBe(0);
   });
 
   test('a thread that has not joined, or holds all its handles, is refused', () => {
     using files = poolFiles();
     const [core] = joinedCores(files, 1);
-    const servers = Array.from({ length: constants.HANDLE_COUNT }, () => listen(core!, 'echo'));
+    const sides: { close(): void }[] = Array.from({ length: constants.CONNECTION_COUNT }, () => listen(core!, 'echo'));
     expect(codeOf(() => listen(core!, 'echo'))).toBe('FULL');
-    for (const server of servers) server.close();
+    while (sides.length < constants.HANDLE_COUNT) sides.push(connect(core!, 'echo', soon));
+    expect(codeOf(() => connect(core!, 'echo', soon))).toBe('FULL');
+    for (const side of sides) side.close();
     expect(inspectPool(core!.pool, poolSizeBytes).connections).toEqual([]);
     leavePool(core!);
     expect(codeOf(() => listen(core!, 'echo'))).toBe('BAD_ARGUMENT');

@@ -1,6 +1,7 @@
 /** The search itself: that it finds what only one schedule, or one death, shows; and that cutting schedules off loses nothing. */
 import { describe, expect, test } from 'vitest';
 import { constants } from '../../src/layout/index.ts';
+import { shape } from './calls.ts';
 import { type CrashChoice, explore, prepared } from './schedules.ts';
 import { call, type Program, World, type WorldOptions } from './simulator.ts';
 
@@ -61,11 +62,11 @@ describe('a listener dies anywhere, a caller comes, and a recoverer who may die 
 });
 
 function* listening(): Program {
-  yield call('rpcListen', 4, 1, 16);
+  yield call('rpcListen', 4, ...shape());
 }
 
 function* connectingAndClosing(): Program {
-  if ((yield call('rpcConnect', 4)) === constants.HANDLE_BASE) yield call('rpcClose', 0);
+  if ((yield call('rpcConnect', 4, 0)) === constants.HANDLE_BASE) yield call('rpcClose', 0);
 }
 
 function* recovering(): Program {

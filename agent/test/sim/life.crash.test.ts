@@ -1,6 +1,7 @@
 /** Every participant dies at every shared access and at every named crash point; what is left is made whole and used again. */
 import { describe, expect, test } from 'vitest';
 import { crashPoints } from '../../src/crash-points/index.ts';
+import { shape } from './calls.ts';
 import { bury, type Cast, freshCast, live, remains } from './life.ts';
 import { randomFrom } from './schedules.ts';
 import type { SimulatedClient } from './simulator.ts';
@@ -100,7 +101,7 @@ describe.each(points)('a client that dies at $name', ({ name }) => {
 function endOneAndBury(cast: Cast, undertaker: SimulatedClient): SimulatedClient {
   const victim = cast.world.client(5);
   victim.attempt((core) => core.join(5, victim.process, 0));
-  victim.attempt((core) => core.rpcListen(victim.name('victim'), 2, 16));
+  victim.attempt((core) => core.rpcListen(victim.name('victim'), ...shape({ windowLog2: 2 })));
   victim.isDead = true;
   bury(undertaker, [victim]);
   return victim;

@@ -4,6 +4,7 @@
  */
 import { codes, constants } from '../../src/layout/index.ts';
 import type { CoreExports } from '../../src/pool/core.ts';
+import { shape } from './calls.ts';
 import { type SimulatedClient, World } from './simulator.ts';
 
 export interface Cast {
@@ -17,10 +18,9 @@ export function freshCast(mutant = 0): Cast {
   return { world, server: world.client(1), caller: world.client(2) };
 }
 
-/** Calls of one life; with rings of four entries that is two laps and a half. */
+/** Calls of one life; with a window of four that is two laps and a half. */
 const callsPerLife = 10;
-const capacityLog2 = 2;
-const payloadBytes = 16;
+const windowLog2 = 2;
 
 /** Plays a life, from a blank pool or in a `formatted` one. Codes that only a death of the other side explains are let pass, everything else must be as it should. */
 export function live({ world, server, caller }: Cast, options: { readonly formatted?: boolean } = {}): void {
@@ -47,8 +47,8 @@ export function live({ world, server, caller }: Cast, options: { readonly format
       codes.OK,
     );
   }
-  const served = server.attempt((core) => core.rpcListen(server.name('echo'), capacityLog2, payloadBytes)) ?? 0;
-  const called = caller.attempt((core) => core.rpcConnect(caller.name('echo'))) ?? 0;
+  const served = server.attempt((core) => core.rpcListen(server.name('echo'), ...shape({ windowLog2 }))) ?? 0;
+  const called = caller.attempt((core) => core.rpcConnect(caller.name('echo'), 0)) ?? 0;
   const serverHandle = served - constants.HANDLE_BASE;
   const callerHandle = called - constants.HANDLE_BASE;
   if (bothLive() && (serverHandle < 0 || callerHandle < 0)) throw new Error(`listen answered ${served}, connect ${called}`);
@@ -56,7 +56,7 @@ export function live({ world, server, caller }: Cast, options: { readonly format
   for (let number = 0; number < callsPerLife; number++) {
     if (callerHandle >= 0) caller.attempt((core) => sendCall(core, world, callerHandle, number));
     if (serverHandle >= 0) server.attempt((core) => core.rpcServeLoop(serverHandle, 1, 1));
-    if (callerHandle >= 0) caller.attempt((core) => receiveCall(core, world, callerHandle, number, server.isDead));
+    if (callerHandle >= 0) caller.attempt(() => receiveCall(caller, callerHandle, number, server.isDead));
   }
   if (bothLive()) expectServed(server, serverHandle);
   if (callerHandle >= 0) caller.attempt((core) => core.rpcClose(callerHandle));
@@ -65,22 +65,25 @@ export function live({ world, server, caller }: Cast, options: { readonly format
 }
 
 function sendCall(core: CoreExports, world: World, handle: number, number: number): void {
-  const buffer = core.rpcBeginCall(handle) >>> 0;
+  const buffer = core.rpcBegin(handle) >>> 0;
   if (buffer < constants.HANDLE_BASE) return;
   world.poolBytes(buffer, 8).fill(number + 1);
-  core.rpcPublish(handle, 8);
+  core.rpcSend(handle, 8, 0);
 }
 
-function receiveCall(core: CoreExports, world: World, handle: number, number: number, serverIsDead: boolean): void {
-  const code = core.rpcPollResponse(handle, 1);
+function receiveCall(caller: SimulatedClient, handle: number, number: number, serverIsDead: boolean): void {
+  const { core, world } = caller;
+  const slot = number % 2 ** windowLog2;
+  const code = core.rpcPoll(handle, slot, 1);
   if (code !== codes.OK) {
     if (serverIsDead && (code === codes.PENDING || code === codes.BAD_ARGUMENT)) return;
     throw new Error(`call ${number} answered ${code}`);
   }
-  const response = world.poolBytes(core.rpcResponseOffset(handle), core.rpcResponseLength(handle));
+  const { offset, lengthBytes } = caller.lastMessage(handle);
+  const response = world.poolBytes(offset, lengthBytes);
   if (response.length !== 8 || response.some((byte) => byte !== number + 1))
     throw new Error(`call ${number} came back as ${response}`);
-  core.rpcFinishCall(handle);
+  core.rpcFinish(handle, slot);
 }
 
 function expectServed(server: SimulatedClient, handle: number): void {

@@ -16,10 +16,20 @@ export interface Access {
 }
 
 /** Kinds of access: the lowest four bits of `what`, as agent/core/memory/traced.ts numbers them. */
-export const kinds = { load: 0, store: 1, swap: 2, add: 3, or: 4, writeBack: 5, storeFence: 6 } as const;
+export const kinds = {
+  load: 0,
+  store: 1,
+  swap: 2,
+  add: 3,
+  or: 4,
+  writeBack: 5,
+  storeFence: 6,
+  invalidate: 7,
+  fullFence: 8,
+} as const;
 export type Kind = keyof typeof kinds;
 
-/** A write-back and a fence change no byte that anybody reads. */
+/** Flushes and fences change no byte. */
 export const isWrite = (what: number): boolean => (what & 15) >= kinds.store && (what & 15) <= kinds.or;
 
 /** A store that publishes (an xchg on x86), not one that waits in the store buffer. */

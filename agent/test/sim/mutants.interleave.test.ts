@@ -2,22 +2,24 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
+  aCallInFlightKeepsItsSlot,
   aConnectionIsPreparedBeforeItListens,
   aSlotUsedAgainIsAnother,
   aSlowRecovererHarmsNobody,
   type Check,
   everyCallComesBack,
   liesAreRefused,
-  nobodyIsAnsweredWithoutCredit,
   onlyOneConnects,
   onlyOneFormats,
   onlyOneGetsTheLastSlot,
-  onlyTwoStatusesAreBelieved,
+  onlyStatusesAreBelieved,
+  whoSendsBeyondItsWindowWaits,
 } from './checks.ts';
 import { flushMutants } from './heap/cache/flush-mutants.ts';
 import { heapChecks } from './heap/heap-checks.ts';
 import { kvChecks } from './kv/kv-checks.ts';
 import { type Mutant, mutants, mutantsDocument } from './mutants.ts';
+import { aConnectionUsedAgainIsFresh, aLookIsFresh, everyCallCrossesTheDevice } from './sharing-checks.ts';
 
 const seed = 1;
 
@@ -30,8 +32,12 @@ const checks: Readonly<Record<string, Check>> = {
   'lies are refused': liesAreRefused,
   'a connection is prepared before it listens': aConnectionIsPreparedBeforeItListens,
   'one connects': onlyOneConnects,
-  'nobody is answered without credit': nobodyIsAnsweredWithoutCredit,
-  'two statuses are believed': onlyTwoStatusesAreBelieved,
+  'a call in flight keeps its slot': aCallInFlightKeepsItsSlot,
+  'only statuses are believed': onlyStatusesAreBelieved,
+  'who sends beyond its window waits': whoSendsBeyondItsWindowWaits,
+  'a look is fresh': aLookIsFresh,
+  'a connection used again is fresh': aConnectionUsedAgainIsFresh,
+  'every call crosses the device': everyCallCrossesTheDevice(200, seed),
   ...heapChecks,
   ...kvChecks,
 };

@@ -16,7 +16,6 @@ export const mutants = [
     mistake: 'a recoverer takes the claim on a dead client from another that lives',
     killedBy: 'a slow recoverer harms nobody',
   },
-  { number: 5, mistake: 'a call publishes its ring entry before the header', killedBy: 'every call comes back' },
   {
     number: 6,
     mistake: 'ring entries have no phase and no sequence: any entry that is not empty has arrived',
@@ -29,10 +28,15 @@ export const mutants = [
     killedBy: 'a connection is prepared before it listens',
   },
   { number: 9, mistake: 'connect takes a connection with a store instead of a swap', killedBy: 'one connects' },
-  { number: 10, mistake: 'the server answers without credit', killedBy: 'nobody is answered without credit' },
+  {
+    number: 10,
+    mistake: 'the caller sends although the call that has the next slot is in flight',
+    killedBy: 'a call in flight keeps its slot',
+  },
   { number: 11, mistake: 'the server publishes its answer before it is written', killedBy: 'every call comes back' },
   { number: 12, mistake: 'a call publishes its ring entry before the payload', killedBy: 'every call comes back' },
-  { number: 13, mistake: 'the caller takes any status word for a code of its own', killedBy: 'two statuses are believed' },
+  { number: 13, mistake: 'the caller takes any status for a code of its own', killedBy: 'only statuses are believed' },
+  { number: 14, mistake: 'the server takes requests beyond the window', killedBy: 'who sends beyond its window waits' },
   {
     number: 20,
     mistake: 'who overwrites a word keeps no evidence of the era in it',
@@ -270,6 +274,19 @@ export const mutants = [
     mistake: 'a claim on a partition is not written back',
     killedBy: 'a claim outlives its machine',
   },
+  { number: 320, mistake: 'who looks at a ring does not drop its line', killedBy: 'a look is fresh' },
+  { number: 321, mistake: 'who looks at a ring does not wait until its line is dropped', killedBy: 'a look is fresh' },
+  { number: 322, mistake: 'a message is not written back before its entry', killedBy: 'every call crosses the device' },
+  { number: 324, mistake: 'an entry is not written back', killedBy: 'a look is fresh' },
+  { number: 325, mistake: "who receives does not drop the message's lines", killedBy: 'every call crosses the device' },
+  {
+    number: 326,
+    mistake: "who receives does not wait until the message's lines are dropped",
+    killedBy: 'every call crosses the device',
+  },
+  { number: 327, mistake: 'who listens does not write the rings back', killedBy: 'a connection used again is fresh' },
+  { number: 328, mistake: 'who connects does not drop the lines of the rings', killedBy: 'a connection used again is fresh' },
+  { number: 329, mistake: 'who connects does not drop the line of the descriptor', killedBy: 'a connection used again is fresh' },
 ] as const;
 
 export interface Mutant {

@@ -1,6 +1,7 @@
 /** What a caller is told when its server dies at any access of a call, and a server when its caller does (at most once, I7). */
 import { expect, test } from 'vitest';
 import { codes, constants } from '../../src/layout/index.ts';
+import { connectTo, listenAs } from './calls.ts';
 import { bury } from './life.ts';
 import { type SimulatedClient, World } from './simulator.ts';
 
@@ -17,20 +18,24 @@ function connectedPair(): Pair {
   server.core.format(1, server.process, 0, 0);
   server.core.join(1, server.process, 0);
   caller.core.join(2, caller.process, 0);
-  server.core.rpcListen(server.name('echo'), 2, 16);
-  caller.core.rpcConnect(caller.name('echo'));
+  listenAs(server, 'echo', { windowLog2: 2 });
+  connectTo(caller, 'echo');
   // Both have met: one call went well.
-  sendCall(caller);
+  expect(sendCall(caller)).toBe(constants.HANDLE_BASE);
   server.core.rpcServeLoop(0, 1, 1);
-  expect(caller.core.rpcPollResponse(0, 1)).toBe(codes.OK);
-  caller.core.rpcFinishCall(0);
+  expect(caller.core.rpcPoll(0, 0, 1)).toBe(codes.OK);
+  caller.core.rpcFinish(0, 0);
   return { world, server, caller, undertaker };
 }
 
+/** HANDLE_BASE + its slot, or why it was not sent. */
 function sendCall(caller: SimulatedClient): number {
-  const buffer = caller.core.rpcBeginCall(0) >>> 0;
-  return buffer < constants.HANDLE_BASE ? buffer : caller.core.rpcPublish(0, 8);
+  const buffer = caller.core.rpcBegin(0) >>> 0;
+  return buffer < constants.HANDLE_BASE ? buffer : caller.core.rpcSend(0, 8, 0);
 }
+
+/** The slot of the call that follows the one of `connectedPair`. */
+const slot = 1;
 
 test('a call whose server dies ends once: answered if the answer was published, else of unknown outcome, and the next is not sent', () => {
   const outcomes = new Set<number>();
@@ -43,14 +48,14 @@ test('a call whose server dies ends once: answered if the answer was published, 
     if (!server.isDead) break;
 
     // Nothing is known before the fence stands: slow is not dead.
-    const beforeFence = caller.core.rpcPollResponse(0, 1);
+    const beforeFence = caller.core.rpcPoll(0, slot, 1);
     expect([codes.OK, codes.PENDING]).toContain(beforeFence);
     bury(undertaker, [server]);
 
-    const outcome = beforeFence === codes.OK ? codes.OK : caller.core.rpcPollResponse(0, 1);
+    const outcome = beforeFence === codes.OK ? codes.OK : caller.core.rpcPoll(0, slot, 1);
     expect(outcome).toBe(beforeFence === codes.OK ? codes.OK : codes.OUTCOME_UNKNOWN);
     outcomes.add(outcome);
-    if (outcome === codes.OK) caller.core.rpcFinishCall(0);
+    if (outcome === codes.OK) caller.core.rpcFinish(0, slot);
     expect(sendCall(caller)).toBe(codes.PEER_LOST);
     expect(caller.core.rpcClose(0)).toBe(codes.OK);
   }
@@ -64,7 +69,7 @@ test('an answer that was published before the server died is still received afte
   server.isDead = true;
   bury(undertaker, [server]);
 
-  expect(caller.core.rpcPollResponse(0, 1)).toBe(codes.OK);
+  expect(caller.core.rpcPoll(0, slot, 1)).toBe(codes.OK);
 });
 
 test('a server whose caller dies is told so once the fence stands, at every access of the call', () => {
@@ -99,8 +104,8 @@ test('a connection of the dead is used again in a new epoch, and its old caller 
 
   const heir = world.client(1);
   heir.core.join(1, heir.process, 0);
-  heir.core.rpcListen(heir.name('echo'), 2, 16);
+  listenAs(heir, 'echo');
 
   expect(world.inspect().connections[0]).toMatchObject({ slot: 0, epoch: before + 1, state: 'listening' });
-  expect(caller.core.rpcConnect(caller.name('echo'))).toBe(constants.HANDLE_BASE);
+  expect(connectTo(caller, 'echo')).toBe(0);
 });

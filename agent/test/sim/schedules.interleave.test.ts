@@ -1,19 +1,30 @@
 /** What must hold whoever makes the next step. */
 import { describe, expect, test } from 'vitest';
 import {
+  aCallInFlightKeepsItsSlot,
   aConnectionIsPreparedBeforeItListens,
+  anOfferIsHeard,
+  aRequestSentTwiceIsExecutedOnce,
   aSlotUsedAgainIsAnother,
   aSlowRecovererHarmsNobody,
   everyCallComesBack,
   liesAreRefused,
-  nobodyIsAnsweredWithoutCredit,
   oneEntryPerName,
   onlyOneConnects,
   onlyOneFormats,
   onlyOneGetsTheLastSlot,
-  onlyTwoStatusesAreBelieved,
+  onlyStatusesAreBelieved,
+  responsesComeInAnyOrder,
+  versionsAreKeptApart,
+  whoSendsBeyondItsWindowWaits,
 } from './checks.ts';
 import { firstSeed } from './schedules.ts';
+import {
+  aConnectionUsedAgainIsFresh,
+  aLookIsFresh,
+  anOfferCrossesTheDevice,
+  everyCallCrossesTheDevice,
+} from './sharing-checks.ts';
 
 const none = 0;
 const seed = firstSeed(1);
@@ -36,11 +47,23 @@ describe('in every schedule', () => {
   test('a caller finds a connection that is used again prepared', () => {
     expect(aConnectionIsPreparedBeforeItListens(none)).toEqual([]);
   });
+
+  test('of a caller that sends its calls again, each is executed once', () => {
+    expect(aRequestSentTwiceIsExecutedOnce(none)).toEqual([]);
+  });
 });
 
 describe(`in random schedules from seed ${seed} (CXLPOD_SEED replays another)`, () => {
   test('every call is executed once and comes back as it was sent', () => {
     expect(everyCallComesBack(150 * depth, seed)(none)).toEqual([]);
+  });
+
+  test('responses that come in any order reach their calls', () => {
+    expect(responsesComeInAnyOrder(150 * depth, seed)(none)).toEqual([]);
+  });
+
+  test('every call crosses a device that keeps nothing coherent but the words of connections', () => {
+    expect(everyCallCrossesTheDevice(200 * depth, seed)(none)).toEqual([]);
   });
 
   test('two servers of one name share its entry', () => {
@@ -61,11 +84,37 @@ describe('in order', () => {
     expect(liesAreRefused(none)).toEqual([]);
   });
 
-  test('a caller believes no status but the two that a server may send', () => {
-    expect(onlyTwoStatusesAreBelieved(none)).toEqual([]);
+  test('a caller believes no response but those that a server may send', () => {
+    expect(onlyStatusesAreBelieved(none)).toEqual([]);
   });
 
-  test('a server answers nobody without credit', () => {
-    expect(nobodyIsAnsweredWithoutCredit(none)).toEqual([]);
+  test('a call in flight keeps its slot, whatever becomes of later ones', () => {
+    expect(aCallInFlightKeepsItsSlot(none)).toEqual([]);
+  });
+
+  test('who sends beyond its window waits, and harms nobody', () => {
+    expect(whoSendsBeyondItsWindowWaits(none)).toEqual([]);
+  });
+
+  test('a caller that wants another version is refused', () => {
+    expect(versionsAreKeptApart(none)).toEqual([]);
+  });
+
+  test('how many calls a server wants in flight is heard within a lap', () => {
+    expect(anOfferIsHeard(none)).toEqual([]);
+  });
+});
+
+describe('where nothing leaves a cache by itself', () => {
+  test('a look is answered by the device', () => {
+    expect(aLookIsFresh(none)).toEqual([]);
+  });
+
+  test('a connection that is used again has nothing of its last use', () => {
+    expect(aConnectionUsedAgainIsFresh(none)).toEqual([]);
+  });
+
+  test('what a server wants is heard', () => {
+    expect(anOfferCrossesTheDevice(none)).toEqual([]);
   });
 });

@@ -1,4 +1,6 @@
 /** What the simulator can do in a second of processor time: bars of design D3 are 20 million accesses in one thread, 2 million steps with a switch. */
+import { codes, constants } from '../../src/layout/index.ts';
+import { connectTo, listenAs } from './calls.ts';
 import { CoherentMemory, coherentMemory } from './memory/coherent.ts';
 import { writeBackMemory } from './memory/write-back.ts';
 import type { MemoryMaker } from './memory-profile.ts';
@@ -18,8 +20,8 @@ function pair(memory: MemoryMaker = coherentMemory): {
   server.core.format(1, server.process, 0, 0);
   server.core.join(1, server.process, 0);
   caller.core.join(2, caller.process, 0);
-  server.core.rpcListen(server.name('echo'), 4, 64);
-  caller.core.rpcConnect(caller.name('echo'));
+  listenAs(server, 'echo', { windowLog2: 4, payloadBytes: 64 });
+  connectTo(caller, 'echo');
   return { world, server, caller };
 }
 
@@ -45,11 +47,10 @@ function straight(memory?: MemoryMaker): number {
 
 function callAndServe(server: SimulatedClient, caller: SimulatedClient, calls: number): void {
   for (let index = 0; index < calls; index++) {
-    caller.core.rpcBeginCall(0);
-    caller.core.rpcPublish(0, 64);
+    const slot = caller.core.rpcSend(0, 64, 0) - constants.HANDLE_BASE;
     server.core.rpcServeLoop(0, 1, 1);
-    if (caller.core.rpcPollResponse(0, 1) !== 0) throw new Error('the call was not answered');
-    caller.core.rpcFinishCall(0);
+    if (caller.core.rpcPoll(0, slot, 1) !== codes.OK) throw new Error('the call was not answered');
+    caller.core.rpcFinish(0, slot);
   }
 }
 
@@ -112,7 +113,7 @@ function* serving(): Program {
 }
 
 function* calling(): Program {
-  for (;;) yield call('rpcCallBatch', 0, 1, 16, 3);
+  for (;;) yield call('rpcCallBatch', 0, 1, 16, 1, 3);
 }
 
 /** Microseconds to go back to a prepared world in which a call was made. */
@@ -123,11 +124,7 @@ function restoring(): number {
   const run = (restores: boolean): number => {
     const start = processorNs();
     for (let index = 0; index < count; index++) {
-      caller.core.rpcBeginCall(0);
-      caller.core.rpcPublish(0, 64);
-      server.core.rpcServeLoop(0, 1, 1);
-      caller.core.rpcPollResponse(0, 1);
-      caller.core.rpcFinishCall(0);
+      callAndServe(server, caller, 1);
       if (restores) world.restore(snapshot);
     }
     return processorNs() - start;

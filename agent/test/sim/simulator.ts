@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { crashPointNumber } from '../../src/crash-points/index.ts';
 import { type History, readHistory } from '../../src/history/read.ts';
 import { inspectPool, type PoolInspection } from '../../src/inspect/inspect.ts';
-import { constants } from '../../src/layout/index.ts';
+import { constants, layout } from '../../src/layout/index.ts';
 import type { CoreExports } from '../../src/pool/core.ts';
 import { coherentMemory } from './memory/coherent.ts';
 import {
@@ -376,6 +376,19 @@ export class SimulatedClient {
     return bytes.length;
   }
 
+  /** What the core says of the message that a handle received last, as agent/src/rpc/buffers.ts reads it. */
+  lastMessage(handle: number): { readonly offset: number; readonly lengthBytes: number; readonly kind: number } {
+    const thread = this.#scratchBase + constants.SCRATCH_THREADS_OFFSET;
+    const at = thread + constants.SCRATCH_HANDLES_OFFSET + handle * constants.HANDLE_BYTES;
+    const view = new DataView(this.#memory.bytes.buffer, at, constants.HANDLE_BYTES);
+    const { messageOffset, messageBytes, messageKind } = layout.Handle;
+    return {
+      offset: view.getUint32(messageOffset.offset, true),
+      lengthBytes: view.getUint32(messageBytes.offset, true),
+      kind: view.getUint32(messageKind.offset, true),
+    };
+  }
+
   // -- as a coroutine ------------------------------------------------------------------------------------------------------
 
   /** Runs up to the program's first shared access. */
@@ -538,7 +551,7 @@ export class SimulatedClient {
     expectedHigh: number,
   ): number {
     const kind = what & 15;
-    if (address < poolBase && kind !== kinds.storeFence) {
+    if (address < poolBase && kind !== kinds.storeFence && kind !== kinds.fullFence) {
       throw new Error(`${nameOfSite(site)} touches ${address}, which is nobody's`);
     }
     this.counts[kind]!++;

@@ -1,6 +1,7 @@
 /** A prepared world is gone back to, whatever happened in it: what sweeps over many crashes rest on. */
 import { expect, test } from 'vitest';
 import { codes, constants } from '../../src/layout/index.ts';
+import { connectTo, listenAs, sendCall } from './calls.ts';
 import { bury, remains } from './life.ts';
 import { call, type Program, World } from './simulator.ts';
 
@@ -10,17 +11,16 @@ function connected(): World {
   server.core.format(1, server.process, 0, 0);
   server.core.join(1, server.process, 0);
   caller.core.join(2, caller.process, 0);
-  server.core.rpcListen(server.name('echo'), 2, 16);
-  caller.core.rpcConnect(caller.name('echo'));
+  listenAs(server, 'echo', { windowLog2: 2 });
+  connectTo(caller, 'echo');
   return world;
 }
 
 function oneCall(world: World): number {
   const [server, caller] = [world.clients[0]!, world.clients[1]!];
-  caller.core.rpcBeginCall(0);
-  caller.core.rpcPublish(0, 8);
+  const slot = sendCall(caller, 0);
   server.core.rpcServeLoop(0, 1, 1);
-  return caller.core.rpcPollResponse(0, 1);
+  return caller.core.rpcPoll(0, slot, 1);
 }
 
 test('after a restore all bytes are as they were, and the clients go on from there', () => {
@@ -98,7 +98,7 @@ function* serving(): Program {
 test('a client that is armed with a crash point after the snapshot is not after the restore', () => {
   const world = connected();
   const snapshot = world.snapshot();
-  for (const client of world.clients) client.arm('rpc/call/after-header');
+  for (const client of world.clients) client.arm('rpc/call/after-write');
   expect(() => oneCall(world)).toThrow('at crash point');
   world.restore(snapshot);
   expect(oneCall(world)).toBe(codes.OK);

@@ -1,6 +1,7 @@
 /** The caches under the shipped core, and under single accesses where the core does not have them. */
 import { describe, expect, test } from 'vitest';
-import { codes, constants } from '../../src/layout/index.ts';
+import { codes } from '../../src/layout/index.ts';
+import { connectTo, listenAs } from './calls.ts';
 import type { DeviceProfile } from './memory/cached-memory.ts';
 import { Choices } from './memory/choices.ts';
 import { type WriteBackMemory, type WriteBackOptions, writeBackMemory } from './memory/write-back.ts';
@@ -237,9 +238,9 @@ function callsOver(profile: DeviceProfile['name'], machine: number, of: number):
   if (server.core.join(machine, server.process, 0) !== codes.OK) problems.push('the server could not join');
   world.settle();
   if (caller.core.join(1, caller.process, 0) !== codes.OK) problems.push('the caller could not join');
-  server.core.rpcListen(server.name('echo'), 1, 16);
+  listenAs(server, 'echo');
   world.settle();
-  const handle = caller.core.rpcConnect(caller.name('echo')) - constants.HANDLE_BASE;
+  const handle = connectTo(caller, 'echo');
   if (handle !== 0) return [...problems, 'the caller could not connect'];
   const calls = 9;
   caller.start(calling(calls, problems));
@@ -257,7 +258,7 @@ function callsOver(profile: DeviceProfile['name'], machine: number, of: number):
 function* calling(calls: number, problems: string[]): Program {
   for (let done = 0, polls = 0; done < calls; polls++) {
     const before = yield call('rpcFinished', 0);
-    const code = yield call('rpcCallBatch', 0, 1, 16, 3);
+    const code = yield call('rpcCallBatch', 0, 1, 16, 1, 3);
     done += (yield call('rpcFinished', 0)) - before;
     if ((code !== codes.OK && code !== codes.PENDING) || polls > 3_000) {
       problems.push(`a call was answered with code ${code}`);

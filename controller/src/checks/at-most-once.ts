@@ -45,7 +45,7 @@ export const atMostOnce: Check = {
 /** How calls end that were sent, so that they may have been executed. */
 const sentAndUnanswered: readonly string[] = ['OUTCOME_UNKNOWN', 'TIMEOUT'];
 const beforeExecution = ['rpc/serve/after-see', 'rpc/serve/after-take'];
-const afterExecution = ['rpc/serve/after-execute', 'rpc/serve/after-header', 'rpc/serve/after-publish'];
+const afterExecution = ['rpc/serve/after-execute', 'rpc/serve/after-publish'];
 
 /** Requests executed by a server that died at the `hit`-th passage of a crash point of its serving loop. */
 function executedBefore({ point, hit }: LastWords): { least: number; most: number } {

@@ -32,6 +32,11 @@ export interface WriteBackOptions {
    * itself before, unless the chances say so: what could have happened is decided afterwards.
    */
   readonly choose?: Choose;
+  /**
+   * Which lines of the pool the profile is about, by the offset of an access; all of them without it. The others are coherent, as
+   * on a device that keeps only a part of its memory so.
+   */
+  readonly covers?: (offset: number) => boolean;
 }
 
 export function writeBackMemory(options: WriteBackOptions): MemoryMaker {
@@ -142,7 +147,14 @@ export class WriteBackMemory implements MemoryProfile {
       this.#cached.buffer(client, machine, buffered.sfence);
       return 0;
     }
-    if (address < this.#poolBase || address >= this.#poolEnd) {
+    if (kind === kinds.fullFence) {
+      this.#happen();
+      this.#drain(client);
+      return 0;
+    }
+    if (address < this.#poolBase || address >= this.#poolEnd || this.#options.covers?.(address - this.#poolBase) === false) {
+      // A locked write waits for what this client stored and flushed before, wherever that was.
+      if (kind !== kinds.load && isAtomic(what) && address >= this.#poolBase && address < this.#poolEnd) this.#drain(client);
       const answer = this.#plain.access(client, machine, what, address, low, high, expectedLow, expectedHigh);
       this.upper = this.#plain.upper;
       return answer;
@@ -150,9 +162,10 @@ export class WriteBackMemory implements MemoryProfile {
     this.#happen();
     const index = address >> 2;
     const cached = this.#cached;
-    if (kind === kinds.writeBack) {
+    if (kind === kinds.writeBack || kind === kinds.invalidate) {
       if (cached.bufferOf(client, machine).entries.length >= bufferLimit) this.#leaveOne(client);
-      cached.buffer(client, machine, buffered.clwb, (address >> 6) << 4);
+      const flush = kind === kinds.writeBack ? buffered.clwb : buffered.clflushopt;
+      cached.buffer(client, machine, flush, (address >> 6) << 4);
       return 0;
     }
     const sizeBytes = (what >> 4) & 15;

@@ -1,0 +1,194 @@
+/**
+ * Calls where the device keeps the connection's control word coherent and nothing else of it: what the flushes of the core are for.
+ * Functions as in checks.ts.
+ */
+import { codes, constants } from '../../src/layout/index.ts';
+import { connectTo, listenAs, type Shape } from './calls.ts';
+import type { Check } from './checks.ts';
+import { type WriteBackOptions, writeBackMemory } from './memory/write-back.ts';
+import { runRandomly } from './schedules.ts';
+import { call, type Program, type SimulatedClient, World } from './simulator.ts';
+
+const { CONNECTIONS_OFFSET, CONNECTION_BYTES, CONNECTION_COUNT, CONNECTION_DESCRIPTOR_LINE } = constants;
+
+/** Everything of a connection but its word. */
+function isIncoherent(offset: number): boolean {
+  const inTable = offset - CONNECTIONS_OFFSET;
+  return (
+    inTable >= 0 && inTable < CONNECTION_COUNT * CONNECTION_BYTES && inTable % CONNECTION_BYTES >= CONNECTION_DESCRIPTOR_LINE
+  );
+}
+
+/** Nothing leaves a store buffer or a cache by itself. */
+const quiet = { seed: 1, drainChance: 0, cacheChance: 0 };
+
+const ways = [
+  { name: 'lines', sharing: constants.SHARING_LINES },
+  { name: 'fast', sharing: constants.SHARING_FAST },
+] as const;
+
+/** Clients of machines 1, 2 and so on, all joined. */
+function machines(count: number, mutant: number, memory: Partial<WriteBackOptions>): World {
+  const world = new World({ mutant, memory: writeBackMemory({ profile: 'NC', ...memory, covers: isIncoherent }) });
+  for (let machine = 1; machine <= count; machine++) {
+    const client = world.client(machine);
+    if (machine === 1) client.core.format(machine, client.process, 0, 0);
+    client.core.join(machine, client.process, 0);
+  }
+  return world;
+}
+
+/** The server is client 0, the caller client 1; the handle of each is 0. */
+function connect([server, caller]: readonly SimulatedClient[], of: Shape): void {
+  listenAs(server!, 'echo', of);
+  connectTo(caller!, 'echo');
+}
+
+/** Several laps over caches of all tempers: every call comes back as it was sent. */
+export const everyCallCrossesTheDevice =
+  (seeds: number, firstSeed: number): Check =>
+  (mutant) => {
+    for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
+      const { name, sharing } = ways[seed % 2]!;
+      const windowLog2 = 1 + ((seed >> 1) % 2);
+      const layout = (seed >> 2) % 4 === 0 ? constants.LAYOUT_FAITHFUL : constants.LAYOUT_HARDENED;
+      const world = machines(2, mutant, seed % 5 === 0 ? quiet : { seed });
+      const problems: string[] = [];
+      const note = (problem: string): void => void problems.push(`seed ${seed}, ${name}: ${problem}`);
+      connect(world.clients, { windowLog2, layout, sharing, payloadBytes: 100 });
+      const calls = 13;
+      world.clients[1]!.start(calling(calls, 1 + (seed % 2 ** windowLog2), note));
+      world.clients[0]!.start(serving(note));
+      try {
+        runRandomly(world, seed);
+      } catch (error) {
+        note((error as Error).message);
+      }
+      const served = world.clients[0]!.core.rpcServed(0);
+      if (served !== calls) note(`${served} of ${calls} calls were executed`);
+      if (problems.length > 0) return problems;
+    }
+    return [];
+  };
+
+function* calling(calls: number, depth: number, note: (problem: string) => void): Program {
+  for (let done = 0, polls = 0; done < calls; polls++) {
+    const before = yield call('rpcFinished', 0);
+    // Payloads of one line and of two, with a header's line between buffers that nobody may lose.
+    const code = yield call('rpcCallBatch', 0, 1, done % 2 === 0 ? 8 : 100, depth, 3);
+    done += ((yield call('rpcFinished', 0)) - before) | 0;
+    if (code !== codes.OK && code !== codes.PENDING) return note(`a call was answered with code ${code}`);
+    if (polls > 1_000) return note('a call was never answered');
+  }
+  yield call('rpcClose', 0);
+}
+
+function* serving(note: (problem: string) => void): Program {
+  for (let polls = 0; polls < 2_000; polls++) {
+    const code = yield call('rpcServeLoop', 0, 4, 3);
+    if (code === codes.CLOSED) return;
+    if (code !== codes.OK && code !== codes.PENDING) return note(`serving was answered with code ${code}`);
+  }
+  note('the caller never closed');
+}
+
+/** Who looks sees what is on the device at that moment: no look is answered by what the machine has cached. */
+export const aLookIsFresh: Check = (mutant) => {
+  const problems: string[] = [];
+  for (const { name, sharing } of ways) {
+    const world = machines(2, mutant, quiet);
+    const [server, caller] = [world.clients[0]!, world.clients[1]!];
+    connect(world.clients, { windowLog2: 2, sharing });
+    for (let number = 0; number < 9; number++) {
+      const slot = caller.core.rpcSend(0, 8, 0) - constants.HANDLE_BASE;
+      const early = caller.core.rpcPoll(0, slot, 2);
+      drain(caller);
+      if (early !== codes.PENDING) return [`${name}: call ${number} was answered with ${early} before it was served`];
+      const served = server.core.rpcServeLoop(0, 1, 2);
+      if (served !== codes.OK) return [`${name}: request ${number} is on the device and was not seen: ${served}`];
+      if (server.core.rpcServeLoop(0, 1, 2) !== codes.PENDING) problems.push(`${name}: a request was seen twice`);
+      drain(server);
+      const code = caller.core.rpcPoll(0, slot, 2);
+      if (code !== codes.OK) return [`${name}: response ${number} is on the device and was not seen: ${code}`];
+      caller.core.rpcFinish(0, slot);
+    }
+  }
+  return problems;
+};
+
+/**
+ * A place in the connection table that the same machines used before, with other sizes and the sides the other way round: neither finds
+ * what it has cached, or has not written back, of the last use.
+ */
+export const aConnectionUsedAgainIsFresh: Check = (mutant) => {
+  const problems: string[] = [];
+  for (const { name, sharing } of ways) {
+    for (const turns of [false, true]) {
+      const world = machines(2, mutant, quiet);
+      const [first, second] = [world.clients[0]!, world.clients[1]!];
+      connect([first, second], { windowLog2: 2, payloadBytes: 64, sharing });
+      for (let number = 0; number < 3; number++) callOnce(first, second);
+      second.core.rpcClose(0);
+      first.core.rpcClose(0);
+
+      const [server, caller] = turns ? [second, first] : [first, second];
+      // The first use of the second one's handle is over as well, so both are 0 again.
+      listenAs(server, 'again', { windowLog2: 1, payloadBytes: 128, version: 7, sharing });
+      const answer = caller.core.rpcConnect(caller.name('again'), 7);
+      const what = `${name}${turns ? ', the other way round' : ''}`;
+      if (answer !== constants.HANDLE_BASE) {
+        problems.push(`${what}: connecting was answered with ${answer}`);
+        continue;
+      }
+      const payloadBytes = caller.core.rpcPayloadBytes(0);
+      if (payloadBytes !== 128) problems.push(`${what}: the caller found messages of ${payloadBytes} bytes`);
+      if (server.core.rpcServeLoop(0, 1, 2) !== codes.PENDING) problems.push(`${what}: the server found an old request`);
+      caller.core.rpcSend(0, 8, 0);
+      const early = caller.core.rpcPoll(0, 0, 2);
+      if (early !== codes.PENDING) problems.push(`${what}: the caller found an old response, ${early}`);
+    }
+  }
+  return problems;
+};
+
+/** What it stored and flushed leaves its processor, as it soon does; into the cache or, if flushed, onto the device. */
+function drain({ world, index, machine }: SimulatedClient): void {
+  world.memory.endClient(index, machine);
+}
+
+function callOnce(server: SimulatedClient, caller: SimulatedClient): void {
+  const slot = caller.core.rpcSend(0, 8, 0) - constants.HANDLE_BASE;
+  drain(caller);
+  server.core.rpcServeLoop(0, 1, 2);
+  drain(server);
+  if (caller.core.rpcPoll(0, slot, 2) !== codes.OK) throw new Error('the call was not answered');
+  caller.core.rpcFinish(0, slot);
+}
+
+/** The offer of a server that wants fewer calls reaches its caller within two laps. */
+export const anOfferCrossesTheDevice: Check = (mutant) => {
+  const problems: string[] = [];
+  for (const { name, sharing } of ways) {
+    const world = machines(2, mutant, quiet);
+    const [server, caller] = [world.clients[0]!, world.clients[1]!];
+    connect(world.clients, { windowLog2: 2, sharing });
+    for (const offered of [4, 1, 3]) {
+      server.core.rpcOffer(0, offered);
+      drain(server);
+      for (let number = 0; number < 12; number++) callOnce(server, caller);
+      let sent = 0;
+      while (caller.core.rpcSend(0, 8, 0) >= constants.HANDLE_BASE) sent++;
+      if (sent !== offered) problems.push(`${name}: ${sent} calls were sent, ${offered} were offered`);
+      drain(caller);
+      server.core.rpcServeLoop(0, sent, 2);
+      drain(server);
+      for (let slot = 0; slot < sent; slot++) {
+        if (caller.core.rpcPoll(0, slot, 2) !== codes.OK) problems.push(`${name}: call ${slot} was not answered`);
+        caller.core.rpcFinish(0, slot);
+      }
+      // Up to the first slot of the next lap.
+      for (let number = sent; number % 4 !== 0; number++) callOnce(server, caller);
+    }
+  }
+  return problems;
+};
