@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,40 +30,44 @@
 
 enum {
   LINE_BYTES = 64,
-  CAPACITY_LOG2 = 4,
-  CAPACITY = 1 << CAPACITY_LOG2,
+  WINDOW_LOG2 = 4,
+  WINDOW = 1 << WINDOW_LOG2,
   PAYLOAD_LIMIT_BYTES = 1024,
-  MESSAGE_BYTES = LINE_BYTES + PAYLOAD_LIMIT_BYTES,
+  STRIDE_BYTES = LINE_BYTES + PAYLOAD_LIMIT_BYTES,
+  ARENA_BYTES = 19456,
+  STATUS_OK = 0,
   MAP_ALIGNMENT_BYTES = 2 * 1024 * 1024, /* devdax maps nothing smaller */
   WARM_UP_BATCHES = 10,
   LOOKS_PER_CLOCK = 4096,
   BATCH_LIMIT = 1000000,
 };
 
-struct message {
-  uint64_t rpc_id;
-  uint32_t length_bytes;
-  uint32_t status;
-  uint64_t reserved[6];
+/* A slot's buffer. An echo has no header, so nobody touches the line before the payload. */
+struct buffer {
+  uint8_t header[LINE_BYTES];
   uint8_t payload[PAYLOAD_LIMIT_BYTES];
 } __attribute__((aligned(LINE_BYTES)));
+
+union arena {
+  struct buffer buffers[WINDOW];
+  uint8_t bytes[ARENA_BYTES];
+};
 
 /* One line, one writer. */
 struct region {
   /* Line 0, caller: which session it asks for, and which one it has ended. */
   uint64_t wanted, closed, reserved0[6];
-  /* Line 1, server: which session it serves; how many requests it took. */
-  uint64_t accepted, consumed, reserved1[6];
-  /* Line 2, caller: how many responses it is done with. */
-  uint64_t acknowledged, reserved2[7];
-  /* Line 3, both in turn: the bounced word. */
-  uint64_t word, reserved3[7];
-  uint64_t request_ring[CAPACITY];
-  uint64_t response_ring[CAPACITY];
-  struct message requests[CAPACITY];
-  struct message responses[CAPACITY];
+  /* Line 1, server: which session it serves. */
+  uint64_t accepted, reserved1[7];
+  /* Line 2, both in turn: the bounced word. */
+  uint64_t word, reserved2[7];
+  uint64_t request_ring[WINDOW];
+  uint64_t response_ring[WINDOW];
+  union arena requests, responses;
 };
-_Static_assert(sizeof(struct message) == MESSAGE_BYTES, "a message is a header line and its payload");
+_Static_assert(sizeof(struct buffer) == STRIDE_BYTES, "a buffer is a header line and the payload, in whole lines");
+_Static_assert(sizeof(union arena) == ARENA_BYTES, "the buffers of a direction fit into its arena");
+_Static_assert(offsetof(struct region, requests) % LINE_BYTES == 0, "buffers begin on a line");
 _Static_assert(sizeof(struct region) <= 64 * 1024, "fits the 64 KiB that the controller gives us");
 
 static struct {
@@ -102,16 +107,25 @@ static inline void look_again(uint64_t *looks, const char *awaited) {
 }
 
 /* The upper 16 bits of a ring entry: phase, which flips each lap, and sequence. */
-static inline uint64_t mark(uint64_t index) { return ((((index >> CAPACITY_LOG2) & 1) ^ 1) << 15) | (index & 0x7fff); }
-static inline uint64_t entry(uint64_t index, const void *message) {
-  return mark(index) << 48 | (uint64_t)((const uint8_t *)message - (const uint8_t *)region);
-}
+static inline uint64_t mark(uint64_t index) { return ((((index >> WINDOW_LOG2) & 1) ^ 1) << 15) | (index & 0x7fff); }
 
-/* The message that a ring entry refers to, or NULL: nobody believes the other side's offsets. */
-static inline struct message *message_at(uint64_t ring_entry, struct message *arena) {
-  uint64_t offset = ring_entry & 0xffffffffffffu, first = (uint64_t)((uint8_t *)arena - (uint8_t *)region);
-  if (offset < first || offset > first + (CAPACITY - 1) * sizeof(struct message) || offset % LINE_BYTES != 0) return NULL;
-  return (struct message *)((uint8_t *)region + offset);
+/* mark 16 | length 16 | offset of the payload, a multiple of 64, with the kind in its lowest 6 bits. */
+static inline uint64_t entry(uint64_t index, const uint8_t *payload, uint64_t length_bytes, uint64_t kind) {
+  return mark(index) << 48 | length_bytes << 32 | (uint64_t)(payload - (const uint8_t *)region) | kind;
+}
+static inline uint64_t length_of(uint64_t ring_entry) { return ring_entry >> 32 & 0xffff; }
+static inline uint64_t kind_of(uint64_t ring_entry) { return ring_entry & 63; }
+
+/* An entry has arrived when its phase has flipped; what else it says is checked then. */
+static inline bool has_arrived(uint64_t ring_entry, uint64_t index) { return ring_entry >> 63 == mark(index) >> 15; }
+
+/* The payload that a ring entry refers to, or NULL when mark, place or length cannot be: nobody believes the other side. */
+static inline uint8_t *accept_payload(uint64_t ring_entry, uint64_t index, const union arena *arena) {
+  uint64_t in_arena = (ring_entry & 0xffffffc0) - (uint64_t)(arena->bytes - (const uint8_t *)region);
+  uint64_t length_bytes = length_of(ring_entry);
+  if (ring_entry >> 48 != mark(index) || length_bytes > PAYLOAD_LIMIT_BYTES) return NULL;
+  if (in_arena < LINE_BYTES || in_arena > ARENA_BYTES || in_arena + length_bytes > ARENA_BYTES) return NULL;
+  return (uint8_t *)arena->bytes + in_arena;
 }
 
 /*
@@ -134,7 +148,7 @@ static uint64_t begin_as_caller(void) {
 static uint64_t begin_as_server(void) {
   uint64_t stale = see(&region->wanted), wanted, looks = 0;
   while ((wanted = see(&region->wanted)) == stale) look_again(&looks, "caller");
-  region->consumed = region->acknowledged = region->word = 0;
+  region->word = 0;
   memset(region->request_ring, 0, sizeof region->request_ring);
   memset(region->response_ring, 0, sizeof region->response_ring);
   publish(&region->accepted, wanted);
@@ -144,43 +158,34 @@ static uint64_t begin_as_server(void) {
 static void serve(void) {
   uint64_t session = begin_as_server(), index = 0;
   for (;; index++) {
-    uint64_t slot = index % CAPACITY, looks = 0, seen;
-    while ((seen = see(&region->request_ring[slot])) >> 48 != mark(index)) {
+    uint64_t slot = index % WINDOW, looks = 0, seen;
+    while (!has_arrived(seen = see(&region->request_ring[slot]), index)) {
       if (looks % LOOKS_PER_CLOCK == LOOKS_PER_CLOCK - 1 && see(&region->closed) == session) goto closed;
       look_again(&looks, "request");
     }
-    struct message *request = message_at(seen, region->requests);
-    // Read once: what was checked is what is used. Otherwise the caller could change it in between.
-    uint32_t length_bytes = request == NULL ? 0 : __atomic_load_n(&request->length_bytes, __ATOMIC_RELAXED);
-    if (request == NULL || length_bytes > PAYLOAD_LIMIT_BYTES) fail(3, "request %llu is forged", (unsigned long long)index);
-    struct message *response = &region->responses[slot];
-    memcpy(response->payload, request->payload, length_bytes);
-    response->rpc_id = request->rpc_id;
-    response->length_bytes = length_bytes;
-    response->status = 0;
-    publish(&region->consumed, index + 1);
-    publish(&region->response_ring[slot], entry(index, response));
+    const uint8_t *request = accept_payload(seen, index, &region->requests);
+    if (request == NULL) fail(3, "request %llu is forged", (unsigned long long)index);
+    uint8_t *response = region->responses.buffers[slot].payload;
+    memcpy(response, request, length_of(seen));
+    publish(&region->response_ring[slot], entry(index, response, length_of(seen), STATUS_OK));
   }
 closed:
   printf("{\"served\":%llu}\n", (unsigned long long)index);
 }
 
 static void call_once(uint64_t index, uint64_t session, uint8_t *payload) {
-  uint64_t slot = index % CAPACITY, looks = 0, seen;
-  struct message *request = &region->requests[slot];
+  (void)session;
+  uint64_t slot = index % WINDOW, looks = 0, seen;
+  uint8_t *request = region->requests.buffers[slot].payload;
   memcpy(payload, &index, sizeof index < options.payload_bytes ? sizeof index : options.payload_bytes);
-  memcpy(request->payload, payload, options.payload_bytes);
-  request->rpc_id = session << 32 | (uint32_t)index;
-  request->length_bytes = (uint32_t)options.payload_bytes;
-  request->status = 0;
-  publish(&region->request_ring[slot], entry(index, request));
+  memcpy(request, payload, options.payload_bytes);
+  publish(&region->request_ring[slot], entry(index, request, options.payload_bytes, 0));
 
-  while ((seen = see(&region->response_ring[slot])) >> 48 != mark(index)) look_again(&looks, "response");
-  struct message *response = message_at(seen, region->responses);
-  if (response == NULL || response->rpc_id != (session << 32 | (uint32_t)index) || response->length_bytes != options.payload_bytes ||
-      memcmp(response->payload, payload, options.payload_bytes) != 0)
+  while (!has_arrived(seen = see(&region->response_ring[slot]), index)) look_again(&looks, "response");
+  const uint8_t *response = accept_payload(seen, index, &region->responses);
+  if (response == NULL || kind_of(seen) != STATUS_OK || length_of(seen) != options.payload_bytes ||
+      memcmp(response, payload, options.payload_bytes) != 0)
     fail(3, "the answer to call %llu is not its echo", (unsigned long long)index);
-  publish(&region->acknowledged, index + 1);
 }
 
 static int by_value(const void *left, const void *right) {

@@ -1,7 +1,8 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LatencyCounts } from '../../src/protocol/index.ts';
@@ -78,4 +79,52 @@ test.each([
 test('floor does not map more than the file has', async () => {
   const larger = ['--path', pool, '--size', String(2 * sizeBytes), '--offset', String(sizeBytes)];
   expect(await floor('serve', ...larger)).toMatchObject({ exitCode: 3, stderr: expect.stringContaining('fewer than --size') });
+});
+
+describe('the floor believes no entry', () => {
+  const at = 2 * 1024 * 1024 + 64;
+  const [wantedAt, acceptedAt, requestRingAt, requestsAt] = [at, at + 64, at + 192, at + 448];
+  const arenaBytes = 19456;
+
+  /** Of call 0: phase 1, sequence 0. */
+  const entryOf = (offset: number, lengthBytes: number, sequence = 0): bigint =>
+    (0x8000n << 48n) | (BigInt(sequence) << 48n) | (BigInt(lengthBytes) << 32n) | BigInt(offset);
+  const arena = requestsAt - at;
+
+  test.each([
+    ['outside the pool', entryOf(2 ** 32 - 64, 8)],
+    ['before the first payload', entryOf(arena, 8)],
+    ['behind the last line', entryOf(arena + arenaBytes, 1)],
+    ['across the end', entryOf(arena + arenaBytes - 64, 65)],
+    ['longer than agreed', entryOf(arena + 64, 1025)],
+    ['of another turn', entryOf(arena + 64, 8, 16)],
+  ])('%s', async (_where, entry) => {
+    const file = openSync(pool, 'r+');
+    try {
+      const word = new BigUint64Array(1);
+      const read = (offset: number): bigint => {
+        readSync(file, word, 0, 8, offset);
+        return word[0]!;
+      };
+      const write = (offset: number, value: bigint): void => {
+        word[0] = value;
+        writeSync(file, word, 0, 8, offset);
+      };
+      const before = read(wantedAt);
+      const server = floor('serve', ...place, '--deadline-ms', '20000');
+      let hasEnded = false;
+      void server.then(() => {
+        hasEnded = true;
+      });
+      // It takes only a session whose number it saw change.
+      for (let wanted = before + 1n; read(acceptedAt) <= before && !hasEnded; wanted++) {
+        write(wantedAt, wanted);
+        await setImmediate();
+      }
+      write(requestRingAt, entry);
+      expect(await server).toMatchObject({ exitCode: 3, stderr: 'error: floor: request 0 is forged\n' });
+    } finally {
+      closeSync(file);
+    }
+  });
 });
