@@ -15,6 +15,7 @@ const chapters = [
   { file: 'client.ts', title: 'Client table' },
   { file: 'directory.ts', title: 'Service directory' },
   { file: 'connection.ts', title: 'Connections and rings' },
+  { file: 'statistics.ts', title: 'Statistics' },
   { file: 'gate.ts', title: 'Coherence gate' },
   { file: 'clock.ts', title: 'Clock exchange and bounced word' },
   { file: 'baselines.ts', title: 'Baselines: the heap with a lock, naive counting' },
@@ -38,6 +39,7 @@ function sharedMemory({ classes, constants, words, layoutVersion }) {
     ['coherence gate', value('GATE_OFFSET'), value('GATE_BYTES'), 'gate.ts'],
     ['connections', value('CONNECTIONS_OFFSET'), value('CONNECTION_COUNT') * value('CONNECTION_BYTES'), 'connection.ts'],
     ['baselines', value('BASELINE_OFFSET'), value('BASELINE_BYTES'), 'baselines.ts'],
+    ['statistics', value('STATISTICS_OFFSET'), value('CONNECTION_COUNT') * value('STATISTICS_CONNECTION_BYTES'), 'statistics.ts'],
   ];
   const lines = [
     '# The bytes that machines share',

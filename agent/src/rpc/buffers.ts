@@ -49,6 +49,7 @@ const epoch = layout.Handle.epoch.offset / 4;
 const peerPlusOne = layout.Handle.peerPlusOne.offset / 4;
 const peerIncarnation = layout.Handle.peerIncarnation.offset / 4;
 const next = layout.Handle.next.offset / 4;
+const sharing = layout.Handle.sharing.offset / 4;
 
 /** What the core says of the message that a handle received last; read from the thread's scratch, so that it costs no call. */
 export class LastMessage {
@@ -75,6 +76,11 @@ export class LastMessage {
 
   get window(): number {
     return 2 ** this.#words[windowLog2]!;
+  }
+
+  /** Whether the machines' caches are coherent, as the server says. */
+  get isCoherent(): boolean {
+    return this.#words[sharing] === constants.SHARING_COHERENT;
   }
 
   /** Whether the other side is known: of a server, whether it has met its caller. */

@@ -2,14 +2,22 @@
 import { codes, constants } from '../layout/index.ts';
 import type { Core } from '../pool/core.ts';
 import { abortWord } from '../pool/map.ts';
-import { looksPerPoll } from '../pool/poll.ts';
 import type { ClientIdentity } from '../protocol/messages.ts';
 import { Buffers, LastMessage } from './buffers.ts';
 import { RpcError, type RpcFailureCode, rpcError } from './rpc-error.ts';
 import { handOverName } from './service-name.ts';
+import { CallerStatistics } from './statistics.ts';
+import { Waiter, type WaitingStrategy } from './wait.ts';
 
 export interface Deadline {
   readonly deadlineMs: number;
+}
+
+export interface ConnectOptions {
+  /** Of the service, as the server says it. Default 0. */
+  readonly version?: number;
+  /** What `callSync` and `callBatch` do between looks that find nothing (docs/waiting.md). Default `adaptive`. */
+  readonly waiting?: WaitingStrategy;
 }
 
 /** What came back for a call: bytes of the pool, valid until `finish`. */
@@ -29,12 +37,12 @@ const restMs = 1;
  * Looks the service up until it listens or the deadline passes. Throws RpcError: NOT_FOUND, WRONG_VERSION, ABORTED, FULL. Blocks the
  * thread.
  */
-export function connect(core: Core, service: string, options: Deadline & { readonly version?: number }): Connection {
+export function connect(core: Core, service: string, options: Deadline & ConnectOptions): Connection {
   const deadline = performance.now() + options.deadlineMs;
   const nameBytes = handOverName(core, service);
   for (;;) {
     const answer = core.exports.rpcConnect(nameBytes, options.version ?? 0);
-    if (answer >= constants.HANDLE_BASE) return new Connection(core, service, answer - constants.HANDLE_BASE);
+    if (answer >= constants.HANDLE_BASE) return new Connection(core, service, answer - constants.HANDLE_BASE, options);
     if (answer !== codes.NOT_FOUND || performance.now() >= deadline) throw rpcError(`connecting to ${service}`, answer);
     if (Atomics.wait(abortWord(core.mapped), 0, 0, restMs) === 'not-equal')
       throw rpcError(`connecting to ${service}`, codes.ABORTED);
@@ -58,15 +66,22 @@ export class Connection {
   readonly #requests: Buffers;
   readonly #responses: Buffers;
   readonly #message: LastMessage;
-  /** Slots of calls that are not finished; `late`: nobody waits for them any more, but the server may still use their buffers. */
-  readonly #state: ('free' | 'open' | 'late')[];
+  readonly #statistics: CallerStatistics;
+  readonly #waiter: Waiter;
+  /** Of the ring of responses, in the linear memory; -1 where caches are not coherent, so that watching an entry would show nothing. */
+  readonly #ringOffset: number;
+  /**
+   * Slots of calls that are not finished. `late`: nobody waits for them any more, but the server may still use their buffers. `held`: the
+   * response was handed out by `callSync`.
+   */
+  readonly #state: ('free' | 'open' | 'late' | 'held')[];
   #next = 0;
   /** The slot of the last `callSync`, whose response was handed out. */
   #held = noSlot;
   #over: RpcError | undefined;
   #closed = false;
 
-  constructor(core: Core, service: string, handle: number) {
+  constructor(core: Core, service: string, handle: number, options: ConnectOptions = {}) {
     this.service = service;
     this.#core = core;
     this.#handle = handle;
@@ -78,6 +93,9 @@ export class Connection {
     this.#requests = new Buffers(core, at + constants.REQUEST_ARENA_OFFSET, this.window, this.payloadBytes);
     this.#responses = new Buffers(core, at + constants.RESPONSE_ARENA_OFFSET, this.window, this.payloadBytes);
     this.#state = Array.from({ length: this.window }, () => 'free');
+    this.#statistics = new CallerStatistics(core, this.connection);
+    this.#waiter = new Waiter(core, { strategy: options.waiting ?? 'adaptive' });
+    this.#ringOffset = this.#message.isCoherent ? core.mapped.poolBase + at + constants.RESPONSE_RING_OFFSET : -1;
   }
 
   /**
@@ -98,12 +116,15 @@ export class Connection {
     const held = this.#held;
     this.#held = noSlot;
     if (held !== noSlot) this.#state[held] = 'free';
-    let code = this.#core.exports.rpcCall(this.#handle, held, length, options.method ?? 0, looksPerPoll);
+    let code = this.#core.exports.rpcCall(this.#handle, held, length, options.method ?? 0, this.#waiter.looks);
     if (!this.#isAnswer(code) && code !== codes.PENDING) this.#refuse(code);
     this.#next++;
     this.#state[slot] = 'open';
+    this.#statistics.sent();
     if (code === codes.PENDING) code = this.#await(slot, options.deadlineMs);
     this.#held = slot;
+    this.#state[slot] = 'held';
+    this.#statistics.finished();
     if (code !== codes.OK) throw this.#statusError(code, slot);
     return this.#responses.view(slot, this.#message.lengthBytes);
   }
@@ -136,6 +157,7 @@ export class Connection {
     if (answer !== constants.HANDLE_BASE + slot) throw this.#refusal(answer);
     this.#next++;
     this.#state[slot] = 'open';
+    this.#statistics.sent();
   }
 
   /**
@@ -166,18 +188,22 @@ export class Connection {
   /** Gives the slot's buffers back; the bytes of its response may change from here on. */
   finish(slot: number): void {
     if (this.#state[slot] === 'free') return;
+    if (this.#state[slot] !== 'held') this.#statistics.finished();
     this.#state[slot] = 'free';
     this.#core.exports.rpcFinish(this.#handle, slot);
   }
 
   /** Nobody waits for the call any more. Its slot is free once the response has come. */
   abandon(slot: number): void {
-    if (this.#state[slot] === 'open') this.#state[slot] = 'late';
+    if (this.#state[slot] !== 'open') return;
+    this.#state[slot] = 'late';
+    this.#statistics.late();
   }
 
   /** Publishes the call in a slot again: harmless for a server that has seen it. */
   resend(slot: number): void {
     this.#core.exports.rpcResend(this.#handle, slot);
+    this.#statistics.resent();
   }
 
   /** Gives back the slot of the last `callSync`, whose response may change from here on. */
@@ -222,16 +248,24 @@ export class Connection {
     let deadline = 0;
     for (;;) {
       const before = exports.rpcFinished(this.#handle);
-      const code = exports.rpcCallBatch(this.#handle, left, payloadBytes, options.depth ?? 1, looksPerPoll);
+      const code = exports.rpcCallBatch(this.#handle, left, payloadBytes, options.depth ?? 1, this.#waiter.looks);
+      const finished = exports.rpcFinished(this.#handle);
+      const ended = (finished - before) >>> 0;
+      this.#statistics.echoed(ended);
+      if (code !== codes.PENDING || ended !== 0) this.#waiter.worked();
       if (code === codes.OK) break;
       if (code === codes.CORRUPT)
         throw this.#endWith(new RpcError('BAD_ARGUMENT', `${this.service} did not send back what was sent`));
       if (code !== codes.PENDING) throw this.#end(code);
-      left -= (exports.rpcFinished(this.#handle) - before) >>> 0;
+      left -= ended;
       // The clock is read only once an answer is late, so that a batch that is timed pays for no clock.
       const now = performance.now();
       if (deadline === 0) deadline = now + options.deadlineMs;
-      else if (now >= deadline) throw this.#endWith(late(this.service, options.deadlineMs));
+      else if (now >= deadline) {
+        this.#waiter.stop();
+        throw this.#endWith(late(this.service, options.deadlineMs));
+      }
+      if (ended === 0) this.#idle(deadline - now, finished);
     }
     this.#next += (exports.rpcFinished(this.#handle) - startedAt) >>> 0;
   }
@@ -251,6 +285,7 @@ export class Connection {
     if (answer !== constants.HANDLE_BASE + slot) throw this.#refusal(answer);
     this.#next++;
     this.#state[slot] = 'open';
+    this.#statistics.sent();
     const code = this.#await(slot, options.deadlineMs);
     this.finish(slot);
     return code === codes.OK ? 'ACCEPTED' : this.#statusError(code, slot).code;
@@ -275,13 +310,26 @@ export class Connection {
     if (this.#isFree(slot, 1)) return slot;
     const deadline = performance.now() + deadlineMs;
     for (;;) {
-      if (this.#isFree(slot, looksPerPoll)) return slot;
-      if (performance.now() >= deadline) {
+      if (this.#isFree(slot, this.#waiter.looks)) {
+        this.#waiter.worked();
+        return slot;
+      }
+      const leftMs = deadline - performance.now();
+      if (leftMs <= 0) {
+        this.#waiter.stop();
         throw new RpcError('TIMEOUT', `all ${this.window} calls of ${this.service} are in flight for ${deadlineMs} ms`, {
           hint: 'finish calls, or connect once more',
         });
       }
+      this.#idle(leftMs, this.#next - this.window);
     }
+  }
+
+  /** Waits a little for the response to the call with this number. */
+  #idle(limitMs: number, call: number): void {
+    const flag = Math.floor(call / this.window) % 2 === 0 ? 1 : 0;
+    const entry = this.#ringOffset < 0 ? -1 : this.#ringOffset + (call % this.window) * 8;
+    this.#waiter.idle(limitMs, entry, flag);
   }
 
   /** A slot that nobody waits for becomes free with its response. */
@@ -301,15 +349,20 @@ export class Connection {
     const { exports } = this.#core;
     let deadline = 0;
     for (;;) {
-      const code = exports.rpcPoll(this.#handle, slot, looksPerPoll);
-      if (this.#isAnswer(code)) return code;
-      if (code !== codes.PENDING) throw this.#end(code);
+      const code = exports.rpcPoll(this.#handle, slot, this.#waiter.looks);
+      if (code !== codes.PENDING) {
+        this.#waiter.worked();
+        if (this.#isAnswer(code)) return code;
+        throw this.#end(code);
+      }
       const now = performance.now();
       if (deadline === 0) deadline = now + deadlineMs;
       else if (now >= deadline) {
+        this.#waiter.stop();
         this.abandon(slot);
         throw late(this.service, deadlineMs);
       }
+      this.#idle(deadline - now, this.#next - 1);
     }
   }
 

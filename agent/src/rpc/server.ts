@@ -2,11 +2,12 @@
 import { codes, constants } from '../layout/index.ts';
 import type { Core } from '../pool/core.ts';
 import { abortWord } from '../pool/map.ts';
-import { looksPerPoll } from '../pool/poll.ts';
 import type { ClientIdentity } from '../protocol/messages.ts';
 import { Buffers, LastMessage } from './buffers.ts';
 import { RpcError, rpcError } from './rpc-error.ts';
 import { handOverName } from './service-name.ts';
+import { MethodStatistics } from './statistics.ts';
+import { Waiter, type WaitingStrategy } from './wait.ts';
 
 /**
  * Reads the request in place and writes the response in place; returns the response's length in bytes. Both views are of the
@@ -38,6 +39,10 @@ export interface ListenOptions {
   readonly layout?: 'hardened' | 'faithful';
   /** For a device that does not keep the machines' caches coherent: `lines` or `fast` (docs/rpc.md). */
   readonly sharing?: 'coherent' | 'lines' | 'fast';
+  /** What the server does between looks that find nothing (docs/waiting.md). Default `adaptive`. */
+  readonly waiting?: WaitingStrategy;
+  /** One of so many calls has its time in the handler taken for the statistics, a power of two. Default 16. */
+  readonly timedOneOf?: number;
 }
 
 const layouts = { faithful: constants.LAYOUT_FAITHFUL, hardened: constants.LAYOUT_HARDENED } as const;
@@ -68,7 +73,7 @@ export function listen(core: Core, service: string, options: ListenOptions = {})
   const nameBytes = handOverName(core, service);
   const answer = core.exports.rpcListen(nameBytes, options.version ?? 0, windowLog2, payloadBytes, layout, sharing);
   if (answer < constants.HANDLE_BASE) throw rpcError(`listening as ${service}`, answer);
-  return new Server(core, service, answer - constants.HANDLE_BASE);
+  return new Server(core, service, answer - constants.HANDLE_BASE, options);
 }
 
 /** `poll` answers requests with a handler, one after the other. `take` and `reply` are its steps, for who answers later, or in another order. */
@@ -78,14 +83,20 @@ export class Server {
   readonly connection: number;
   readonly payloadBytes: number;
   readonly window: number;
+  /** What observers see of its calls. `poll` counts by itself; who takes and replies counts what it answers. */
+  readonly statistics: MethodStatistics;
+  /** For the loop that polls this server, and no other. */
+  readonly waiter: Waiter;
   readonly #core: Core;
   readonly #handle: number;
   readonly #requests: Buffers;
   readonly #responses: Buffers;
   readonly #message: LastMessage;
+  /** Of the ring of requests, in the linear memory; -1 where caches are not coherent, so that watching an entry would show nothing. */
+  readonly #ringOffset: number;
   #counts: { readonly served: number; readonly refused: number } | undefined;
 
-  constructor(core: Core, service: string, handle: number) {
+  constructor(core: Core, service: string, handle: number, options: ListenOptions = {}) {
     this.service = service;
     this.#core = core;
     this.#handle = handle;
@@ -96,6 +107,9 @@ export class Server {
     const at = constants.CONNECTIONS_OFFSET + this.connection * constants.CONNECTION_BYTES;
     this.#requests = new Buffers(core, at + constants.REQUEST_ARENA_OFFSET, this.window, this.payloadBytes);
     this.#responses = new Buffers(core, at + constants.RESPONSE_ARENA_OFFSET, this.window, this.payloadBytes);
+    this.statistics = new MethodStatistics(core, this.connection, options);
+    this.waiter = new Waiter(core, { strategy: options.waiting ?? 'adaptive' });
+    this.#ringOffset = this.#message.isCoherent ? core.mapped.poolBase + at + constants.REQUEST_RING_OFFSET : -1;
   }
 
   /** Requests executed and requests refused so far. */
@@ -121,6 +135,8 @@ export class Server {
       const response = this.response(slot);
       let length = 0;
       let status: number = codes.OK;
+      const isTimed = this.statistics.isTimed();
+      const startedMs = isTimed ? performance.now() : 0;
       try {
         length = handler(this.#requests.view(slot, lengthBytes), response, kind);
         if (!Number.isInteger(length) || length < 0 || length > this.payloadBytes) {
@@ -130,6 +146,7 @@ export class Server {
         length = new TextEncoder().encodeInto((error as Error).message ?? String(error), response).written;
         status = codes.FAILED;
       }
+      this.statistics.count(kind, status, isTimed ? (performance.now() - startedMs) * nsPerMs : undefined);
       if (--left === 0) return stateOf(exports.rpcReply(this.#handle, slot, length, status));
       code = exports.rpcReplyAndPoll(this.#handle, slot, length, status, maxLooks);
       if (code === codes.PENDING) return 'served';
@@ -225,11 +242,24 @@ export class Server {
   /** The echo loop inside the core, for core-to-core figures: answers up to `maxRequests`, at most `maxLooks` idle looks each. */
   pollEcho(maxRequests: number, maxLooks: number): ServeState {
     if (this.#counts !== undefined) return 'closed';
-    return stateOf(this.#core.exports.rpcServeLoop(this.#handle, maxRequests, maxLooks));
+    const before = this.#core.exports.rpcServed(this.#handle);
+    const code = this.#core.exports.rpcServeLoop(this.#handle, maxRequests, maxLooks);
+    const echoed = (this.#core.exports.rpcServed(this.#handle) - before) >>> 0;
+    this.statistics.countMany(0, echoed);
+    return code === codes.PENDING && echoed !== 0 ? 'served' : stateOf(code);
+  }
+
+  /** Waits a little for the next request, after a poll that found none: see `Waiter.idle`. Other servers of the thread wait meanwhile. */
+  idle(limitMs: number): void {
+    const { next } = this.#message;
+    const flag = Math.floor(next / this.window) % 2 === 0 ? 1 : 0;
+    const entry = this.#ringOffset < 0 ? -1 : this.#ringOffset + (next % this.window) * 8;
+    this.waiter.idle(limitMs, entry, flag);
   }
 
   close(): void {
     if (this.#counts !== undefined) return;
+    this.waiter.stop();
     this.#counts = { served: this.served, refused: this.refused };
     this.#core.exports.rpcClose(this.#handle);
   }
@@ -253,9 +283,7 @@ function stateOf(code: number): ServeState {
 /** Requests that are answered before TypeScript looks at the deadline. */
 const echoesPerPoll = 10_000;
 const requestsPerPoll = 256;
-/** A server without work spins this long before it sleeps between looks. */
-const spinIdleMs = 20;
-const restMs = 1;
+const nsPerMs = 1e6;
 
 /** Polls until the caller closes or dies, the deadline passes, or the process aborts; says which. `echo` serves in the core. */
 export function serveUntilClosed(
@@ -263,15 +291,19 @@ export function serveUntilClosed(
   options: { readonly handler: Handler | 'echo'; readonly deadlineMs: number },
 ): 'closed' | 'peer-lost' | 'aborted' | 'deadline' {
   const { handler } = options;
+  const { waiter } = server;
   const deadline = performance.now() + options.deadlineMs;
-  let lastWorkMs = performance.now();
-  for (;;) {
-    const state =
-      handler === 'echo' ? server.pollEcho(echoesPerPoll, looksPerPoll) : server.poll(handler, looksPerPoll, requestsPerPoll);
-    if (state === 'closed' || state === 'peer-lost' || state === 'aborted') return state;
-    const now = performance.now();
-    if (now >= deadline) return 'deadline';
-    if (state !== 'idle') lastWorkMs = now;
-    else if (now - lastWorkMs > spinIdleMs) server.rest(restMs);
+  try {
+    for (;;) {
+      const state =
+        handler === 'echo' ? server.pollEcho(echoesPerPoll, waiter.looks) : server.poll(handler, waiter.looks, requestsPerPoll);
+      if (state === 'closed' || state === 'peer-lost' || state === 'aborted') return state;
+      const leftMs = deadline - performance.now();
+      if (leftMs <= 0) return 'deadline';
+      if (state !== 'idle') waiter.worked();
+      else server.idle(leftMs);
+    }
+  } finally {
+    waiter.stop();
   }
 }
