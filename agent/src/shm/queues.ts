@@ -59,6 +59,11 @@ export class SendQueue extends QueueEnd {
     this.receiver = receiver;
   }
 
+  /** How many references it takes before it is full, at least: the receiver only makes more room. */
+  get room(): number {
+    return this.session.queueCapacity - this.waiting;
+  }
+
   /** Sends the receiver a reference of its own; the ref stays as it is. Throws COUNT_FULL, SPENT_REF, FOREIGN_REF, QUEUE_CLOSED. */
   send(ref: Ref): SendResult {
     const result = this.#fill('send', ref, false);

@@ -14,6 +14,8 @@ export class Session {
   readonly segmentBytes: number;
   readonly segmentCount: number;
   readonly quotaBytes: number;
+  /** References that a queue holds at once, at most. */
+  readonly queueCapacity: number;
   /** Answers every call NOT_JOINED once the heap is closed: so that a call that is not refused pays for no look. */
   exports: HeapCalls;
   readonly #numbers: Uint32Array<SharedArrayBuffer>;
@@ -31,6 +33,7 @@ export class Session {
     this.segmentBytes = segmentBytesOf(core);
     this.quotaBytes = quotaSegments * this.segmentBytes;
     this.segmentCount = shapeField(core, 'segmentCount');
+    this.queueCapacity = 2 ** shapeField(core, 'queueCapacityLog2');
     this.#pageBytes = 2 ** shapeField(core, 'pageShift');
     this.#segmentsOffset = shapeField(core, 'segmentsOffset');
     this.#segmentTableOffset = shapeField(core, 'segmentTableOffset');
