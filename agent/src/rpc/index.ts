@@ -1,4 +1,25 @@
 /** HydraRPC: two rings per connection in the pool, entry = reference + arrival flag, requests and responses in place. */
 export { Connection, connect, type Response } from './caller.ts';
+export { Reply } from './live-connection.ts';
+export { type MethodNumbers, MethodStats, quantileNs } from './method-stats.ts';
+export { bytes, json } from './payload.ts';
 export { RpcError, type RpcFailureCode } from './rpc-error.ts';
+export { type ServeEnd, type ServeOptions, type ServerCounters, ServiceServer, serve } from './serve.ts';
 export { type Handler, type ListenOptions, listen, type Request, Server, type ServeState, serveUntilClosed } from './server.ts';
+export {
+  type BackgroundContext,
+  type CallContext,
+  defineService,
+  type Handlers,
+  type Method,
+  type MethodOptions,
+  type Service,
+} from './service.ts';
+export {
+  type CallerCounters,
+  type CallerOptions,
+  type CallOptions,
+  connectService,
+  ServiceCaller,
+  type StreamOptions,
+} from './service-caller.ts';

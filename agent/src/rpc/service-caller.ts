@@ -1,0 +1,371 @@
+/** Calls the methods of a typed service. The thread must have joined the pool. */
+import { codes } from '../layout/index.ts';
+import type { Core } from '../pool/core.ts';
+import { CallStream, type Item } from './call-stream.ts';
+import type { Response } from './caller.ts';
+import { type Call, type Channel, copyInto, Link, type LinkOptions, type Pin, type SyncOptions } from './link.ts';
+import { type LiveConnection, Reply } from './live-connection.ts';
+import { HeaderLine, streamSteps, streamWord } from './message-header.ts';
+import { type MethodNumbers, MethodStats } from './method-stats.ts';
+import { jsonText, readJson, writeText } from './payload.ts';
+import { RpcError } from './rpc-error.ts';
+import type {
+  BytesRequest,
+  CallNames,
+  IsBytes,
+  Method,
+  MethodDeclarations,
+  RequestOf,
+  ResponseOf,
+  Service,
+  StreamNames,
+} from './service.ts';
+
+export interface CallerOptions extends LinkOptions {
+  /** Of calls that give none. Default 10 s. */
+  readonly deadlineMs?: number;
+  /** Repeat calls of idempotent methods on another server when theirs was lost, within their deadlines. Default false. */
+  readonly repeatIdempotent?: boolean;
+  /**
+   * Callers of the same service on the same thread use one connection and its window; the first one's options hold for the link. Closing one
+   * does not close the others.
+   */
+  readonly share?: boolean;
+  /** One of so many synchronous calls is timed; all others are. Default 16. */
+  readonly timeOneIn?: number;
+  readonly statsRow?: (methodNumber: number) => Float64Array;
+}
+
+export interface CallOptions {
+  readonly deadlineMs?: number;
+  /** Ends the call with ABORTED. It may still be executed. */
+  readonly signal?: AbortSignal;
+}
+
+export interface StreamOptions extends CallOptions {
+  /** Pulls in flight, or arrived and not read. Default 4. */
+  readonly ahead?: number;
+}
+
+export interface CallerCounters {
+  readonly methods: Readonly<Record<string, MethodNumbers>>;
+  readonly inFlight: number;
+  readonly waiting: number;
+  /** Slots reserved for responses that nobody waits for. */
+  readonly late: number;
+  /** Replies that were not released yet. */
+  readonly views: number;
+  readonly resent: number;
+  readonly reconnects: number;
+}
+
+/**
+ * Returns at once, and connects to the first server that listens: calls wait for one, within their deadlines. Throws RpcError ABORTED.
+ *
+ *     using caller = connectService(core, calculator);
+ *     caller.callSync('add', { a: 1, b: 2 });
+ *     await caller.call('add', { a: 1, b: 2 }, { deadlineMs: 100 });
+ */
+export function connectService<Methods extends MethodDeclarations>(
+  core: Core,
+  service: Service<Methods>,
+  options: CallerOptions = {},
+): ServiceCaller<Methods> {
+  return new ServiceCaller(
+    service,
+    options.share === true ? sharedLink(core, service, options) : linkOf(core, service, options),
+    options,
+  );
+}
+
+function linkOf(core: Core, { name, version }: Service<MethodDeclarations>, options: LinkOptions): Link {
+  return new Link(core, name, version, options);
+}
+
+const sharedLinks = new WeakMap<Core, Map<string, Link>>();
+
+function sharedLink(core: Core, service: Service<MethodDeclarations>, options: LinkOptions): Link {
+  let links = sharedLinks.get(core);
+  if (links === undefined) {
+    links = new Map();
+    sharedLinks.set(core, links);
+  }
+  const key = `${service.version} ${service.name}`;
+  let link = links.get(key);
+  if (link === undefined || link.isOver) {
+    link = linkOf(core, service, options);
+    links.set(key, link);
+  }
+  return link;
+}
+
+interface Bound {
+  readonly method: Method;
+  readonly stats: MethodStats;
+  readonly sync: SyncOptions;
+}
+
+const nsPerMs = 1e6;
+
+export class ServiceCaller<Methods extends MethodDeclarations> {
+  readonly service: string;
+  readonly #link: Link;
+  readonly #channel: Channel;
+  readonly #bound: Readonly<Record<string, Bound>>;
+  readonly #deadlineMs: number;
+  readonly #repeats: boolean;
+  readonly #timeOneIn: number;
+  readonly #streams = new Set<CallStream<unknown>>();
+  #untilTimed = 1;
+  #isClosed = false;
+
+  constructor(service: Service<Methods>, link: Link, options: CallerOptions) {
+    this.service = service.name;
+    this.#link = link;
+    this.#channel = link.attach();
+    this.#deadlineMs = options.deadlineMs ?? 10_000;
+    this.#repeats = options.repeatIdempotent ?? false;
+    this.#timeOneIn = options.timeOneIn ?? 16;
+    const bound = service.methods.map((method): [string, Bound] => {
+      const isRepeatable = this.#repeats && method.idempotent;
+      const sync = { method: method.number, deadlineMs: this.#deadlineMs, isRepeatable };
+      return [method.name, { method, stats: new MethodStats(options.statsRow?.(method.number)), sync }];
+    });
+    this.#bound = Object.assign(Object.create(null), Object.fromEntries(bound));
+  }
+
+  /** Resolves once there is a connection. Rejects with RpcError: NOT_FOUND, WRONG_VERSION, FULL, PEER_LOST, FENCED, ABORTED. */
+  connected(options: CallOptions = {}): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#link.submit(this.#link.connectingCall(this.#channel, options.deadlineMs ?? this.#deadlineMs, resolve, reject));
+    });
+  }
+
+  connectedSync(options: { readonly deadlineMs?: number } = {}): void {
+    this.#link.connectSync(this.#channel, options.deadlineMs ?? this.#deadlineMs);
+  }
+
+  /** The place of the connection in the pool's table; undefined while there is none. */
+  get connection(): number | undefined {
+    return this.#link.connectionPlace;
+  }
+
+  /**
+   * One call; blocks the thread until it is answered. Bytes come back as a view of the pool that is valid until the next call of this caller (of
+   * whichever kind), values as themselves. Throws RpcError: the table in docs/rpc.md.
+   */
+  callSync<Name extends CallNames<Methods>>(
+    name: Name,
+    request: RequestOf<Methods[Name]>,
+    options?: { readonly deadlineMs?: number },
+  ): ResponseOf<Methods[Name]> {
+    const bound = this.#boundOf(name);
+    const { method, stats, sync } = bound;
+    sync.deadlineMs = options?.deadlineMs ?? this.#deadlineMs;
+    const isBytes = method.payload.kind === 'bytes';
+    const isTimed = --this.#untilTimed <= 0;
+    const startedAt = isTimed ? performance.now() : 0;
+    stats.ended();
+    let view: Uint8Array;
+    try {
+      if (isBytes) view = this.#link.callSync(this.#channel, request as BytesRequest, sync);
+      else {
+        const text = jsonText(request);
+        view = this.#link.callSync(this.#channel, (buffer) => this.#textLength(text, buffer), sync);
+      }
+    } catch (error) {
+      this.#countError(stats, error);
+      throw error;
+    }
+    if (isTimed) {
+      this.#untilTimed = this.#timeOneIn;
+      stats.took((performance.now() - startedAt) * nsPerMs);
+    }
+    return (isBytes ? view : this.#valueOf(method, view)) as ResponseOf<Methods[Name]>;
+  }
+
+  /**
+   * One call. Bytes come back as a `Reply` in place that must be released (`using`), or as a copy with `copy: true`; values as themselves.
+   * Waits while the window is full. Rejects with RpcError: the table in docs/rpc.md.
+   */
+  call<Name extends CallNames<Methods>>(
+    name: Name,
+    request: RequestOf<Methods[Name]>,
+    options: CallOptions & { readonly copy: true },
+  ): Promise<ResponseOf<Methods[Name]>>;
+  call<Name extends CallNames<Methods>>(
+    name: Name,
+    request: RequestOf<Methods[Name]>,
+    options?: CallOptions & { readonly copy?: false },
+  ): Promise<IsBytes<Methods[Name]> extends true ? Reply : ResponseOf<Methods[Name]>>;
+  call(name: string, request: unknown, options: CallOptions & { readonly copy?: boolean } = {}): Promise<unknown> {
+    const bound = this.#boundOf(name);
+    return this.#submit(bound, request, options, {
+      streamWord: 0,
+      pin: undefined,
+      accept: (response, live, slot) => {
+        if (bound.method.payload.kind === 'json') return this.#valueOf(bound.method, response.bytes);
+        return options.copy === true ? response.bytes.slice() : new Reply(live, slot, response.bytes);
+      },
+    });
+  }
+
+  /** Items of a stream method, as copies or values, in order. Ends the server's generator when the loop over it ends early. */
+  stream<Name extends StreamNames<Methods>>(
+    name: Name,
+    request: RequestOf<Methods[Name]>,
+    options: StreamOptions = {},
+  ): AsyncIterableIterator<ResponseOf<Methods[Name]>> {
+    type Value = ResponseOf<Methods[Name]>;
+    const bound = this.#boundOf(name);
+    const number = this.#link.nextStreamNumber();
+    const shared: { epoch: number | undefined } = { epoch: undefined };
+    const step = (word: number, isOpening: boolean, options: CallOptions): Promise<unknown> =>
+      this.#submit(bound, isOpening ? request : undefined, options, {
+        streamWord: streamWord.pack(word, number),
+        pin: { isOpening, shared },
+        accept: (response): Item<unknown> => {
+          if (isLast(response)) {
+            this.#streams.delete(stream);
+            return { done: true };
+          }
+          const isBytes = bound.method.payload.kind === 'bytes';
+          return { done: false, value: isBytes ? response.bytes.slice() : this.#valueOf(bound.method, response.bytes) };
+        },
+      });
+    const stream: CallStream<Value> = new CallStream<Value>(
+      (isOpening) => step(isOpening ? streamSteps.open : streamSteps.next, isOpening, options) as Promise<Item<Value>>,
+      async () => {
+        this.#streams.delete(stream);
+        // Whoever cannot be told has no generator any more.
+        const { deadlineMs } = options;
+        await step(streamSteps.drop, false, deadlineMs === undefined ? {} : { deadlineMs }).catch(() => undefined);
+      },
+      options.ahead ?? 4,
+    );
+    this.#streams.add(stream);
+    return stream;
+  }
+
+  get counters(): CallerCounters {
+    const methods = Object.fromEntries(Object.entries(this.#bound).map(([name, { stats }]) => [name, stats.read()]));
+    return { methods, ...this.#link.counters };
+  }
+
+  /** Ends what is in flight with CLOSED; views of replies are not to be read any more. */
+  close(): void {
+    if (this.#isClosed) return;
+    for (const stream of this.#streams) void stream.return();
+    this.#isClosed = true;
+    this.#link.detach(this.#channel);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #boundOf(name: string): Bound {
+    if (this.#isClosed) throw new RpcError('CLOSED', `the caller of ${this.service} is closed`);
+    const bound = this.#bound[name];
+    if (bound === undefined) throw new RpcError('UNKNOWN_METHOD', `${this.service} has no method "${name}"; nothing was sent`);
+    return bound;
+  }
+
+  #submit(
+    { method, stats }: Bound,
+    request: unknown,
+    options: CallOptions,
+    what: {
+      readonly streamWord: number;
+      readonly pin: Pin | undefined;
+      readonly accept: (response: Response, live: LiveConnection, slot: number) => unknown;
+    },
+  ): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const { signal } = options;
+      const deadlineMs = options.deadlineMs ?? this.#deadlineMs;
+      const startedAt = performance.now();
+      const isRepeatable = what.pin === undefined && this.#repeats && method.idempotent;
+      const onError = (error: RpcError): void => {
+        signal?.removeEventListener('abort', onAbort);
+        stats.ended();
+        this.#countError(stats, error);
+        reject(error);
+      };
+      const onAbort = (): void =>
+        this.#link.cancel(call, new RpcError('ABORTED', `a call of ${this.service} was aborted; it may still be executed`));
+      const call: Call = {
+        channel: this.#channel,
+        methodNumber: method.number,
+        streamWord: what.streamWord,
+        write: this.#writerOf(method, request, isRepeatable),
+        isRepeatable,
+        pin: what.pin,
+        deadlineMs,
+        deadlineAt: startedAt + deadlineMs,
+        onResponse: (response, live, slot) => {
+          if (response.status !== codes.OK) {
+            onError(this.#link.statusError(response));
+            return false;
+          }
+          signal?.removeEventListener('abort', onAbort);
+          stats.ended();
+          stats.took((performance.now() - startedAt) * nsPerMs);
+          try {
+            const value = what.accept(response, live, slot);
+            resolve(value);
+            return value instanceof Reply;
+          } catch (error) {
+            reject(error as Error);
+            return false;
+          }
+        },
+        onError,
+        slot: undefined,
+        sentAt: 0,
+      };
+      if (signal?.aborted) {
+        onError(new RpcError('ABORTED', `a call of ${this.service} was aborted before it was sent`));
+        return;
+      }
+      signal?.addEventListener('abort', onAbort, { once: true });
+      const isSent = this.#link.submit(call);
+      // Whoever made the request may change it once this returns; what is not sent yet is sent as it was.
+      if (!isSent && request instanceof Uint8Array) call.write = this.#writerOf(method, request.slice(), false);
+    });
+  }
+
+  #writerOf(method: Method, request: unknown, isKept: boolean): (buffer: Uint8Array) => number {
+    if (method.payload.kind === 'json') {
+      const text = jsonText(request);
+      return (buffer) => writeText(text, buffer);
+    }
+    if (typeof request === 'function') return request as (buffer: Uint8Array) => number;
+    if (request === undefined) return () => 0;
+    const bytes = isKept ? (request as Uint8Array).slice() : (request as Uint8Array);
+    return (buffer) => copyInto(bytes, buffer);
+  }
+
+  #textLength(text: string, buffer: Uint8Array): number {
+    const length = writeText(text, buffer);
+    if (length <= buffer.length) return length;
+    throw new RpcError('TOO_LARGE', `a request of ${this.service} is longer than ${buffer.length} bytes; nothing was sent`);
+  }
+
+  #valueOf(method: Method, view: Uint8Array): unknown {
+    try {
+      return readJson(view);
+    } catch {
+      throw new RpcError('FAILED', `${this.service}.${method.name} was answered with what is not JSON`);
+    }
+  }
+
+  #countError(stats: MethodStats, error: unknown): void {
+    if (error instanceof RpcError && error.code === 'REFUSED') stats.refused();
+    else stats.failed();
+  }
+}
+
+function isLast({ header }: Response): boolean {
+  return header !== undefined && streamWord.step(new HeaderLine(header).stream) === streamSteps.last;
+}

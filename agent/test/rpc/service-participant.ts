@@ -1,0 +1,145 @@
+/** A process of its own that serves or calls: the other end of service.local.test.ts. Its role is its first argument. */
+import { readFileSync } from 'node:fs';
+import { getHeapStatistics } from 'node:v8';
+import { native } from '../../src/pool/native.ts';
+import {
+  type Core,
+  fenceProcess,
+  formatPool,
+  instantiateCore,
+  joinPool,
+  leavePool,
+  type MapOptions,
+  mapPool,
+  recoverClient,
+} from '../../src/pool/pool.ts';
+import { bytes, connectService, defineService, json, serve } from '../../src/rpc/index.ts';
+
+export interface Part {
+  readonly files: MapOptions;
+  readonly machineNumber: number;
+  /** Of `kill`: whom. */
+  readonly pid?: number;
+}
+
+export const blocking = defineService('blocking', {
+  methods: {
+    echo: bytes,
+    who: { payload: json<null, number>(), idempotent: true },
+    once: json<null, number>(),
+    /** Bytes that the server's JavaScript heap holds. */
+    heap: json<null, number>(),
+  },
+});
+
+export const turning = defineService('turning', {
+  methods: {
+    who: { payload: json<null, number>(), idempotent: true },
+    hold: { payload: json<null, number>(), handler: 'background' },
+    holdFirst: { payload: json<number, number>(), handler: 'background', idempotent: true },
+    count: { payload: json<number, number>(), stream: true },
+  },
+});
+
+/** `holdFirst` never ends at the server whose pid is its argument. */
+export const turningHandlers = {
+  who: () => process.pid,
+  hold: () => new Promise<number>(() => undefined),
+  holdFirst: (pid: number) => (pid === process.pid ? new Promise<number>(() => undefined) : process.pid),
+  *count(limit: number) {
+    for (let value = 0; value < limit; value++) yield value;
+  },
+};
+
+const deadlineMs = 60_000;
+
+const roles = {
+  'serve-blocking': (core: Core) => {
+    using server = serve(core, blocking, {
+      echo: (request, response) => {
+        response.set(request);
+        return request.length;
+      },
+      who: () => process.pid,
+      once: () => process.pid,
+      heap: () => getHeapStatistics().used_heap_size,
+    });
+    tell('ready');
+    return server.run({ deadlineMs });
+  },
+  'serve-turning': async (core: Core) => {
+    using server = serve(core, turning, turningHandlers);
+    tell('ready');
+    return await server.runAsync();
+  },
+  /** Makes a call that is not answered, opens a stream, and waits for its end. */
+  'call-and-wait': async (core: Core) => {
+    const caller = connectService(core, turning, { deadlineMs });
+    await caller.stream('count', 1_000).next();
+    void caller.call('hold', null);
+    tell('ready');
+    await caller.call('hold', null);
+  },
+  /** What a call costs in time and in bytes of the heap, on both sides. */
+  'call-sync': (core: Core) => {
+    using caller = connectService(core, blocking, { deadlineMs });
+    const request = new Uint8Array(64).fill(7);
+    const repeat = (calls: number): void => {
+      for (let call = 0; call < calls; call++) {
+        if (caller.callSync('echo', request)[63] !== 7) throw new Error('the echo came back different');
+      }
+    };
+    repeat(30_000);
+    global.gc?.();
+    const calls = 100_000;
+    const serverBefore = caller.callSync('heap', null);
+    const before = getHeapStatistics().used_heap_size;
+    const startedNs = native().monotonicNs();
+    repeat(calls);
+    const endedNs = native().monotonicNs();
+    const after = getHeapStatistics().used_heap_size;
+    const serverAfter = caller.callSync('heap', null);
+    return {
+      callerBytes: (after - before) / calls,
+      serverBytes: (serverAfter - serverBefore) / calls,
+      nsPerCall: (endedNs - startedNs) / calls,
+    };
+  },
+  /** Kills a process, sees that it is dead, and recovers its clients. */
+  kill: (core: Core, { pid }: Part) => {
+    process.kill(pid!, 'SIGKILL');
+    while (isAlive(pid!)) native().waitWhile(core.pool, 0, 0n, 100_000);
+    const dead = [1, 2, 3].flatMap((machineNumber) => fenceProcess(core, { machineNumber, pid: pid! }));
+    for (const client of dead) recoverClient(core, client);
+    return dead.length;
+  },
+} as const;
+
+export type Role = keyof typeof roles;
+
+function isAlive(pid: number): boolean {
+  try {
+    // The state stands behind the program's name, which is in brackets. Z: dead, and its parent has not asked yet.
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+function tell(message: unknown): void {
+  process.send!(message);
+}
+
+async function main(): Promise<void> {
+  const role = process.argv[2] as Role;
+  const part = JSON.parse(process.argv[3]!) as Part;
+  native().setParentDeathSignal(process.ppid);
+  const core = instantiateCore(mapPool(part.files), { thread: 0 });
+  formatPool(core, part);
+  joinPool(core, part);
+  const result = await roles[role](core, part);
+  leavePool(core);
+  tell({ result });
+}
+
+if (process.argv[2] !== undefined && process.argv[2] in roles) await main();
