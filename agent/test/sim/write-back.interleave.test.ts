@@ -34,6 +34,9 @@ class Bare {
   writeBack = (client: number, machine: number, offset: number) =>
     this.#do(client, machine, kinds.writeBack | (8 << 4) | (1 << 8), offset);
   fence = (client: number, machine: number) => this.#do(client, machine, kinds.storeFence | (8 << 4) | (1 << 8), 0);
+  invalidate = (client: number, machine: number, offset: number) =>
+    this.#do(client, machine, kinds.invalidate | (8 << 4) | (1 << 8), offset);
+  fullFence = (client: number, machine: number) => this.#do(client, machine, kinds.fullFence | (8 << 4) | (1 << 8), 0);
   onDevice = (offset: number) => this.world.poolBytes(offset, 1)[0]!;
 }
 
@@ -216,6 +219,45 @@ test('settling shows what a coherent reader would see', () => {
   bare.publish(1, 2, 64, 8);
   bare.world.settle();
   expect([bare.onDevice(0), bare.onDevice(64)]).toEqual([7, 8]);
+});
+
+test('a line that is invalidated is read from the device again, but only once a full fence has waited for it', () => {
+  const quiet = { drainChance: 0, cacheChance: 0 };
+  const bare = new Bare('NC', seed, quiet);
+  const [reader, writer] = [0, 1];
+  expect(bare.load(reader, 1, 0)).toBe(0);
+  bare.publish(writer, 2, 0, 7);
+  bare.writeBack(writer, 2, 0);
+  bare.fullFence(writer, 2);
+  expect(bare.onDevice(0)).toBe(7);
+  bare.fullFence(reader, 1);
+  expect(bare.load(reader, 1, 0)).toBe(0);
+  bare.invalidate(reader, 1, 8);
+  bare.fence(reader, 1);
+  expect(bare.load(reader, 1, 0)).toBe(0);
+  bare.fullFence(reader, 1);
+  expect(bare.load(reader, 1, 0)).toBe(7);
+});
+
+test('what is invalidated is written back first', () => {
+  const bare = new Bare('NC', seed, { drainChance: 0, cacheChance: 0 });
+  bare.store(0, 1, 64, 5);
+  bare.invalidate(0, 1, 64);
+  expect(bare.onDevice(64)).toBe(0);
+  bare.fullFence(0, 1);
+  expect(bare.onDevice(64)).toBe(5);
+});
+
+test('lines that the profile does not cover are coherent, and a locked write to them waits for the others', () => {
+  const covers = (offset: number): boolean => offset >= 64;
+  const bare = new Bare('NC', seed, { drainChance: 0, cacheChance: 0, covers });
+  for (const offset of [0, 64]) bare.load(1, 2, offset);
+  bare.store(0, 1, 64, 5);
+  bare.writeBack(0, 1, 64);
+  expect(bare.onDevice(64)).toBe(0);
+  bare.publish(0, 1, 0, 3);
+  expect([bare.load(1, 2, 0), bare.load(1, 2, 64)]).toEqual([3, 0]);
+  expect(bare.onDevice(64)).toBe(5);
 });
 
 test('what the device was asked for is counted, and hits are not', () => {
