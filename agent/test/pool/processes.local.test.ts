@@ -33,9 +33,11 @@ function participate(role: Role, part: Part): Participant {
   const plain = { ...part, files: { poolPath, poolSizeBytes, historyPath, historySizeBytes } };
   const child: ChildProcess = fork(program, [role, JSON.stringify(plain)], { execArgv: [] });
   const exit = once(child, 'exit') as Promise<[number | null, string | null]>;
+  // What it said last may arrive after its end, but before the channel closes.
+  const silence = Promise.all([exit, once(child, 'disconnect')]);
   const result = new Promise<unknown>((resolve, reject) => {
     child.once('message', resolve);
-    exit.then(([code, signal]) => reject(new Error(`${role} ended with ${code ?? signal}`)), reject);
+    silence.then(([[code, signal]]) => reject(new Error(`${role} ended with ${code ?? signal}`)), reject);
   });
   result.catch(() => undefined);
   return { pid: child.pid!, result, exit };
