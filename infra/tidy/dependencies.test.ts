@@ -84,4 +84,7 @@ test('the agent has no run-time dependency', () => {
     ({ specifier }) => !specifier.startsWith('.') && !specifier.startsWith('node:'),
   );
   expect(packages).toEqual([]);
+  // A baseline, bundled apart: nothing of it may come into the agent but its type.
+  const baseline = allImports('agent/src').filter(({ specifier }) => specifier.includes('/grpc/'));
+  expect(baseline.filter(({ file }) => !/import type [^;]*\/grpc\//.test(readFileSync(join(root, file), 'utf8')))).toEqual([]);
 });

@@ -2,6 +2,7 @@
  * The tasks that a worker's pool thread can run: name, parameters, result. All times are of the machine's own monotonic clock in
  * ns (`startNs`, `endNs`), to be aligned by the controller with `clock-*`; durations are in ns as well.
  */
+import type { LatencyTasks } from './latency-tasks.ts';
 import type { ClientIdentity } from './messages.ts';
 
 /** Latencies in ns: each sample is the mean of `callsPerSample` back-to-back calls, given as [value, how often]. */
@@ -69,7 +70,7 @@ export interface KvCounts {
   readonly delete: number;
 }
 
-export interface Tasks {
+export interface Tasks extends LatencyTasks {
   /** The coherence gate (design D1); run on all machines at once. */
   gate: {
     parameters: { readonly machines: number; readonly machineNumber: number; readonly iterations: number };

@@ -2,8 +2,11 @@
 import type { TaskName } from '../protocol/tasks.ts';
 import { clock } from './clock.ts';
 import { gate } from './gate.ts';
+import { grpcCall } from './grpc-call.ts';
+import { grpcServe } from './grpc-serve.ts';
 import { handOver } from './hand-over.ts';
 import { heapChurn } from './heap-churn.ts';
+import { idleGapCall } from './idle-gap-call.ts';
 import { kMeans } from './k-means.ts';
 import { kvCheck } from './kv-check.ts';
 import { kvLoad } from './kv-load.ts';
@@ -11,14 +14,19 @@ import { kvRemove } from './kv-remove.ts';
 import { kvRun } from './kv-run.ts';
 import { lockHeap } from './lock-heap.ts';
 import { naiveCounting } from './naive-counting.ts';
+import { openLoopCall } from './open-loop-call.ts';
 import { rpcCall } from './rpc-call.ts';
 import { rpcCallThroughCrash } from './rpc-call-through-crash.ts';
 import { rpcForge } from './rpc-forge.ts';
 import { rpcServe } from './rpc-serve.ts';
 import { shbench } from './shbench.ts';
+import { sweepCall } from './sweep-call.ts';
+import { sweepServe } from './sweep-serve.ts';
 import { tcpCall } from './tcp-call.ts';
 import { tcpServe } from './tcp-serve.ts';
 import { threadtest } from './threadtest.ts';
+import { unixCall } from './unix-call.ts';
+import { unixServe } from './unix-serve.ts';
 import { wordCount } from './word-count.ts';
 import { wordPingPong } from './word-ping-pong.ts';
 import type { TaskContext, Workload } from './workload.ts';
@@ -33,6 +41,14 @@ const byName: { readonly [Name in TaskName]: Workload<Name> } = {
   clock,
   'tcp-serve': tcpServe,
   'tcp-call': tcpCall,
+  'unix-serve': unixServe,
+  'unix-call': unixCall,
+  'grpc-serve': grpcServe,
+  'grpc-call': grpcCall,
+  'sweep-serve': sweepServe,
+  'sweep-call': sweepCall,
+  'open-loop-call': openLoopCall,
+  'idle-gap-call': idleGapCall,
   threadtest,
   shbench,
   'hand-over': handOver,

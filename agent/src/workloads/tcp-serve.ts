@@ -1,68 +1,16 @@
-import { createServer, type Socket } from 'node:net';
-import { AgentError } from '../protocol/agent-error.ts';
 import { integer, object, text } from '../protocol/shape.ts';
 import type { Tasks } from '../protocol/tasks.ts';
+import { serveSocket } from './socket-serve.ts';
 import type { Workload } from './workload.ts';
 
-/**
- * The same echo over TCP: serves one connection until the caller ends it. The first four bytes say how long every message
- * is; from then on messages are bare, as long as those over the pool.
- */
+/** The same echo over TCP: serves one connection until the caller ends it. */
 export const tcpServe: Workload<'tcp-serve'> = {
   parameters: object<Tasks['tcp-serve']['parameters']>({ host: text({ maximum: 255 }), port: integer(1, 65_535) }),
-  run: ({ signal, progress }, { host, port }) =>
-    new Promise((resolve, reject) => {
-      const server = createServer({ noDelay: true });
-      const end = (settle: () => void) => {
-        signal.removeEventListener('abort', abort);
-        server.close();
-        settle();
-      };
-      const fail = (error: Error) =>
-        end(() =>
-          reject(
-            new AgentError('TCP_FAILED', `cannot serve on ${host} port ${port}`, { cause: error, hint: 'is the port free?' }),
-          ),
-        );
-      const abort = () => fail(new Error('aborted'));
-      signal.addEventListener('abort', abort);
-      server.on('error', fail);
-      server.once('connection', (socket) => {
-        server.close();
-        const onAbort = () => socket.destroy(new Error('aborted'));
-        signal.addEventListener('abort', onAbort);
-        const served = echo(socket);
-        socket.on('error', fail);
-        socket.on('close', () => {
-          signal.removeEventListener('abort', onAbort);
-          end(() => resolve({ served: served() }));
-        });
-      });
-      server.listen({ host, port, backlog: 1 }, () => progress({ listening: `${host}:${port}` }));
+  run: (context, { host, port }) =>
+    serveSocket(context, {
+      options: { host, port },
+      text: `${host} port ${port}`,
+      code: 'TCP_FAILED',
+      hint: 'is the port free?',
     }),
 };
-
-/** Echoes whole messages; returns how many so far. */
-function echo(socket: Socket): () => number {
-  let messageBytes = 0;
-  let pending: Buffer = Buffer.alloc(0);
-  let served = 0;
-  socket.on('data', (chunk: Buffer) => {
-    pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
-    if (messageBytes === 0) {
-      if (pending.length < 4) return;
-      messageBytes = pending.readUInt32LE(0);
-      pending = pending.subarray(4);
-      if (messageBytes === 0 || messageBytes > 65_536) {
-        socket.destroy(new Error(`a caller announced messages of ${messageBytes} bytes`));
-        return;
-      }
-    }
-    const whole = pending.length - (pending.length % messageBytes);
-    if (whole === 0) return;
-    socket.write(pending.subarray(0, whole));
-    served += whole / messageBytes;
-    pending = pending.subarray(whole);
-  });
-  return () => served;
-}
