@@ -36,7 +36,7 @@ export const sweepServe: Workload<'sweep-serve'> = {
       if (connections > 1)
         return serveAll(
           servers,
-          answererOf(handler, () => 1),
+          answererOf(handler, connections, () => 1),
           waiter,
           deadlineMs,
         );
