@@ -7,8 +7,11 @@ import { LiveConnection } from './live-connection.ts';
 import { readText } from './payload.ts';
 import { RpcError, rpcError } from './rpc-error.ts';
 import { type TurnOptions, Turns } from './turns.ts';
+import type { WaitingStrategy } from './wait.ts';
 
 export interface LinkOptions extends TurnOptions {
+  /** What a synchronous call does between looks that find nothing (docs/waiting.md). Default `adaptive`. */
+  readonly waiting?: WaitingStrategy;
   /** A request that is not answered is published again so often. Default: never. */
   readonly resendMs?: number;
   /** Whether a lost connection is replaced by one to whoever serves by then. Default true. */
@@ -454,7 +457,9 @@ export class Link {
     }
     let connection: Connection;
     try {
-      connection = connect(this.#core, this.serviceName, { deadlineMs: 0, version: this.#version });
+      const { waiting } = this.#options;
+      const how = { deadlineMs: 0, version: this.#version, ...(waiting === undefined ? {} : { waiting }) };
+      connection = connect(this.#core, this.serviceName, how);
     } catch (error) {
       const { code } = error as RpcError;
       if (code === 'ABORTED' || code === 'BAD_ARGUMENT') this.#endAll(error as RpcError);

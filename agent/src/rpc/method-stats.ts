@@ -1,4 +1,4 @@
-/** How often a method was called and how long it took, as plain numbers in a row: in memory, or wherever the row is placed. */
+/** How often a method was called and how long it took, as plain numbers in a row: of a service or caller, over all its connections. */
 
 const bucketCount = 40;
 const [countAt, failedAt, refusedAt, timedAt, totalAt, overrunsAt, bucketsAt] = [0, 1, 2, 3, 4, 5, 8];
@@ -18,15 +18,9 @@ export interface MethodNumbers {
   readonly buckets: readonly number[];
 }
 
-/** One writer. Readers of another thread see each number whole, the numbers together not at one moment. */
+/** One writer. */
 export class MethodStats {
-  /** How long `row` must be. */
-  static readonly rowLength = bucketsAt + bucketCount;
-  readonly #row: Float64Array;
-
-  constructor(row: Float64Array = new Float64Array(MethodStats.rowLength)) {
-    this.#row = row;
-  }
+  readonly #row = new Float64Array(bucketsAt + bucketCount);
 
   ended(): void {
     this.#row[countAt]!++;

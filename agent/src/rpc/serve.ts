@@ -10,6 +10,7 @@ import { ServedConnection, type Task } from './served-connection.ts';
 import { type ListenOptions, listen } from './server.ts';
 import type { Handlers, Method, MethodDeclarations, Service } from './service.ts';
 import { type TurnOptions, Turns } from './turns.ts';
+import { Waiter } from './wait.ts';
 
 export interface ServeOptions extends Omit<ListenOptions, 'version' | 'window'>, TurnOptions {
   /** How many connections listen at a time: a new one is opened when one is taken. Default 1. */
@@ -28,10 +29,6 @@ export interface ServeOptions extends Omit<ListenOptions, 'version' | 'window'>,
   readonly handlerDeadlineMs?: number;
   /** Streams that one connection may have open. Default 16. */
   readonly streamLimit?: number;
-  /** One of so many inline calls is timed; 1 for all. A look at the clock costs as much as a small handler. Default 16. */
-  readonly timeOneIn?: number;
-  /** Where the numbers of the method with this number are counted, `MethodStats.rowLength` long. Default: in memory. */
-  readonly statsRow?: (methodNumber: number) => Float64Array;
 }
 
 /** `fenced`: this client's own end was told; nothing of its may be written any more. */
@@ -78,12 +75,14 @@ interface Bound {
   readonly stats: MethodStats;
 }
 
-/** The only connection with a caller is looked at so often in a turn; of several, each this often. */
-const looksAlone = 512;
+/** The only connection with a caller is looked at so often in a turn, at most; of several, each this often. */
+const looksAloneLimit = 4096;
 const looksAmongOthers = 2;
-/** Turns between two looks at connections without a caller, and at this client's own fence. */
+/** Busy turns between two looks at connections without a caller; turns between two at this client's own fence. */
 const turnsPerVisit = 8;
 const turnsPerFenceCheck = 64;
+/** Busy turns between two looks at the deadline. */
+const turnsPerClock = 256;
 /** A server on the event loop that spends longer in a turn with full hands is behind. */
 const behindMs = 1;
 const nsPerMs = 1e6;
@@ -95,13 +94,17 @@ export class ServiceServer {
   readonly #listenOptions: ListenOptions;
   readonly #methods: readonly Bound[];
   readonly #limits: Required<
-    Pick<ServeOptions, 'connections' | 'maxConnections' | 'requestsPerTurn' | 'backgroundLimit' | 'streamLimit' | 'timeOneIn'>
+    Pick<ServeOptions, 'connections' | 'maxConnections' | 'requestsPerTurn' | 'backgroundLimit' | 'streamLimit' | 'timedOneOf'>
   > & { readonly budgetNs: number; readonly handlerDeadlineMs: number };
   #connections: ServedConnection[] = [];
   readonly #running = new Set<Task>();
   #waiting: Task[] = [];
   #end: ServeEnd | undefined;
   #isBlocking = false;
+  #wasIdle = true;
+  /** The connection of the only caller, for a thread that blocks. */
+  #alone: ServedConnection | undefined;
+  readonly #waiter: Waiter;
   #turnCount = 0;
   #untilTimed = 1;
   /** Of the request that was executed last: what to answer. */
@@ -126,15 +129,16 @@ export class ServiceServer {
       requestsPerTurn: options.requestsPerTurn ?? 16,
       backgroundLimit: options.backgroundLimit ?? 64,
       streamLimit: options.streamLimit ?? 16,
-      timeOneIn: options.timeOneIn ?? 16,
+      timedOneOf: options.timedOneOf ?? 16,
       budgetNs: (options.budgetMs ?? 1) * nsPerMs,
       handlerDeadlineMs: options.handlerDeadlineMs ?? 30_000,
     };
     this.#methods = service.methods.map((method) => {
       const handler = handlers[method.name];
       if (typeof handler !== 'function') throw new RpcError('BAD_ARGUMENT', `${service.name} has no handler for ${method.name}`);
-      return { method, handler, stats: new MethodStats(options.statsRow?.(method.number)) };
+      return { method, handler, stats: new MethodStats() };
     });
+    this.#waiter = new Waiter(core, options.waiting === undefined ? {} : { strategy: options.waiting });
     this.#open(true);
   }
 
@@ -149,27 +153,30 @@ export class ServiceServer {
         hint: 'serve it with runAsync',
       });
     }
-    const { spinIdleMs = 20, restMs = 1 } = this.#options;
     this.#isBlocking = true;
-    let lastWorkMs = performance.now();
-    const deadline = lastWorkMs + options.deadlineMs;
-    let wasIdle = false;
+    const deadline = performance.now() + options.deadlineMs;
+    let waiter = this.#waiter;
     try {
       for (;;) {
         const taken = this.turn();
         if (this.#end !== undefined) return this.#end;
-        if (taken !== 0 && this.#turnCount % 256 !== 0) {
-          wasIdle = false;
-          continue;
+        // A single caller's ring is watched while the thread waits; with several, or none, it waits blindly.
+        const alone = this.#alone?.server;
+        const current = alone === undefined ? this.#waiter : alone.waiter;
+        if (current !== waiter) waiter.stop();
+        waiter = current;
+        if (taken !== 0) {
+          waiter.worked();
+          if (this.#turnCount % turnsPerClock !== 0) continue;
         }
-        const now = performance.now();
-        if (now >= deadline) return 'deadline';
-        // The clock is read in idle turns only: the first of them starts the wait.
-        if (taken !== 0 || !wasIdle) lastWorkMs = now;
-        else if (now - lastWorkMs > spinIdleMs) this.#connections[0]?.server.rest(restMs);
-        wasIdle = taken === 0;
+        const leftMs = deadline - performance.now();
+        if (leftMs <= 0) return 'deadline';
+        if (taken !== 0) continue;
+        if (alone === undefined) waiter.idle(leftMs);
+        else alone.idle(leftMs);
       }
     } finally {
+      waiter.stop();
       this.#isBlocking = false;
     }
   }
@@ -197,16 +204,17 @@ export class ServiceServer {
     this.#turnCount++;
     const connections = this.#connections;
     const startedMs = this.#options.window === 'adaptive' ? performance.now() : 0;
-    const visitsAll = this.#turnCount % turnsPerVisit === 0;
-    let callers = 0;
-    for (const connection of connections) if (connection.server.isTaken) callers++;
-    const looks = callers <= 1 && this.#isBlocking ? looksAlone : looksAmongOthers;
+    const visitsAll = this.#wasIdle || this.#turnCount % turnsPerVisit === 0;
+    const alone = this.#isBlocking ? this.#onlyCaller() : undefined;
+    const looks = alone === undefined ? looksAmongOthers : Math.min(alone.server.waiter.looks, looksAloneLimit);
+    this.#alone = alone;
     let taken = 0;
     for (let count = 0; count < connections.length; count++) {
       const connection = connections[(this.#turnCount + count) % connections.length]!;
       if (connection.server.isTaken) taken += this.#serve(connection, looks, startedMs);
       else if (visitsAll) taken += this.#serve(connection, 1, startedMs);
     }
+    this.#wasIdle = taken === 0;
     if (visitsAll) this.#renew();
     this.#startWaiting();
     if (this.#running.size !== 0) this.#endOverdue();
@@ -252,6 +260,16 @@ export class ServiceServer {
       background: { running: this.#running.size, waiting: this.#waiting.length, overdue },
       streams: this.#connections.reduce((sum, { cursors }) => sum + cursors.size, 0),
     };
+  }
+
+  #onlyCaller(): ServedConnection | undefined {
+    let only: ServedConnection | undefined;
+    for (const connection of this.#connections) {
+      if (!connection.server.isTaken) continue;
+      if (only !== undefined) return undefined;
+      only = connection;
+    }
+    return only;
   }
 
   #serve(connection: ServedConnection, looks: number, startedMs: number): number {
@@ -324,10 +342,12 @@ export class ServiceServer {
       this.#sayError(connection, slot, error);
     }
     if (isTimed) {
-      this.#untilTimed = this.#limits.timeOneIn;
-      bound.stats.took((performance.now() - startedMs) * nsPerMs, this.#limits.budgetNs);
-    }
-    this.#count(bound);
+      this.#untilTimed = this.#limits.timedOneOf;
+      const ns = (performance.now() - startedMs) * nsPerMs;
+      bound.stats.took(ns, this.#limits.budgetNs);
+      if (ns > this.#limits.budgetNs) server.statistics.overran(number);
+      this.#count(connection, bound, ns);
+    } else this.#count(connection, bound);
     return true;
   }
 
@@ -352,7 +372,7 @@ export class ServiceServer {
       }
     } catch (error) {
       this.#sayError(connection, slot, error);
-      this.#count(bound);
+      this.#count(connection, bound);
       return true;
     }
     this.#later(connection, slot, bound, run);
@@ -411,7 +431,7 @@ export class ServiceServer {
     }
     // A stream that failed, or whose item does not fit, gives no more.
     if (isItsOwn && this.#statusCode() !== codes.OK) connection.dropCursor(number);
-    this.#count(bound);
+    this.#count(connection, bound);
     return true;
   }
 
@@ -473,8 +493,9 @@ export class ServiceServer {
     if (task.stream !== undefined && this.#statusCode() !== codes.OK) connection.dropCursor(task.stream);
     connection.server.reply(slot, this.#length, this.#status);
     const bound = this.#methods[task.methodNumber]!;
-    bound.stats.took((performance.now() - task.startedMs) * nsPerMs);
-    this.#count(bound);
+    const ns = (performance.now() - task.startedMs) * nsPerMs;
+    bound.stats.took(ns);
+    this.#count(connection, bound, ns);
   }
 
   /** Tasks start in the order of their deadlines, so the first that is in time ends the search. */
@@ -547,9 +568,11 @@ export class ServiceServer {
     return this.#status & (constants.KIND_LIMIT - 1);
   }
 
-  #count({ stats }: Bound): void {
+  /** In memory for the service as a whole, in the pool for the connection. */
+  #count({ server }: ServedConnection, { method, stats }: Bound, ns?: number): void {
     stats.ended();
     const status = this.#statusCode();
+    server.statistics.count(method.number, status, ns);
     if (status === codes.REFUSED) stats.refused();
     else if (status !== codes.OK) stats.failed();
   }
@@ -572,7 +595,9 @@ export class ServiceServer {
     for (const { server } of this.#connections) if (!server.isTaken) listening++;
     for (; listening < connections && this.#connections.length < maxConnections; listening++) {
       try {
-        this.#connections = [...this.#connections, new ServedConnection(listen(this.#core, this.service, this.#listenOptions))];
+        const server = listen(this.#core, this.service, this.#listenOptions);
+        server.statistics.name(this.#methods.map(({ method }) => method.name));
+        this.#connections = [...this.#connections, new ServedConnection(server)];
       } catch (error) {
         this.#counts.listenFailures++;
         if (mustOpen && this.#connections.length === 0) throw error;

@@ -32,8 +32,7 @@ export interface CallerOptions extends LinkOptions {
    */
   readonly share?: boolean;
   /** One of so many synchronous calls is timed; all others are. Default 16. */
-  readonly timeOneIn?: number;
-  readonly statsRow?: (methodNumber: number) => Float64Array;
+  readonly timedOneOf?: number;
 }
 
 export interface CallOptions {
@@ -114,7 +113,7 @@ export class ServiceCaller<Methods extends MethodDeclarations> {
   readonly #bound: Readonly<Record<string, Bound>>;
   readonly #deadlineMs: number;
   readonly #repeats: boolean;
-  readonly #timeOneIn: number;
+  readonly #timedOneOf: number;
   readonly #streams = new Set<CallStream<unknown>>();
   #untilTimed = 1;
   #isClosed = false;
@@ -125,11 +124,11 @@ export class ServiceCaller<Methods extends MethodDeclarations> {
     this.#channel = link.attach();
     this.#deadlineMs = options.deadlineMs ?? 10_000;
     this.#repeats = options.repeatIdempotent ?? false;
-    this.#timeOneIn = options.timeOneIn ?? 16;
+    this.#timedOneOf = options.timedOneOf ?? 16;
     const bound = service.methods.map((method): [string, Bound] => {
       const isRepeatable = this.#repeats && method.idempotent;
       const sync = { method: method.number, deadlineMs: this.#deadlineMs, isRepeatable };
-      return [method.name, { method, stats: new MethodStats(options.statsRow?.(method.number)), sync }];
+      return [method.name, { method, stats: new MethodStats(), sync }];
     });
     this.#bound = Object.assign(Object.create(null), Object.fromEntries(bound));
   }
@@ -178,7 +177,7 @@ export class ServiceCaller<Methods extends MethodDeclarations> {
       throw error;
     }
     if (isTimed) {
-      this.#untilTimed = this.#timeOneIn;
+      this.#untilTimed = this.#timedOneOf;
       stats.took((performance.now() - startedAt) * nsPerMs);
     }
     return (isBytes ? view : this.#valueOf(method, view)) as ResponseOf<Methods[Name]>;

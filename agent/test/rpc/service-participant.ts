@@ -13,13 +13,15 @@ import {
   mapPool,
   recoverClient,
 } from '../../src/pool/pool.ts';
-import { bytes, connectService, defineService, json, serve } from '../../src/rpc/index.ts';
+import { bytes, connectService, defineService, type Handlers, json, serve } from '../../src/rpc/index.ts';
+import type { WaitingStrategy } from '../../src/rpc/wait.ts';
 
 export interface Part {
   readonly files: MapOptions;
   readonly machineNumber: number;
   /** Of `kill`: whom. */
   readonly pid?: number;
+  readonly waiting?: WaitingStrategy;
 }
 
 export const blocking = defineService('blocking', {
@@ -54,8 +56,8 @@ export const turningHandlers = {
 const deadlineMs = 60_000;
 
 const roles = {
-  'serve-blocking': (core: Core) => {
-    using server = serve(core, blocking, {
+  'serve-blocking': (core: Core, part: Part) => {
+    const handlers: Handlers<typeof blocking.declarations> = {
       echo: (request, response) => {
         response.set(request);
         return request.length;
@@ -63,7 +65,8 @@ const roles = {
       who: () => process.pid,
       once: () => process.pid,
       heap: () => getHeapStatistics().used_heap_size,
-    });
+    };
+    using server = serve(core, blocking, handlers, part.waiting === undefined ? {} : { waiting: part.waiting });
     tell('ready');
     return server.run({ deadlineMs });
   },
@@ -81,8 +84,8 @@ const roles = {
     await caller.call('hold', null);
   },
   /** What a call costs in time and in bytes of the heap, on both sides. */
-  'call-sync': (core: Core) => {
-    using caller = connectService(core, blocking, { deadlineMs });
+  'call-sync': (core: Core, part: Part) => {
+    using caller = connectService(core, blocking, { deadlineMs, waiting: part.waiting ?? 'adaptive' });
     const request = new Uint8Array(64).fill(7);
     const repeat = (calls: number): void => {
       for (let call = 0; call < calls; call++) {

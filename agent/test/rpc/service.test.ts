@@ -194,7 +194,7 @@ describe('a call', () => {
 describe('the counters', () => {
   test('of both sides tell calls, failures, refusals and times', async () => {
     await using ends = bothEnds();
-    using server = serve(ends.cores[0]!, calculator, handlers, { timeOneIn: 1, budgetMs: 0 });
+    using server = serve(ends.cores[0]!, calculator, handlers, { timedOneOf: 1, budgetMs: 0 });
     using caller = connectService(ends.cores[1]!, calculator);
     void ends.run(server);
     for (let a = 0; a < 5; a++) await caller.call('add', { a, b: 1 });
