@@ -110,9 +110,11 @@ function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;
 }
 
-/** Makes every bounded loop of every thread of this process return ABORTED soon. */
+/** Makes every bounded loop of every thread of this process return ABORTED soon, and wakes those that sleep. */
 export function abort(mapped: MappedPool): void {
-  Atomics.store(abortWord(mapped), 0, 1);
+  const word = abortWord(mapped);
+  Atomics.store(word, 0, 1);
+  Atomics.notify(word, 0);
 }
 
 /** Lets the loops run again; call before a new task. */
