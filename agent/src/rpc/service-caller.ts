@@ -167,11 +167,7 @@ export class ServiceCaller<Methods extends MethodDeclarations> {
     stats.ended();
     let view: Uint8Array;
     try {
-      if (isBytes) view = this.#link.callSync(this.#channel, request as BytesRequest, sync);
-      else {
-        const text = jsonText(request);
-        view = this.#link.callSync(this.#channel, (buffer) => this.#textLength(text, buffer), sync);
-      }
+      view = isBytes ? this.#link.callSync(this.#channel, request as BytesRequest, sync) : this.#sendValue(request, sync);
     } catch (error) {
       this.#countError(stats, error);
       throw error;
@@ -343,6 +339,12 @@ export class ServiceCaller<Methods extends MethodDeclarations> {
     if (request === undefined) return () => 0;
     const bytes = isKept ? (request as Uint8Array).slice() : (request as Uint8Array);
     return (buffer) => copyInto(bytes, buffer);
+  }
+
+  /** A function of its own, because one that makes a closure makes an object at each entry. */
+  #sendValue(request: unknown, sync: SyncOptions): Uint8Array {
+    const text = jsonText(request);
+    return this.#link.callSync(this.#channel, (buffer) => this.#textLength(text, buffer), sync);
   }
 
   #textLength(text: string, buffer: Uint8Array): number {
