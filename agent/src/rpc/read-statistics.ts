@@ -49,6 +49,9 @@ export function bucketLimitNs(bucket: number): number {
   return 2 ** (constants.METHOD_FIRST_BUCKET_LOG2 + bucket + 1);
 }
 
+/** What took longer lies in the last bucket, which has no limit. */
+export const longestLimitNs = bucketLimitNs(constants.METHOD_BUCKET_COUNT - 2);
+
 /** A time in ns that `part` of the timed calls did not reach: the limit of the bucket in which it lies. NaN when none was timed. */
 export function quantileNs({ timed, buckets }: Pick<MethodFigures, 'timed' | 'buckets'>, part: number): number {
   if (timed === 0) return Number.NaN;

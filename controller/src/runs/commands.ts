@@ -1,4 +1,4 @@
-/** The verbs `run`, `traces`, `report`, `inspect`, `bench`. */
+/** The verbs `run`, `traces`, `report`, `inspect`, `stats`, `bench`. */
 import type { Command } from '../cli/command.ts';
 import { nameOption, pickPod } from '../cli/pick-pod.ts';
 import { table } from '../cli/table.ts';
@@ -83,6 +83,22 @@ export const commands: readonly Command[] = [
         context.action(async ({ name, pool, json }: { name?: string; pool?: string; json?: boolean }) => {
           const { inspectCommand } = await import('./inspect-command.ts');
           return inspectCommand(pool ?? { pod: pickPod(name) }, json === true, context);
+        }),
+      ),
+
+  (program, context) =>
+    program
+      .command('stats')
+      .description('what was called how often and how long it took: services, methods, connections, while they run')
+      .option(...nameOption)
+      .option('--pool <file>', 'a pool file, such as one kept for a post-mortem, instead of a running pod')
+      .option('--watch', 'again every second, with calls per second, until it is interrupted')
+      .option('--json', 'on standard output, as JSON; with --watch a line each time')
+      .action(
+        context.action(async (options: { name?: string; pool?: string; json?: boolean; watch?: boolean }) => {
+          const { statsCommand } = await import('./stats-command.ts');
+          const { name, pool, json, watch } = options;
+          return statsCommand(pool ?? { pod: pickPod(name) }, { json: json === true, watch: watch === true }, context);
         }),
       ),
 

@@ -24,7 +24,7 @@ export async function inspectCommand(
 }
 
 /** Also of a pod that is half up, or whose machines have all ended: the file is there until `down`. */
-async function poolFileOf(pod: string): Promise<string> {
+export async function poolFileOf(pod: string): Promise<string> {
   const paths = podPaths(pod);
   if ((await readPodState(paths)) === null) await requireUp(pod);
   return paths.poolFile;
