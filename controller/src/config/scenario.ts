@@ -25,6 +25,12 @@ const check = z.string().superRefine((text, context) => {
 
 const parametersOfWorkloads = [
   workloads.ping.parameters,
+  workloads['latency-table'].parameters,
+  workloads['window-sweep'].parameters,
+  workloads['size-sweep'].parameters,
+  workloads.connections.parameters,
+  workloads['cpu-rate'].parameters,
+  workloads['idle-gaps'].parameters,
   workloads.calls.parameters,
   workloads.threadtest.parameters,
   workloads.shbench.parameters,

@@ -14,8 +14,17 @@ const fileNames = ['agent.mjs', 'worker.mjs', 'core.wasm', 'addon.node', 'floor'
 
 /** What a machine needs to be part of a pod, as built by infra/build.mjs. */
 export function agentBundle(): readonly BundleFile[] {
+  return built(fileNames);
+}
+
+/** The gRPC baseline, for the runs that compare with it. */
+export function grpcBundle(): readonly BundleFile[] {
+  return built(['grpc.cjs']);
+}
+
+function built(names: readonly string[]): readonly BundleFile[] {
   const folder = join(projectRoot(), 'agent', 'dist');
-  return fileNames.map((to) => {
+  return names.map((to) => {
     const from = join(folder, to);
     if (!existsSync(from)) {
       throw environmentError('AGENT_NOT_BUILT', 'the agent has not been built', {

@@ -7,6 +7,17 @@ const known: Readonly<Record<string, string>> = {
   'rpc-javascript': 'var(--series-2)',
   'word-ping-pong': 'var(--series-3)',
   tcp: 'var(--series-4)',
+  unix: 'var(--series-5)',
+  grpc: 'var(--series-6)',
+  reference: 'var(--series-1)',
+  touch: 'var(--series-2)',
+  'waiting-adaptive': 'var(--series-1)',
+  'waiting-spin': 'var(--series-2)',
+  'waiting-pause': 'var(--series-3)',
+  'waiting-timed': 'var(--series-4)',
+  'waiting-yield': 'var(--series-5)',
+  'waiting-sleep': 'var(--series-6)',
+  published: 'var(--dim)',
 };
 const others = ['var(--series-5)', 'var(--series-6)', 'var(--series-7)'];
 

@@ -1,6 +1,6 @@
 /** What design §7 asks every report to say on its first screen, as data: the page, summary.md and the terminal all tell the same. */
 import type { RunRecord } from '../runs/run-record.ts';
-import { clockReadOf } from '../workload/result-of.ts';
+import { clockReadOf, latencyTableOf } from '../workload/result-of.ts';
 import { digits, showBytes, showNs } from './units.ts';
 
 /** Load a core above which somebody else was at work; a pod that has just booted leaves about half of it. */
@@ -26,11 +26,7 @@ export function factsOf(record: RunRecord): Fact[] {
       value: `${digits(overSubscription.ratio)} busy threads a core`,
       detail: overSubscriptionDetail(overSubscription),
     },
-    {
-      name: 'times are',
-      value: 'measured, service time',
-      detail: 'Closed loop: the next call starts when the last one ended. Nothing on this page is modelled.',
-    },
+    timesFact(record),
     { name: 'price of the clock', ...clockFact(record) },
     {
       name: 'made of',
@@ -50,6 +46,23 @@ export function warningOf({ environment }: RunRecord): string {
     case 'none':
       return 'Times of plain processes on this host’s memory, not CXL’s. Compare what was measured in this run with each other.';
   }
+}
+
+/** For each section that shows times. */
+export function providerSentence(record: RunRecord): string {
+  return `Provider ${record.environment.provider}, accelerator ${acceleratorOf(record)}.`;
+}
+
+function timesFact({ scenario, workload }: RunRecord): Fact {
+  const name = 'times are';
+  if (scenario.workload.name === 'cpu-rate') {
+    const detail = 'Open loop: counted from the moment at which a call was to start. Nothing on this page is modelled.';
+    return { name, value: 'measured, from the intended start', detail };
+  }
+  const value = 'measured, service time';
+  const closed = 'Closed loop: the next call starts when the last one ended.';
+  if (latencyTableOf(workload) === null) return { name, value, detail: `${closed} Nothing on this page is modelled.` };
+  return { name, value, detail: `${closed} One figure is modelled and one column published; both say so.` };
 }
 
 export function shortRevision({ provenance }: RunRecord): string {

@@ -26,7 +26,7 @@ function ofComparison(record: RunRecord): KeyFigure[] {
     const detail = `${showRatio(median)} the floor in C (${showRatio(low)} to ${showRatio(high)} over ${comparison.rounds} rounds${noise})`;
     return [{ name: `${entry.label}, p50`, value: showNs(entry.p50Ns), detail }];
   };
-  return [...figure('rpc-core'), ...figure('rpc-javascript'), ...figure('tcp')];
+  return [...figure('rpc-core'), ...figure('rpc-javascript'), ...figure('unix'), ...figure('tcp'), ...figure('grpc')];
 }
 
 function ofCalls(record: RunRecord): KeyFigure[] {

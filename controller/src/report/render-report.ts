@@ -1,12 +1,14 @@
 /** `report.html`: one file, no script, nothing fetched; opens from a mail attachment as well as from the run folder. */
 import type { RunRecord } from '../runs/run-record.ts';
 import { aboutSection } from './about-section.ts';
+import { chartSection } from './chart-section.ts';
 import { checksSection } from './checks-section.ts';
 import { comparisonSection } from './comparison-section.ts';
 import { distributionSection } from './distribution-section.ts';
 import { factsOf, warningOf } from './facts.ts';
 import { type Html, html, raw } from './html.ts';
 import { keyFigures } from './key-figures.ts';
+import { latencyTableSection } from './latency-table-section.ts';
 import type { ReportInput } from './report-input.ts';
 import { style } from './style.ts';
 import { timeLineSection } from './time-line-section.ts';
@@ -30,6 +32,8 @@ export function renderReport({ record, timeline, distributions, files }: ReportI
 <main>
 ${firstScreen(record)}
 ${record.faults.length > 0 ? [timeLineSection(record, timeline), checksSection(record)] : null}
+${latencyTableSection(record)}
+${chartSection(record)}
 ${comparisonSection(record)}
 ${distributionSection(distributions)}
 ${record.faults.length > 0 ? null : [timeLineSection(record, timeline), checksSection(record)]}

@@ -36,6 +36,7 @@ table{border-collapse:collapse;width:100%;font-size:13.5px}th{font-weight:550;co
 tbody tr:last-child td,tbody tr:last-child th{border-bottom:0}.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}.strong{font-weight:700;font-size:15px}.dim{color:var(--dim)}
 .ratios td b{font-weight:600}.ratios small{display:block;color:var(--dim);font-size:12px;line-height:1.35;max-width:36ch;padding-left:18px}.ratios .plot{width:330px;padding-right:0}.ratios .again td{border-top:1px solid var(--line);opacity:.85}
 .dot{display:inline-block;width:10px;height:10px;border-radius:3px;margin-right:8px}
+.latencies .published{background:var(--soft);font-style:italic;padding-left:12px}.latencies .alone td:first-child{padding-left:18px;color:var(--dim)}
 figure{margin:6px 0 0}svg.wide{width:100%;height:auto;display:block}svg text{fill:var(--ink);font:12px system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
 svg .tick,svg .sub{fill:var(--dim);font-size:11px}svg .label{font-size:13px;font-weight:550}svg .value{font-size:13px;font-weight:650;font-variant-numeric:tabular-nums}svg text.curve{font-size:12px;font-weight:600}
 .grid{stroke:var(--line);stroke-width:1}.grid.one{stroke:var(--dim)}.base{stroke:var(--line)}.rule{stroke:var(--line)}

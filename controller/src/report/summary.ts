@@ -1,11 +1,12 @@
 /** `summary.md`: the report for a terminal, a pull request, or a mail. */
 import type { RunRecord } from '../runs/run-record.ts';
-import { comparisonOf } from '../workload/result-of.ts';
+import type { Chart } from '../workload/chart.ts';
+import { chartsOf, comparisonOf, latencyTableOf } from '../workload/result-of.ts';
 import { factsOf, warningOf } from './facts.ts';
 import { showControls } from './html.ts';
 import { keyFigures } from './key-figures.ts';
 import { headline } from './render-report.ts';
-import { showCount, showNs, showRatio } from './units.ts';
+import { showByUnit, showCount, showNs, showRatio } from './units.ts';
 
 export function renderSummary(record: RunRecord): string {
   const comparison = comparisonOf(record.workload);
@@ -35,6 +36,8 @@ export function renderSummary(record: RunRecord): string {
             `${showRatio(ratio.low)} to ${showRatio(ratio.high)}`,
           ]),
         ),
+    latencies(record),
+    ...chartsOf(record.workload).map(chart),
     table(
       ['latency of', 'p50', 'p90', 'p99', 'p99.9', 'max', 'samples'],
       record.latencies.map((each) => [
@@ -51,6 +54,42 @@ export function renderSummary(record: RunRecord): string {
     `Again: \`${record.provenance.commands.join(' && ')}\` at ${record.provenance.gitRevision ?? 'an unknown revision'}, seed ${record.seed}.`,
   ];
   return showControls(`${parts.filter((part) => part !== null && part !== '').join('\n\n')}\n`);
+}
+
+/** Published figures stand in columns of their own, named so. */
+function latencies({ workload }: RunRecord): string | null {
+  const result = latencyTableOf(workload);
+  if (result === null) return null;
+  const { rows, published, publishedAlone } = result.table;
+  const show = (ns: number | null | undefined): string => (ns === null || ns === undefined ? '' : showNs(ns));
+  const theirs = (tag: string) => published[tag];
+  const head = ['system', 'avg', 'p50', 'p95', 'p99', 'p99.9', 'published avg', 'published p95', 'published p99'];
+  const { lowNs, highNs, accesses } = result.modelled;
+  const ours = rows.map(({ tag, label, ...row }) => [
+    label,
+    ...[row.avgNs, row.p50Ns, row.p95Ns, row.p99Ns, row.p999Ns].map(show),
+    ...[theirs(tag)?.avgNs, theirs(tag)?.p95Ns, theirs(tag)?.p99Ns].map(show),
+  ]);
+  const alone = publishedAlone.map((each) => [
+    each.system,
+    '',
+    '',
+    '',
+    '',
+    '',
+    ...[each.avgNs, each.p95Ns, each.p99Ns].map(show),
+  ]);
+  return `${table(head, [...ours, ...alone])}\n\nModelled, not measured: ${showNs(lowNs)} to ${showNs(highNs)} on a CXL device, ${accesses} accesses (docs/rpc-cost.md).`;
+}
+
+function chart({ title, x, y, series }: Chart): string {
+  const xs = [...new Set(series.flatMap(({ points }) => points.map((point) => point.x)))].sort((a, b) => a - b);
+  const cellAt = (at: number) => (each: Chart['series'][number]) => {
+    const point = each.points.find((one) => one.x === at);
+    return point === undefined ? '' : showByUnit(point.y, y.unit);
+  };
+  const rows = xs.map((at) => [showByUnit(at, x.unit), ...series.map(cellAt(at))]);
+  return `${title} (${y.label}):\n\n${table([x.label, ...series.map(({ label }) => label)], rows)}`;
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string | null {

@@ -23,6 +23,32 @@ export function showBytes(bytes: number): string {
   return `${digits(bytes / 1024 ** step)} ${units[step]}`;
 }
 
+/** A value of an axis. */
+export function showByUnit(value: number, unit: 'ns' | 'bytes' | 'perSecond' | 'percent' | 'count' | 'ratio'): string {
+  switch (unit) {
+    case 'ns':
+      return showNs(value).replace(/\.0+(?= )/, '');
+    case 'bytes':
+      return showBytes(value).replace(/\.0+(?= )/, '');
+    case 'perSecond':
+      return `${short(value)}/s`;
+    case 'percent':
+      return `${short(value)} %`;
+    case 'ratio':
+      return `${short(value)}×`;
+    case 'count':
+      return short(value);
+  }
+}
+
+/** 1200000 as 1.2 M. */
+function short(value: number): string {
+  const size = Math.abs(value);
+  const [unit, factor] = size >= 999.5e3 ? ([' M', 1e6] as const) : size >= 9_995 ? ([' k', 1e3] as const) : (['', 1] as const);
+  const scaled = value / factor;
+  return `${Number.isInteger(scaled) ? showCount(scaled) : digits(scaled)}${unit}`;
+}
+
 export function digits(value: number): string {
   if (value === 0) return '0';
   const size = Math.abs(value);

@@ -1,17 +1,29 @@
 /** Every workload that a scenario can name. */
 import { calls } from './calls.ts';
+import { connections } from './connections.ts';
+import { cpuRate } from './cpu-rate.ts';
 import { handOver } from './hand-over.ts';
 import { heapFullFailure, heapPartialFailure } from './heap-failure.ts';
+import { idleGaps } from './idle-gaps.ts';
 import { kMeans } from './k-means.ts';
 import { kv } from './kv.ts';
+import { latencyTable } from './latency-table.ts';
 import { naiveCounting } from './naive-counting.ts';
 import { ping } from './ping.ts';
 import { shbench } from './shbench.ts';
+import { sizeSweep } from './size-sweep.ts';
 import { threadtest } from './threadtest.ts';
+import { windowSweep } from './window-sweep.ts';
 import { wordCount } from './word-count.ts';
 
 export const workloads = {
   ping,
+  'latency-table': latencyTable,
+  'window-sweep': windowSweep,
+  'size-sweep': sizeSweep,
+  connections,
+  'cpu-rate': cpuRate,
+  'idle-gaps': idleGaps,
   calls,
   threadtest,
   shbench,

@@ -1,9 +1,11 @@
 /** What a workload returned, typed; null when it failed or another one ran. */
 import type { Evidence } from '../runs/evidence.ts';
 import type { CallsResult } from './calls.ts';
+import type { Chart } from './chart.ts';
 import type { Comparison } from './compare.ts';
 import type { HeapFailureResult } from './heap-failure.ts';
 import type { HeapResult } from './heap-result.ts';
+import type { LatencyTableResult } from './latency-table.ts';
 import type { NaiveCountingResult } from './naive-counting.ts';
 import type { PingResult } from './ping.ts';
 
@@ -40,4 +42,13 @@ export function comparisonOf(workload: Workload): Comparison | null {
 /** Of any workload that measured the price of its clocks. */
 export function clockReadOf(workload: Workload): readonly { readonly machine: string; readonly ns: number }[] {
   return (workload?.result as { readonly clockReadNs?: PingResult['clockReadNs'] } | undefined)?.clockReadNs ?? [];
+}
+
+/** Of any workload that swept something. */
+export function chartsOf(workload: Workload): readonly Chart[] {
+  return (workload?.result as { readonly charts?: readonly Chart[] } | undefined)?.charts ?? [];
+}
+
+export function latencyTableOf(workload: Workload): LatencyTableResult | null {
+  return workload?.name === 'latency-table' ? (workload.result as LatencyTableResult) : null;
 }
