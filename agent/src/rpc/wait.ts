@@ -39,8 +39,8 @@ const fewLooks = 16;
 const spinMs = 0.02;
 const pauseMs = 0.05;
 const yieldMs = 0.1;
-/** With more threads than cores: whoever is waited for may need this core. */
-const crowdedLooks = 512;
+/** With more threads than cores whoever is waited for may need this core; but giving it away costs some microseconds as well. */
+const crowdedLooks = 4_096;
 const crowdedYieldMs = 0.02;
 /** What is left of spinning, pausing and yielding for work that keeps coming later than that. */
 const leastPatience = 1 / 8;
@@ -106,11 +106,8 @@ export class Waiter {
   idle(limitMs = Number.POSITIVE_INFINITY, flagOffset = -1, flag = 0): void {
     if (limitMs <= 0) return;
     const isFirst = !this.#isIdle;
-    if (isFirst) {
-      this.#isIdle = true;
-      this.#idleSinceMs = performance.now();
-    }
-    if (this.strategy === 'adaptive') this.#adapt(limitMs, flagOffset, flag);
+    this.#isIdle = true;
+    if (this.strategy === 'adaptive') this.#adapt(isFirst, limitMs, flagOffset, flag);
     else if (this.strategy === 'spin') this.#spins();
     else if (this.strategy === 'pause' || this.strategy === 'timed') this.#pause(limitMs, flagOffset, flag);
     // The first wait of a sleeper is a yield, or each call in a row of calls would cost a sleep.
@@ -142,11 +139,12 @@ export class Waiter {
   #looksAfterWork(): void {
     if (this.strategy === 'spin') this.looks = looksPerPoll;
     else if (this.strategy !== 'adaptive') this.looks = fewLooks;
-    else this.looks = this.#isCrowded ? crowdedLooks : Math.ceil(looksPerPoll * this.#patience);
+    else this.looks = Math.min(this.#isCrowded ? crowdedLooks : looksPerPoll, Math.ceil(looksPerPoll * this.#patience));
   }
 
-  #adapt(limitMs: number, flagOffset: number, flag: number): void {
+  #adapt(isFirst: boolean, limitMs: number, flagOffset: number, flag: number): void {
     const now = performance.now();
+    if (isFirst) this.#idleSinceMs = now;
     const idleMs = now - this.#idleSinceMs;
     if (!this.#isSleeping && now - this.#crowdSeenMs >= crowdAgainMs) {
       this.#crowdSeenMs = now;

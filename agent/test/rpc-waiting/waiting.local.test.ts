@@ -58,6 +58,12 @@ describe.each(waitingStrategies)('ends that wait by %s', (waiting) => {
     }
     // The last answer may still be looked at, and is not in flight.
     expect(readStatisticsFile(files.poolPath)).toMatchObject([{ state: 'open', sent: callsEach + 8, inFlight: 0 }]);
+    connection.release();
+    const slot = connection.begin()!;
+    connection.send(slot, 1, 0);
+    expect(readStatisticsFile(files.poolPath)).toMatchObject([{ sent: callsEach + 9, inFlight: 1 }]);
+    while (connection.poll(slot) === undefined);
+    connection.finish(slot);
     connection.callBatch(1_000, 64, { ...generous, depth: 4 });
     connection.close();
 
@@ -66,9 +72,9 @@ describe.each(waitingStrategies)('ends that wait by %s', (waiting) => {
       {
         service: 'gaps',
         state: 'closed',
-        sent: callsEach + 8 + 1_000,
+        sent: callsEach + 9 + 1_000,
         late: 0,
-        methods: [{ calls: callsEach + 8 + 1_000, failed: 0 }],
+        methods: [{ calls: callsEach + 9 + 1_000, failed: 0 }],
       },
     ]);
   });
