@@ -23,3 +23,4 @@ export {
   ServiceCaller,
   type StreamOptions,
 } from './service-caller.ts';
+export { Waiter, type WaiterOptions, type WaitingStrategy, waitingStrategies } from './wait.ts';
