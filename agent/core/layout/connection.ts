@@ -66,8 +66,8 @@ export const ARENA_BYTES: u32 = 19456;
 export const DEFAULT_WINDOW_LOG2: u32 = 4;
 export const WINDOW_LOG2_LIMIT: u32 = 6;
 export const DEFAULT_PAYLOAD_BYTES: u32 = 1024;
-/** What the length of an entry can say, rounded down to whole lines. */
-export const PAYLOAD_LIMIT_BYTES: u32 = 18368;
+/** Of the smallest window: two buffers with their headers fill an arena. */
+export const PAYLOAD_LIMIT_BYTES: u32 = 9664;
 
 /** The paper's: an entry is a reference of 63 bits and the arrival flag; length and kind stand in front of the payload. Nothing is checked. */
 export const LAYOUT_FAITHFUL: u32 = 1;

@@ -60,15 +60,20 @@ export class Handle {
   messageOffset: u32;
   messageBytes: u32;
   messageKind: u32;
-  reserved0: u32;
+  /** Low 32 bits of the call for which a caller learnt the offer last. */
+  offerAt: u32;
   /** Number of the next call: to send, or to receive. */
   next: u64;
   /** A bit for each slot: a caller's call that it is not done with; a server's request that it has not answered. */
   open: u64;
   served: u64;
   refused: u64;
-  reserved1: u64;
-  reserved2: u64;
+  /** A bit for each slot of a caller: its call has ended, and the caller has been told. */
+  ended: u64;
+  /** A bit for each slot of a caller: it is done with the call, which has not ended. */
+  late: u64;
+  /** A bit for each slot that the last batch left open; 0 once another call was sent. */
+  batched: u64;
 }
 
 export const SCRATCH_BYTES: u32 = 262144;

@@ -1,11 +1,13 @@
 import { fullFence, invalidate, keep32, keep64, load64, publish64, recall32, recall64, store64 } from '../memory/memory';
 import { mutant } from '../memory/mutant';
 import {
+  ABORTED,
   BAD_ARGUMENT,
   BUSY,
   CLOSED,
   CORRUPT,
   FAILED,
+  FENCED,
   OK,
   OUTCOME_UNKNOWN,
   PEER_LOST,
@@ -26,7 +28,6 @@ import { Handle, HANDLE_CALLER } from '../layout/scratch';
 import { CONNECTION_SERVER_LINE, HANDLE_BASE, KIND_HEADER, KIND_LIMIT, RingEntry, ServerLine, SHARING_COHERENT } from '../layout/connection';
 import { connectionAt } from './close';
 import {
-  clearOpen,
   connectionOf,
   handleAt,
   isOpen,
@@ -45,24 +46,49 @@ import { entryAt, look, markOf, Message, NOT_ACCEPTED, pattern, payloadAt } from
 
 /**
  * Whether the next call may be sent: OK, BUSY, PEER_LOST, CLOSED, ABORTED. The window slides over the slots in order: call i + window needs
- * that the caller is done with call i, whatever it did with later ones.
+ * that the caller is done with call i, and that call i has ended, whatever became of later ones. Asked again for the same call, the offer
+ * is the same: what may begin may be sent.
  */
 function mayBegin(at: usize): i32 {
   if (recall32(at + offsetof<Handle>("role")) != HANDLE_CALLER) return BAD_ARGUMENT;
   if (recall32(at + offsetof<Handle>("broken")) != 0) return CLOSED;
-  const slot: u32 = slotOf(recall64(at + offsetof<Handle>("next")), recall32(at + offsetof<Handle>("windowLog2")));
+  const next: u64 = recall64(at + offsetof<Handle>("next"));
+  const slot: u32 = slotOf(next, recall32(at + offsetof<Handle>("windowLog2")));
+  if (recall64(at + offsetof<Handle>("late")) != 0) freeLate(at);
   if (isOpen(at, slot) && !mutant(10)) return BUSY;
-  if (slot == 0) learnOffer(at);
+  if (slot == 0 && (recall32(at + offsetof<Handle>("offerAt")) != <u32>next || mutant(19))) learnOffer(at, next);
   if (<u32>popcnt<u64>(recall64(at + offsetof<Handle>("open"))) >= recall32(at + offsetof<Handle>("offered"))) return BUSY;
   return peerState(at);
 }
 
+/** Calls that nobody waits for any more, and that have ended by now, give their slots back. */
+function freeLate(at: usize): void {
+  for (let late: u64 = recall64(at + offsetof<Handle>("late")); late != 0; late &= late - 1) {
+    const slot: u32 = <u32>ctz<u64>(late);
+    if (hasArrived(at, slot)) free(at, slot);
+  }
+}
+
+/** One look. */
+function hasArrived(at: usize, slot: u32): bool {
+  const mark: u64 = markOf(indexOf(at, slot), recall32(at + offsetof<Handle>("windowLog2")));
+  return look(entryAt(responseRing(at), slot), mark, 1, recall32(at + offsetof<Handle>("sharing"))) != 0;
+}
+
+function free(at: usize, slot: u32): void {
+  const others: u64 = ~(<u64>1 << <u64>slot);
+  keep64(at + offsetof<Handle>("open"), recall64(at + offsetof<Handle>("open")) & others);
+  keep64(at + offsetof<Handle>("ended"), recall64(at + offsetof<Handle>("ended")) & others);
+  keep64(at + offsetof<Handle>("late"), recall64(at + offsetof<Handle>("late")) & others);
+}
+
 /** Once a lap: how many calls the server wants in flight. One that it cannot want is not believed. */
-function learnOffer(at: usize): void {
+function learnOffer(at: usize, next: u64): void {
+  keep32(at + offsetof<Handle>("offerAt"), <u32>next);
   const line: usize = connectionAt(connectionOf(at)) + CONNECTION_SERVER_LINE;
   if (recall32(at + offsetof<Handle>("sharing")) != SHARING_COHERENT) {
-    invalidate(line);
-    fullFence();
+    if (!mutant(17)) invalidate(line);
+    if (!mutant(347)) fullFence();
   }
   const offered: u64 = load64(line + offsetof<ServerLine>("offered")); // sees O1
   const window: u64 = <u64>1 << <u64>recall32(at + offsetof<Handle>("windowLog2"));
@@ -96,9 +122,14 @@ export function rpcSend(handle: u32, lengthBytes: u32, kind: u32): i32 {
   const windowLog2: u32 = recall32(at + offsetof<Handle>("windowLog2"));
   const slot: u32 = slotOf(index, windowLog2);
   send(at, index, windowLog2, nextPayload(at), lengthBytes, kind);
+  wasSent(at, index, slot);
+  return <i32>(HANDLE_BASE + slot);
+}
+
+function wasSent(at: usize, index: u64, slot: u32): void {
   setOpen(at, slot);
   keep64(at + offsetof<Handle>("next"), index + 1);
-  return <i32>(HANDLE_BASE + slot);
+  keep64(at + offsetof<Handle>("batched"), 0);
 }
 
 function send(at: usize, index: u64, windowLog2: u32, payload: usize, lengthBytes: u32, kind: u32): void {
@@ -116,8 +147,7 @@ export function rpcForge(handle: u32, offset: u32, lengthBytes: u32, kind: u32):
   const windowLog2: u32 = recall32(at + offsetof<Handle>("windowLog2"));
   const slot: u32 = slotOf(index, windowLog2);
   publish64(entryAt(requestRing(at), slot), RingEntry.pack(markOf(index, windowLog2), lengthBytes, offset & ~63, kind & 63));
-  setOpen(at, slot);
-  keep64(at + offsetof<Handle>("next"), index + 1);
+  wasSent(at, index, slot);
   return <i32>(HANDLE_BASE + slot);
 }
 
@@ -148,7 +178,12 @@ export function rpcResend(handle: u32, slot: u32): i32 {
 export function rpcPoll(handle: u32, slot: u32, maxLooks: u32): i32 {
   const at: usize = handleAt(handle);
   if (recall32(at + offsetof<Handle>("role")) != HANDLE_CALLER || slot >= 64 || !isOpen(at, slot)) return BAD_ARGUMENT;
-  return receive(at, slot, indexOf(at, slot), maxLooks);
+  const code: i32 = receive(at, slot, indexOf(at, slot), maxLooks);
+  // A server that is fenced or hung up uses no buffer any more; one that lies is not asked again.
+  if (code != PENDING && code != ABORTED && code != FENCED) {
+    keep64(at + offsetof<Handle>("ended"), recall64(at + offsetof<Handle>("ended")) | (<u64>1 << <u64>slot));
+  }
+  return code;
 }
 
 function receive(at: usize, slot: u32, index: u64, maxLooks: u32): i32 {
@@ -199,15 +234,16 @@ function disbelieve(at: usize): i32 {
 }
 
 /**
- * One look at each open call: HANDLE_BASE + the slot of one whose response has arrived, PENDING, or what `peerState` answers when none
- * has: each open call is then to be polled once more for its own end.
+ * One look at each open call whose end is not known: HANDLE_BASE + the slot of one whose response has arrived, PENDING, or what `peerState`
+ * answers when none has: each open call is then to be polled once more for its own end.
  */
 export function rpcPollAny(handle: u32): i32 {
   const at: usize = handleAt(handle);
   const sharing: u32 = recall32(at + offsetof<Handle>("sharing"));
   const windowLog2: u32 = recall32(at + offsetof<Handle>("windowLog2"));
   const ring: usize = responseRing(at);
-  for (let open: u64 = recall64(at + offsetof<Handle>("open")); open != 0; open &= open - 1) {
+  const known: u64 = recall64(at + offsetof<Handle>("ended")) | recall64(at + offsetof<Handle>("late"));
+  for (let open: u64 = recall64(at + offsetof<Handle>("open")) & ~known; open != 0; open &= open - 1) {
     const slot: u32 = <u32>ctz<u64>(open);
     if (look(entryAt(ring, slot), markOf(indexOf(at, slot), windowLog2), 1, sharing) != 0) return <i32>(HANDLE_BASE + slot);
   }
@@ -215,12 +251,22 @@ export function rpcPollAny(handle: u32): i32 {
   return peer == OK ? PENDING : peer;
 }
 
-/** The caller is done with the call in `slot`: the bytes of its response may change from here on. */
-export function rpcFinish(handle: u32, slot: u32): void {
+/**
+ * The caller is done with the call in `slot`: the bytes of its response may change from here on. OK: the slot is free. PENDING: the call has
+ * not ended and its server may still use the buffers; the slot is free once its response has come. BAD_ARGUMENT: this is no caller.
+ */
+export function rpcFinish(handle: u32, slot: u32): i32 {
   const at: usize = handleAt(handle);
-  if (slot >= 64) return;
-  clearOpen(at, slot);
+  if (recall32(at + offsetof<Handle>("role")) != HANDLE_CALLER) return BAD_ARGUMENT;
+  if (slot >= 64 || !isOpen(at, slot)) return OK;
+  const bit: u64 = <u64>1 << <u64>slot;
+  if ((recall64(at + offsetof<Handle>("ended")) & bit) == 0 && !hasArrived(at, slot) && !mutant(15)) {
+    keep64(at + offsetof<Handle>("late"), recall64(at + offsetof<Handle>("late")) | bit);
+    return PENDING;
+  }
+  free(at, slot);
   crashPoint(CALL_AFTER_FINISH);
+  return OK;
 }
 
 /**
@@ -237,7 +283,7 @@ export function rpcCall(handle: u32, finished: u32, lengthBytes: u32, kind: u32,
  * `calls` echo calls, `depth` in flight at a time, each response verified: the figure "core to core". OK, or the first failure's code; PENDING
  * when a response did not come within `maxLooks`: call again for what is left, it goes on where it was. The same steps as send, poll and finish,
  * with what does not change between calls read once; a server that is lost in the middle of a batch is therefore told as OUTCOME_UNKNOWN, by
- * the call that it did not answer.
+ * the call that it did not answer. BUSY: calls are open that no batch made.
  */
 export function rpcCallBatch(handle: u32, calls: u32, payloadBytes: u32, depth: u32, maxLooks: u32): i32 {
   const at: usize = handleAt(handle);
@@ -246,6 +292,8 @@ export function rpcCallBatch(handle: u32, calls: u32, payloadBytes: u32, depth: 
   const limitBytes: u32 = recall32(at + offsetof<Handle>("payloadBytes"));
   const windowLog2: u32 = recall32(at + offsetof<Handle>("windowLog2"));
   if (payloadBytes > limitBytes || depth == 0 || depth > <u32>1 << windowLog2) return BAD_ARGUMENT;
+  if (recall64(at + offsetof<Handle>("late")) != 0) freeLate(at);
+  if (recall64(at + offsetof<Handle>("open")) != recall64(at + offsetof<Handle>("batched")) && !mutant(18)) return BUSY;
   const layout: u32 = recall32(at + offsetof<Handle>("layout"));
   const sharing: u32 = recall32(at + offsetof<Handle>("sharing"));
   const strideBytes: u32 = recall32(at + offsetof<Handle>("strideBytes"));
@@ -260,8 +308,14 @@ export function rpcCallBatch(handle: u32, calls: u32, payloadBytes: u32, depth: 
     if (peer != OK) return peer;
   }
   let code: i32 = OK;
+  let limit: u64 = limitOf(at, depth);
   for (const end: u64 = done + <u64>calls; done < end; ) {
-    while (next < end && next - done < <u64>depth) {
+    while (next < end) {
+      if (slotOf(next, windowLog2) == 0 && recall32(at + offsetof<Handle>("offerAt")) != <u32>next) {
+        learnOffer(at, next);
+        limit = limitOf(at, depth);
+      }
+      if (next - done >= limit) break;
       const payload: usize = payloadAt(requests, slotOf(next, windowLog2), strideBytes);
       if (mutant(12)) send(at, next, windowLog2, payload, payloadBytes, 0);
       const first: u64 = pattern(next);
@@ -288,9 +342,18 @@ export function rpcCallBatch(handle: u32, calls: u32, payloadBytes: u32, depth: 
     if (code != OK) break;
     done++;
   }
+  const open: u64 = openBetween(done, next, windowLog2);
   keep64(at + offsetof<Handle>("next"), next);
-  keep64(at + offsetof<Handle>("open"), openBetween(done, next, windowLog2));
+  keep64(at + offsetof<Handle>("open"), open);
+  keep64(at + offsetof<Handle>("ended"), 0);
+  keep64(at + offsetof<Handle>("late"), 0);
+  keep64(at + offsetof<Handle>("batched"), open);
   return code;
+}
+
+/** As many as are asked for and wanted by the server. */
+function limitOf(at: usize, depth: u32): u64 {
+  return mutant(16) ? <u64>depth : <u64>min<u32>(depth, recall32(at + offsetof<Handle>("offered")));
 }
 
 /** The bits of the slots of calls from `done` up to `next`. */

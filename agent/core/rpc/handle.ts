@@ -22,6 +22,9 @@ import { connectionAt } from './close';
 /** Looks at a ring between two looks at everything else (abort word, peer). */
 export const LOOKS_PER_CHECK: u32 = 1024;
 
+/** No call that there is soon: the offer is learnt before the first one. */
+const NO_OFFER: u32 = 0xffffffff;
+
 /** Address of a handle's block; a number that is no open handle is a broken caller. */
 export function handleAt(handle: u32): usize {
   invariant(handle < HANDLE_COUNT, UNKNOWN_HANDLE);
@@ -60,6 +63,10 @@ export function openHandle(handle: u32, role: u32, connection: u32, epoch: u32, 
   keep64(at + offsetof<Handle>("open"), 0);
   keep64(at + offsetof<Handle>("served"), 0);
   keep64(at + offsetof<Handle>("refused"), 0);
+  keep64(at + offsetof<Handle>("ended"), 0);
+  keep64(at + offsetof<Handle>("late"), 0);
+  keep64(at + offsetof<Handle>("batched"), 0);
+  keep32(at + offsetof<Handle>("offerAt"), NO_OFFER);
   keep32(at + offsetof<Handle>("role"), role);
 }
 

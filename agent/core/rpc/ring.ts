@@ -19,6 +19,7 @@ import { Handle } from '../layout/scratch';
 /** The upper 16 bits that the entry with this index will have when it arrives. */
 export function markOf(index: u64, windowLog2: u32): u64 {
   if (mutant(6)) return 0x8000;
+  if (mutant(349)) return ((((index >> <u64>windowLog2) & 1) ^ 1) << 15) ^ (index & 0xffff);
   return RingEntry.mark(index, windowLog2);
 }
 
@@ -138,13 +139,13 @@ export const NOT_ACCEPTED: u64 = 0xffffffffffffffff;
 function acceptFaithful(entry: u64, sharing: u32): u64 {
   const header: usize = poolBase + FaithfulEntry.messageOffset(entry);
   if (sharing != SHARING_COHERENT) {
-    invalidate(header);
-    fullFence();
+    if (!mutant(343)) invalidate(header);
+    if (!mutant(344)) fullFence();
   }
   const lengthBytes: u32 = load32(header + offsetof<MessageHeader>("lengthBytes"));
   if (sharing != SHARING_COHERENT) {
-    invalidateRange(header + HEADER_BYTES, lengthBytes);
-    fullFence();
+    if (!mutant(345)) invalidateRange(header + HEADER_BYTES, lengthBytes);
+    if (!mutant(346)) fullFence();
   }
   return (<u64>load32(header + offsetof<MessageHeader>("kind")) << 32) | <u64>lengthBytes;
 }

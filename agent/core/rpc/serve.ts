@@ -129,7 +129,7 @@ export function rpcOffer(handle: u32, calls: u32): i32 {
   if (calls == 0 || calls > <u32>1 << recall32(at + offsetof<Handle>("windowLog2"))) return BAD_ARGUMENT;
   const line: usize = connectionAt(connectionOf(at)) + CONNECTION_SERVER_LINE;
   publish64(line + offsetof<ServerLine>("offered"), <u64>calls);
-  if (recall32(at + offsetof<Handle>("sharing")) != SHARING_COHERENT) {
+  if (recall32(at + offsetof<Handle>("sharing")) != SHARING_COHERENT && !mutant(348)) {
     writeBack(line);
     storeFence();
   }

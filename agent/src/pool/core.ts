@@ -115,7 +115,7 @@ export interface CoreExports {
   rpcResend(handle: number, slot: number): number;
   rpcPoll(handle: number, slot: number, maxLooks: number): number;
   rpcPollAny(handle: number): number;
-  rpcFinish(handle: number, slot: number): void;
+  rpcFinish(handle: number, slot: number): number;
   rpcCall(handle: number, finished: number, lengthBytes: number, kind: number, maxLooks: number): number;
   rpcCallBatch(handle: number, calls: number, payloadBytes: number, depth: number, maxLooks: number): number;
   rpcFinished(handle: number): number;

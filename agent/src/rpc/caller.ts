@@ -100,7 +100,7 @@ export class Connection {
 
   /**
    * One call: `request` is copied in, or fills the request buffer in place and returns its length. The response is a view of the pool, valid
-   * until the next `callSync`. Waits while the window is full. Throws RpcError: OUTCOME_UNKNOWN, PEER_LOST, TIMEOUT, REFUSED, FAILED,
+   * until the next `callSync`. Waits while the window is full, or the server wants no more calls. Throws RpcError: OUTCOME_UNKNOWN, PEER_LOST, TIMEOUT, REFUSED, FAILED,
    * UNKNOWN_METHOD, TOO_LARGE, CLOSED, ABORTED, BAD_ARGUMENT. After OUTCOME_UNKNOWN, PEER_LOST and CLOSED: close it and connect again.
    */
   callSync(request: Uint8Array | ((buffer: Uint8Array) => number), options: Deadline & { readonly method?: number }): Uint8Array {
@@ -116,12 +116,18 @@ export class Connection {
     const held = this.#held;
     this.#held = noSlot;
     if (held !== noSlot) this.#state[held] = 'free';
+    let { deadlineMs } = options;
     let code = this.#core.exports.rpcCall(this.#handle, held, length, options.method ?? 0, this.#waiter.looks);
+    if (code === codes.BUSY) {
+      const startedAt = performance.now();
+      code = this.#callWhenWanted(length, options.method ?? 0, deadlineMs);
+      deadlineMs = Math.max(1, deadlineMs - (performance.now() - startedAt));
+    }
     if (!this.#isAnswer(code) && code !== codes.PENDING) this.#refuse(code);
     this.#next++;
     this.#state[slot] = 'open';
     this.#statistics.sent();
-    if (code === codes.PENDING) code = this.#await(slot, options.deadlineMs);
+    if (code === codes.PENDING) code = this.#await(slot, deadlineMs);
     this.#held = slot;
     this.#state[slot] = 'held';
     this.#statistics.finished();
@@ -134,7 +140,8 @@ export class Connection {
     if (this.#over !== undefined) throw this.#over;
     const slot = this.#next % this.window;
     if (!this.#isFree(slot, 1) || slot === this.#held) return undefined;
-    const answer = this.#core.exports.rpcBegin(this.#handle) >>> 0;
+    let answer = this.#core.exports.rpcBegin(this.#handle) >>> 0;
+    if (answer === codes.BUSY && this.#freeLate()) answer = this.#core.exports.rpcBegin(this.#handle) >>> 0;
     if (answer >= constants.HANDLE_BASE) return slot;
     if (answer === codes.BUSY) return undefined;
     throw this.#refusal(answer);
@@ -176,21 +183,30 @@ export class Connection {
     };
   }
 
-  /** The slot of a call whose response has arrived, or whose end is known in another way; undefined while there is none. */
+  /** The slot of a call that has ended, and was not polled since; undefined while there is none. */
   pollAny(): number | undefined {
-    const answer = this.#core.exports.rpcPollAny(this.#handle);
-    if (answer >= constants.HANDLE_BASE) return answer - constants.HANDLE_BASE;
+    let answer = this.#core.exports.rpcPollAny(this.#handle);
+    while (answer >= constants.HANDLE_BASE) {
+      const slot = answer - constants.HANDLE_BASE;
+      if (this.#state[slot] !== 'late') return slot;
+      this.#isFree(slot, 1);
+      answer = this.#core.exports.rpcPollAny(this.#handle);
+    }
     if (answer === codes.PENDING) return undefined;
     const open = this.#state.indexOf('open');
     return open < 0 ? undefined : open;
   }
 
-  /** Gives the slot's buffers back; the bytes of its response may change from here on. */
+  /** Gives the slot's buffers back; the bytes of its response may change from here on. Of a call that has not ended: as `abandon`. */
   finish(slot: number): void {
-    if (this.#state[slot] === 'free') return;
-    if (this.#state[slot] !== 'held') this.#statistics.finished();
+    const state = this.#state[slot];
+    if (state === 'free') return;
+    if (this.#core.exports.rpcFinish(this.#handle, slot) === codes.PENDING) {
+      this.abandon(slot);
+      return;
+    }
+    if (state !== 'held') this.#statistics.finished();
     this.#state[slot] = 'free';
-    this.#core.exports.rpcFinish(this.#handle, slot);
   }
 
   /** Nobody waits for the call any more. Its slot is free once the response has come. */
@@ -238,11 +254,21 @@ export class Connection {
     return code === codes.PEER_LOST ? 'PEER_LOST' : code === codes.ABORTED ? 'ABORTED' : 'CLOSED';
   }
 
-  /** `calls` echo calls inside the core, `depth` in flight, each response verified; time this call. Throws RpcError as `callSync`. */
+  /**
+   * `calls` echo calls inside the core, `depth` in flight, or fewer if the server wants fewer; each response is verified; time this call.
+   * Throws RpcError as `callSync`, and BAD_ARGUMENT while other calls are not finished.
+   */
   callBatch(calls: number, payloadBytes: number, options: Deadline & { readonly depth?: number }): void {
     const { exports } = this.#core;
     if (this.#over !== undefined) throw this.#over;
     this.#giveBack();
+    this.#freeLate();
+    const others = this.inFlight;
+    if (others !== 0) {
+      throw new RpcError('BAD_ARGUMENT', `a batch of ${this.service} was begun while ${others} other calls are not finished`, {
+        hint: 'finish them first, or connect once more',
+      });
+    }
     const startedAt = exports.rpcFinished(this.#handle);
     let left = calls;
     let deadline = 0;
@@ -334,8 +360,46 @@ export class Connection {
 
   /** A slot that nobody waits for becomes free with its response. */
   #isFree(slot: number, maxLooks: number): boolean {
-    if (this.#state[slot] === 'late' && this.poll(slot, maxLooks) !== undefined) this.finish(slot);
-    return this.#state[slot] === 'free';
+    if (this.#state[slot] !== 'late') return this.#state[slot] === 'free';
+    const code = this.#core.exports.rpcPoll(this.#handle, slot, maxLooks);
+    if (code === codes.PENDING) return false;
+    // BAD_ARGUMENT: the core has seen its response already.
+    if (!this.#isAnswer(code) && code !== codes.BAD_ARGUMENT) throw this.#end(code);
+    this.finish(slot);
+    return true;
+  }
+
+  /** Whether a slot became free. */
+  #freeLate(): boolean {
+    let isAnyFree = false;
+    for (let slot = 0; slot < this.window; slot++) {
+      if (this.#state[slot] === 'late' && this.#isFree(slot, 1)) isAnyFree = true;
+    }
+    return isAnyFree;
+  }
+
+  /** The server wants no more calls in flight than there are: makes the call once one of them has ended. What `rpcCall` answers. */
+  #callWhenWanted(length: number, kind: number, deadlineMs: number): number {
+    const { exports } = this.#core;
+    const deadline = performance.now() + deadlineMs;
+    for (;;) {
+      this.#freeLate();
+      const code = exports.rpcCall(this.#handle, noSlot, length, kind, this.#waiter.looks);
+      if (code !== codes.BUSY) {
+        this.#waiter.worked();
+        return code;
+      }
+      const peer = exports.rpcPeerState(this.#handle);
+      if (peer !== codes.OK) return peer;
+      const leftMs = deadline - performance.now();
+      if (leftMs <= 0) {
+        this.#waiter.stop();
+        throw new RpcError('TIMEOUT', `${this.service} wanted no more than ${this.inFlight} calls in flight for ${deadlineMs} ms`, {
+          hint: 'finish calls, or connect once more',
+        });
+      }
+      this.#waiter.idle(leftMs, -1, 0);
+    }
   }
 
   #giveBack(): void {

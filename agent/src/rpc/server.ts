@@ -138,7 +138,7 @@ export class Server {
       const isTimed = this.statistics.isTimed();
       const startedMs = isTimed ? performance.now() : 0;
       try {
-        length = handler(this.#requests.view(slot, lengthBytes), response, kind);
+        length = handler(this.#requests.view(slot, lengthBytes), response, kind & (constants.KIND_LIMIT - 1));
         if (!Number.isInteger(length) || length < 0 || length > this.payloadBytes) {
           throw new RangeError(`a response of ${length} bytes; there is room for ${this.payloadBytes}`);
         }
