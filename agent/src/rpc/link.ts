@@ -196,7 +196,7 @@ export class Link {
       }
       const wasSent = connection.next !== before;
       this.#lose(error);
-      if (this.#over?.code === 'FENCED' || error.code === 'ABORTED') throw this.#over!;
+      if (this.#over?.code === 'FENCED' || this.#over?.code === 'ABORTED') throw this.#over;
       if (wasSent && !options.isRepeatable) throw this.#unknown();
       if (this.#over !== undefined) throw this.#over;
       return this.#callSyncBesideOthers(channel, request, options);
@@ -478,7 +478,7 @@ export class Link {
   }
 
   #isLoss({ code }: RpcError): boolean {
-    return code === 'OUTCOME_UNKNOWN' || code === 'PEER_LOST' || code === 'CLOSED' || code === 'ABORTED';
+    return code === 'OUTCOME_UNKNOWN' || code === 'PEER_LOST' || code === 'CLOSED' || code === 'ABORTED' || code === 'FENCED';
   }
 
   /** The connection is gone. Calls that were answered have their responses; of the others nobody knows. */

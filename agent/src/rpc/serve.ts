@@ -274,7 +274,6 @@ export class ServiceServer {
 
   #serve(connection: ServedConnection, looks: number, startedMs: number): number {
     const { server } = connection;
-    const wasTaken = server.isTaken;
     const limit = this.#limits.requestsPerTurn;
     let taken = 0;
     let code = server.takeCode(looks);
@@ -297,13 +296,17 @@ export class ServiceServer {
         code = server.takeCode(1);
       }
     }
-    if (!wasTaken && (server.isTaken || taken !== 0)) this.#counts.accepted++;
+    if (!connection.isAccepted && (server.isTaken || taken !== 0 || code === codes.CLOSED)) {
+      connection.isAccepted = true;
+      this.#counts.accepted++;
+    }
     if (code === codes.CLOSED || code === codes.PEER_LOST) {
       connection.isOver = true;
       if (code === codes.PEER_LOST) this.#counts.lost++;
       else this.#counts.hungUp++;
       this.#renew();
     } else if (code === codes.ABORTED) this.#end = 'aborted';
+    else if (code === codes.FENCED) this.#end = 'fenced';
     else if (startedMs !== 0 && taken !== 0) {
       const isBehind = this.#waiting.length !== 0 || (taken >= limit && performance.now() - startedMs > behindMs);
       connection.adapt(taken, isBehind);
@@ -491,7 +494,12 @@ export class ServiceServer {
       this.#sayError(connection, slot, error);
     }
     if (task.stream !== undefined && this.#statusCode() !== codes.OK) connection.dropCursor(task.stream);
-    connection.server.reply(slot, this.#length, this.#status);
+    try {
+      connection.server.reply(slot, this.#length, this.#status);
+    } catch {
+      // Nobody awaits a task, so nobody would catch this; a connection that takes no answer is of no use.
+      connection.isOver = true;
+    }
     const bound = this.#methods[task.methodNumber]!;
     const ns = (performance.now() - task.startedMs) * nsPerMs;
     bound.stats.took(ns);

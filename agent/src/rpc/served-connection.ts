@@ -27,6 +27,8 @@ export class ServedConnection {
   /** The highest number of a stream that was opened. */
   highestCursor = -1;
   isOver = false;
+  /** Its caller was counted. */
+  isAccepted = false;
   readonly #requestHeaders: HeaderLine[];
   readonly #responseHeaders: HeaderLine[];
   #offered: number;

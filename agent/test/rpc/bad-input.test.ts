@@ -1,6 +1,7 @@
 /** Callers and handlers that do wrong: the server answers the others meanwhile. */
 import { expect, test } from 'vitest';
 import { codes, constants } from '../../src/layout/index.ts';
+import type { Core } from '../../src/pool/core.ts';
 import { bytes, type Connection, connect, connectService, defineService, json, serve } from '../../src/rpc/index.ts';
 import { HeaderLine, streamSteps, streamWord } from '../../src/rpc/message-header.ts';
 import { bothEnds, codeOf, until } from './both-ends.ts';
@@ -12,6 +13,8 @@ const service = defineService('target', {
     later: { payload: json<number, number>(), handler: 'background' },
     items: { payload: json<number, number>(), stream: true },
     confused: json<number, number>(),
+    itemsLater: { payload: json<number, number>(), stream: true },
+    echoLater: { payload: bytes, handler: 'background' },
   },
 });
 
@@ -23,7 +26,13 @@ const handlers = {
   },
   later: async (value: number) => value,
   *items(limit: number) {
+    if (limit < 0) throw new Error('no items');
     for (let value = 0; value < limit; value++) yield value;
+  },
+  itemsLater: (limit: number) => itemsLater(limit),
+  echoLater: async (request: Uint8Array, response: Uint8Array) => {
+    response.set(request);
+    return request.length;
   },
   confused: (value: number): number => {
     if (value === 0) throw null;
@@ -34,6 +43,12 @@ const handlers = {
   },
 };
 
+async function* itemsLater(limit: number) {
+  if (limit < 0) throw new Error('no items');
+  for (let value = 0; value < limit; value++) yield value;
+}
+
+const echoMethod = 1;
 const soon = { deadlineMs: 0 };
 
 /** Sends bytes as a request of any kind, as a program without our types might. */
@@ -90,6 +105,23 @@ test('requests that are not JSON, of no method, or of no stream are answered, on
   expect(server.counters).toMatchObject({ unknownMethods: 2, refused: 0, streams: 0 });
 });
 
+test.each([3, 5])('a stream that failed is gone, also when its caller (of method %i) never says so', async (method) => {
+  await using ends = bothEnds();
+  using server = serve(ends.cores[0]!, service, handlers, { streamLimit: 1 });
+  using rogue = connect(ends.cores[1]!, service.name, soon);
+  void ends.run(server);
+  const open = (number: number, limit: string) =>
+    sendRaw(rogue, method + constants.KIND_HEADER, new TextEncoder().encode(limit), (line) =>
+      line.write(0, 0, streamWord.pack(streamSteps.open, number)),
+    );
+  expect(await answerTo(rogue, open(1, '-1'))).toEqual({ status: codes.FAILED, said: 'no items' });
+  expect(server.counters.streams).toBe(0);
+  expect(await answerTo(rogue, open(2, '3'))).toEqual({ status: codes.OK, said: '0' });
+  expect((await answerTo(rogue, open(2, '3'))).status).toBe(codes.REFUSED);
+  expect((await answerTo(rogue, open(3, '3'))).status).toBe(codes.REFUSED);
+  expect(server.counters.streams).toBe(1);
+});
+
 test('entries that are lies are refused, and their sender and others are served on', async () => {
   await using ends = bothEnds(3);
   using server = serve(ends.cores[0]!, service, handlers);
@@ -107,19 +139,26 @@ test('entries that are lies are refused, and their sender and others are served 
   expect(await answerTo(rogue, slot)).toEqual({ status: codes.OK, said: '8' });
 });
 
+/** Fills the whole ring again and again, past the core, whether or not the server has answered. */
+function floodOf(core: Core, { connection, window }: Connection): () => void {
+  const at = core.pool.byteOffset + constants.CONNECTIONS_OFFSET + connection * constants.CONNECTION_BYTES;
+  const ring = new BigUint64Array(core.pool.buffer, at + constants.REQUEST_RING_OFFSET, window);
+  const payload = at - core.pool.byteOffset + constants.REQUEST_ARENA_OFFSET + constants.HEADER_BYTES;
+  let next = 0;
+  return () => {
+    for (let sent = 0; sent < window; sent++, next++) {
+      const phase = (Math.floor(next / window) % 2) ^ 1;
+      const mark = BigInt(phase * 0x8000 + (next % 0x8000));
+      ring[next % window] = (mark << 48n) | (1n << 32n) | BigInt(payload + echoMethod);
+    }
+  };
+}
+
 test('a caller that floods its ring and never reads costs others no more than its turns', async () => {
   await using ends = bothEnds(3);
   using server = serve(ends.cores[0]!, service, handlers, { window: 64, payloadBytes: 64, requestsPerTurn: 4 });
   const rogue = connect(ends.cores[1]!, service.name, soon);
-  const flood = () => {
-    for (;;) {
-      // Finished without a look at the answer: a liar's way to say that there is room.
-      const { window } = rogue;
-      for (let slot = 0; slot < window; slot++) rogue.finish(slot);
-      for (let sent = 0; sent < window; sent++) sendRaw(rogue, 1, Uint8Array.of(1));
-      return;
-    }
-  };
+  const flood = floodOf(ends.cores[1]!, rogue);
   flood();
   const before = server.counters.methods.echo!.count;
   server.turn();
@@ -170,10 +209,33 @@ test('a request that changes while it is read is read once', async () => {
   expect(seen).toEqual([21]);
 });
 
+test('a handler in the background has bytes of its own, whatever becomes of the buffers', async () => {
+  await using ends = bothEnds();
+  let go = (): void => undefined;
+  const gate = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  using server = serve(ends.cores[0]!, service, {
+    ...handlers,
+    echoLater: async (request, response) => {
+      await gate;
+      response.set(request);
+      return request.length;
+    },
+  });
+  using rogue = connect(ends.cores[1]!, service.name, soon);
+  void ends.run(server);
+  const slot = sendRaw(rogue, 6, new TextEncoder().encode('as it was'));
+  await until(() => server.counters.background.running === 1);
+  rogue.request(slot).set(new TextEncoder().encode('something else'));
+  go();
+  expect(await answerTo(rogue, slot)).toEqual({ status: codes.OK, said: 'as it was' });
+});
+
 test('a server that answers what is not JSON, or not at all as agreed, fails one call', async () => {
   await using ends = bothEnds();
   const liar = defineService('target', {
-    methods: { double: bytes, echo: bytes, later: bytes, items: bytes, confused: bytes },
+    methods: { double: bytes, echo: bytes, later: bytes, items: bytes, confused: bytes, itemsLater: bytes, echoLater: bytes },
   });
   const garbage = (_request: Uint8Array, response: Uint8Array) => {
     response.fill(0x7b);
@@ -185,6 +247,8 @@ test('a server that answers what is not JSON, or not at all as agreed, fails one
     later: garbage,
     items: garbage,
     confused: garbage,
+    itemsLater: garbage,
+    echoLater: garbage,
   });
   using caller = connectService(ends.cores[1]!, service);
   void ends.run(server);

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { inspectPool } from '../../src/inspect/index.ts';
 import type { Core } from '../../src/pool/core.ts';
 import { abort } from '../../src/pool/map.ts';
-import { grantFence, recoverClient } from '../../src/pool/pool.ts';
+import { grantFence, joinPool, leavePool, recoverClient } from '../../src/pool/pool.ts';
 import { connectService, defineService, json, serve } from '../../src/rpc/index.ts';
 import { poolSizeBytes } from '../pool/pool-files.ts';
 import { bothEnds, codeOf, until } from './both-ends.ts';
@@ -157,6 +157,18 @@ describe('a caller', () => {
     expect(await second.call('who', 1)).toBe('server');
   });
 
+  test('that dies while it waits for a server takes no connection', async () => {
+    await using ends = bothEnds(3);
+    const [there, dead, undertaker] = ends.cores;
+    using caller = connectService(dead!, service);
+    const call = codeOf(caller.call('who', 1));
+    die(dead!, undertaker!);
+    using server = serve(there!, service, named('server').handlers);
+    void ends.run(server);
+    expect(await call).toBe('FENCED');
+    expect(server.counters).toMatchObject({ accepted: 0, callers: 0, listening: 1 });
+  });
+
   test('finds a place as long as there are fewer than the server takes, and again when one hangs up', async () => {
     await using ends = bothEnds(5);
     using server = serve(ends.cores[0]!, service, named('server').handlers, { connections: 2, maxConnections: 3 });
@@ -199,6 +211,9 @@ test('a server whose client is fenced stops and touches nothing', async () => {
   const end = ends.run(server);
   die(there!, undertaker!);
   expect(await end).toBe('fenced');
+  // The dead client's place, and with it that of its connection, is given to the next who asks.
+  leavePool(undertaker!);
+  expect(joinPool(undertaker!, { machineNumber: 3 }).id).toBe(0);
   using next = serve(undertaker!, service, named('next').handlers);
   void ends.run(next);
   server.close();

@@ -76,6 +76,27 @@ test.each(['count', 'slowly'] as const)('all items of %s arrive in order, once',
   expect(caller.counters).toMatchObject({ inFlight: 0, waiting: 0, late: 0 });
 });
 
+test('an iterator that bears one pull at a time gets one at a time', async () => {
+  await using ends = bothEnds();
+  let pulling = 0;
+  let most = 0;
+  const careful = (limit: number): AsyncGenerator<number> => {
+    let value = 0;
+    const next = async (): Promise<IteratorResult<number>> => {
+      most = Math.max(most, ++pulling);
+      await new Promise((resolve) => setImmediate(resolve));
+      pulling--;
+      return value < limit ? { done: false, value: value++ } : { done: true, value: undefined };
+    };
+    return { [Symbol.asyncIterator]: () => ({ next }) } as unknown as AsyncGenerator<number>;
+  };
+  using server = serve(ends.cores[0]!, service, { ...counting().handlers, slowly: careful });
+  using caller = connectService(ends.cores[1]!, service);
+  void ends.run(server);
+  expect(await collect(caller.stream('slowly', 20, { ahead: 8 }))).toHaveLength(20);
+  expect(most).toBe(1);
+});
+
 test('bytes arrive as copies', async () => {
   await using ends = bothEnds();
   using server = serve(ends.cores[0]!, service, counting().handlers, { window: 2 });
