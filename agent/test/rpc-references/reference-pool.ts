@@ -1,4 +1,5 @@
 /** Two threads of one process with the heap open and a connection between them whose calls carry references. */
+import type { HeapOptions } from '../../src/pool/pool.ts';
 import { connect, type ListenOptions, listen } from '../../src/rpc/index.ts';
 import { type ReferenceCaller, type ReferenceHandler, type ReferenceServer, withReferences } from '../../src/rpc/references.ts';
 import { RpcError } from '../../src/rpc/rpc-error.ts';
@@ -18,7 +19,7 @@ const soon = { deadlineMs: 0 };
 
 /** Thread 0 calls, thread 1 serves; more threads have the heap open for whatever the test needs them. */
 export function referencePool(
-  options: ListenOptions & { readonly threads?: number; readonly heap?: OpenOptions } = {},
+  options: ListenOptions & { readonly threads?: number; readonly heap?: OpenOptions & { readonly heap?: HeapOptions } } = {},
 ): ReferencePool {
   const { threads = 2, heap = {}, ...listening } = options;
   const pool = openHeaps(threads, heap);

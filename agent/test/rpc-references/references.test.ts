@@ -4,7 +4,9 @@ import { codes, constants } from '../../src/layout/index.ts';
 import { connect, listen } from '../../src/rpc/index.ts';
 import { type ReferenceRequest, withReferences } from '../../src/rpc/references.ts';
 import { ReferencesWord, referencesPlace } from '../../src/rpc/references-word.ts';
-import { codeOf, numbered, numberOf, referencePool, serveOne } from './reference-pool.ts';
+import type { Ref } from '../../src/shm/index.ts';
+import { overwrite } from '../shm/heap-pool.ts';
+import { codeOf, numbered, numberOf, type ReferencePool, referencePool, serveOne } from './reference-pool.ts';
 
 const soon = { deadlineMs: 0 };
 const empty = new Uint8Array(0);
@@ -110,6 +112,31 @@ describe('a call', () => {
     expect(pool.end()).toEqual([]);
   });
 
+  test('that was refused brings no references, whatever its server says', () => {
+    const pool = referencePool();
+    const { there, calls, server } = pool;
+    const slot = calls.send(empty)!;
+    serveOne(server, () => ({ status: codes.FAILED, refs: [numbered(there, 1)] }));
+    const answer = calls.poll(slot)!;
+    expect([answer.status, answer.refs, pool.objects()]).toEqual([codes.FAILED, [], 0]);
+    expect(pool.end()).toEqual([]);
+  });
+
+  test('whose response fails with some of its references sent brings the caller none of them', () => {
+    const pool = referencePool();
+    const { there, calls, server } = pool;
+    const slot = calls.send(empty)!;
+    const full = numbered(there, 2);
+    const restore = fillCount(pool, full);
+    // A clone is not the only handle on its root, so that it is counted.
+    serveOne(server, () => ({ refs: [numbered(there, 1), full.clone()] }));
+    restore();
+    expect([calls.poll(slot)!.status, pool.objects(), pool.here.rootsInUse]).toEqual([codes.FAILED, 1, 0]);
+    calls.finish(slot);
+    full.drop();
+    expect(pool.end()).toEqual([]);
+  });
+
   test('is refused before it is sent when its references are spent, of another client, too many, or moved twice', () => {
     const pool = referencePool();
     const { here, there, calls } = pool;
@@ -132,13 +159,9 @@ describe('a call', () => {
     const { here, calls, server } = pool;
     const first = numbered(here, 1);
     const full = numbered(here, 2);
-    // As if everybody referred to it.
-    const offset = full.bytes.byteOffset - pool.cores[0]!.pool.byteOffset - constants.OBJECT_HEADER_BYTES;
-    const word = new DataView(pool.cores[0]!.pool.buffer, pool.cores[0]!.pool.byteOffset + offset, 8);
-    const before = word.getBigUint64(0, true);
-    word.setBigUint64(0, before | (0x3fffn << 40n), true);
+    const restore = fillCount(pool, full);
     expect(codeOf(() => calls.send(empty, { refs: [first, full] }))).toBe('COUNT_FULL');
-    word.setBigUint64(0, before, true);
+    restore();
     expect(first.count).toBe(2);
 
     const slot = calls.send(empty, { refs: [full] })!;
@@ -152,6 +175,14 @@ describe('a call', () => {
     expect(pool.end()).toEqual([]);
   });
 });
+
+/** As if everybody referred to the object. Returns how to take it back. */
+function fillCount(pool: ReferencePool, { bytes }: Ref): () => void {
+  const [core] = pool.cores;
+  const offset = bytes.byteOffset - core!.pool.byteOffset - constants.OBJECT_HEADER_BYTES;
+  const word = new DataView(core!.pool.buffer, core!.pool.byteOffset + offset, 8).getBigUint64(0, true);
+  return overwrite(core!, offset, word | (0x3fffn << 40n));
+}
 
 describe('the references of responses', () => {
   test('reach their own call, in whatever order calls are answered and looked at', () => {
