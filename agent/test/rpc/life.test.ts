@@ -163,10 +163,12 @@ describe('a caller', () => {
     using caller = connectService(dead!, service);
     const call = codeOf(caller.call('who', 1));
     die(dead!, undertaker!);
-    using server = serve(there!, service, named('server').handlers);
+    using server = serve(there!, service, named('server').handlers, { maxConnections: 1 });
     void ends.run(server);
     expect(await call).toBe('FENCED');
-    expect(server.counters).toMatchObject({ accepted: 0, callers: 0, listening: 1 });
+    using other = connectService(undertaker!, service);
+    expect(await other.call('who', 1)).toBe('server');
+    expect(server.counters).toMatchObject({ accepted: 1, callers: 1 });
   });
 
   test('finds a place as long as there are fewer than the server takes, and again when one hangs up', async () => {
@@ -207,8 +209,9 @@ test('a server whose client is fenced stops and touches nothing', async () => {
   const [there, here, undertaker] = ends.cores;
   const server = serve(there!, service, named('server').handlers);
   using caller = connectService(here!, service);
-  await caller.connected();
   const end = ends.run(server);
+  expect(await caller.call('once', 1)).toBe('server');
+  await until(() => server.counters.listening === 1);
   die(there!, undertaker!);
   expect(await end).toBe('fenced');
   // The dead client's place, and with it that of its connection, is given to the next who asks.
