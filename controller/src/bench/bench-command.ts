@@ -35,7 +35,7 @@ export function printKept(runs: string, json: boolean, context: CommandContext):
 /** Without names, all but those that take minutes. */
 export function chooseItems(only: string | undefined): BenchItem[] {
   if (only === undefined) return benchItems.filter(({ onlyWhenNamed }) => !onlyWhenNamed);
-  const known = benchItems.flatMap(({ names }) => names);
+  const known = [...new Set(benchItems.flatMap(calledBy))];
   const wanted = only.split(',').map((name) => name.trim());
   for (const name of wanted) {
     if (known.includes(name)) continue;
@@ -44,7 +44,11 @@ export function chooseItems(only: string | undefined): BenchItem[] {
       hint: suggestion === null ? `known are ${known.join(', ')}` : `did you mean ${suggestion}?`,
     });
   }
-  return benchItems.filter(({ names }) => names.some((name) => wanted.includes(name)));
+  return benchItems.filter((item) => calledBy(item).some((name) => wanted.includes(name)));
+}
+
+function calledBy({ names, group }: BenchItem): readonly string[] {
+  return group === undefined ? names : [...names, group];
 }
 
 /** What stands in the list for an item that could not be measured. */

@@ -23,6 +23,8 @@ export interface BenchFigure {
 export interface BenchItem {
   /** What `--only` calls it. */
   readonly names: readonly string[];
+  /** What `--only` calls it together with others. */
+  readonly group?: string;
   readonly sentence: string;
   /** Left out unless it is named: it takes minutes, or deletes what took minutes. */
   readonly onlyWhenNamed: boolean;

@@ -4,6 +4,7 @@ import { demo, images } from './from-nothing.ts';
 import { heap } from './heap.ts';
 import { idle } from './idle.ts';
 import { pingLocal, pingOnMachines } from './ping.ts';
+import { calls } from './rpc.ts';
 import { upDown } from './up-down.ts';
 
-export const benchItems: readonly BenchItem[] = [upDown, images, demo, idle, pingLocal, heap, pingOnMachines];
+export const benchItems: readonly BenchItem[] = [upDown, images, demo, idle, pingLocal, calls, heap, pingOnMachines];

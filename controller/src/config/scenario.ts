@@ -29,6 +29,7 @@ const parametersOfWorkloads = [
   workloads['window-sweep'].parameters,
   workloads['size-sweep'].parameters,
   workloads.connections.parameters,
+  workloads.layouts.parameters,
   workloads['cpu-rate'].parameters,
   workloads['idle-gaps'].parameters,
   workloads.calls.parameters,

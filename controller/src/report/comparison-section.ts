@@ -19,7 +19,7 @@ export function comparisonSection(record: RunRecord): Html | null {
   const scale = logScale(Math.min(0.8, ...ratios), Math.max(2, ...ratios) * 1.1, [6, barWidth - 6]);
   const [again, others] = [comparison.entries.filter((entry) => entry.again), comparison.entries.filter((entry) => !entry.again)];
   return html`<section id="comparison">
-  <h2>Compared with the floor</h2>
+  <h2>Compared with the ${comparison.baseline.tag === 'floor' ? 'floor' : comparison.baseline.label}</h2>
   <p class="lead">p50 of an exchange${exchanged} over the p50 of ${comparison.baseline.label}, taken inside each of ${comparison.rounds} rounds;
   the order of systems rotates from round to round. The dot is the median of the rounds, the line their lowest and highest.</p>
   <table class="ratios">

@@ -8,6 +8,7 @@ import { idleGaps } from './idle-gaps.ts';
 import { kMeans } from './k-means.ts';
 import { kv } from './kv.ts';
 import { latencyTable } from './latency-table.ts';
+import { layouts } from './layouts.ts';
 import { naiveCounting } from './naive-counting.ts';
 import { ping } from './ping.ts';
 import { shbench } from './shbench.ts';
@@ -22,6 +23,7 @@ export const workloads = {
   'window-sweep': windowSweep,
   'size-sweep': sizeSweep,
   connections,
+  layouts,
   'cpu-rate': cpuRate,
   'idle-gaps': idleGaps,
   calls,

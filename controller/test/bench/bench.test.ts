@@ -8,7 +8,9 @@ import { merged, readBenchList, withoutFailure, writeBenchList } from '../../src
 import { benchItems } from '../../src/bench/index.ts';
 import { requireValid } from '../../src/bench/ping.ts';
 import { printBench, printBenchMarkdown } from '../../src/bench/print-bench.ts';
+import { layoutsFigure, windowFigure } from '../../src/bench/rpc.ts';
 import { exitCodes } from '../../src/errors/cxlpod-error.ts';
+import { compare } from '../../src/workload/compare.ts';
 
 const up = (value: number | null): BenchFigure =>
   figure({
@@ -98,11 +100,15 @@ describe('choosing', () => {
   test('nothing means everything but what takes minutes', () => {
     const names = chooseItems(undefined).flatMap((item) => item.names);
 
-    expect(names).toEqual(['up', 'down', 'memory', 'idle', 'local', 'heap', 'ping']);
+    expect(names).toEqual(['up', 'down', 'memory', 'idle', 'local', 'calls', 'heap', 'ping']);
   });
 
   test('names choose, and one item is measured once for all of its names', () => {
     expect(chooseItems('down,up, demo').map((item) => item.names[0])).toEqual(['up', 'demo']);
+  });
+
+  test('a group chooses all of its items', () => {
+    expect(chooseItems('rpc').map((item) => item.names[0])).toEqual(['local', 'calls', 'ping']);
   });
 
   test('a name that is not known is a usage error with the nearest one', () => {
@@ -111,6 +117,35 @@ describe('choosing', () => {
 
   test('no two items share a name', () => {
     const names = benchItems.flatMap((item) => item.names);
-    expect(new Set(names).size).toBe(names.length);
+    const groups = new Set(benchItems.flatMap(({ group }) => group ?? []));
+    expect(new Set([...names, ...groups]).size).toBe(names.length + groups.size);
+  });
+});
+
+describe('figures of calls', () => {
+  const again = { median: 1, low: 0.9, high: 1.1 };
+
+  test('compare a window with none at the best round of each, whatever round that was', () => {
+    const perSecond = [
+      { depth: 1, rounds: [1e6, 2e6, 0.5e6] },
+      { depth: 16, rounds: [5e6, 1e6, 4e6] },
+    ];
+    expect(windowFigure({ perSecond, again })).toMatchObject({ value: 2.5, bar: 2.06, barIs: 'at least', holds: true });
+    const slower = [perSecond[0]!, { depth: 16, rounds: [4e6, 1e6, 4e6] }];
+    expect(windowFigure({ perSecond: slower, again })).toMatchObject({ value: 2, holds: false });
+  });
+
+  test('allow the hardened layout its share and what the faithful one differs from itself by', () => {
+    const rounds = (ns: readonly number[]) =>
+      ns.map((each) => ({ unit: 'ns' as const, callsPerSample: 100, counts: [[each, 10]] as const }));
+    const of = (hardened: number) =>
+      layoutsFigure({
+        comparison: compare(
+          ['faithful', 'hardened', 'faithful-again'].map((tag) => ({ tag, label: tag, sentence: '' })),
+          [rounds([100, 100, 100]), rounds([hardened, hardened, hardened]), rounds([90, 110, 100])],
+        ),
+      });
+    expect(of(125)).toMatchObject({ value: 1.25, bar: 1.25, holds: true });
+    expect(of(126)).toMatchObject({ holds: false });
   });
 });

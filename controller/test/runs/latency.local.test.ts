@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunRecord } from '../../src/runs/run-record.ts';
-import { chartsOf, latencyTableOf } from '../../src/workload/result-of.ts';
+import { chartsOf, comparisonOf, latencyTableOf } from '../../src/workload/result-of.ts';
 import { Bench } from '../cluster/cxlpod.ts';
 
 let bench: Bench;
@@ -76,4 +76,12 @@ test.each([
       for (const { y } of each.points) expect(y).toBeGreaterThan(0);
     }
   }
+});
+
+test('layouts compares the hardened layout with the faithful one, and that one with itself', async () => {
+  const small = 'rounds: 5, batches: 10, callsPerBatch: 20';
+  const { record, page } = await run('layouts', small, '[every-round-measured, results-checked, pool-sound]');
+  expect(doubts(record)).toEqual(holds);
+  expect(comparisonOf(record.workload)!.entries.map(({ tag }) => tag)).toEqual(['faithful', 'hardened', 'faithful-again']);
+  expect(page).toContain('<h2>Compared with the faithful layout</h2>');
 });
