@@ -1,6 +1,6 @@
 import { fullFence, invalidate, keep32, load32, load64, publish64, recall32, recall64, store32, store64, storeFence, swap64, writeBack } from '../memory/memory';
 import { mutant } from '../memory/mutant';
-import { BAD_ARGUMENT, CORRUPT, FULL, NOT_FOUND, NOT_JOINED, OK, WRONG_VERSION } from '../codes/codes';
+import { BAD_ARGUMENT, CORRUPT, FENCED, FULL, NOT_FOUND, NOT_JOINED, OK, WRONG_VERSION } from '../codes/codes';
 import { COMMIT_WAS_STOLEN, crashPoint, invariant } from '../crash-points/crash-point';
 import {
   CONNECT_AFTER_COMMIT,
@@ -11,7 +11,7 @@ import {
   LISTEN_AFTER_PREPARE,
   LISTEN_AFTER_REGISTER,
 } from '../crash-points/catalogue';
-import { selfClient, selfIncarnation } from '../client-table/client-table';
+import { isFenced, selfClient, selfIncarnation } from '../client-table/client-table';
 import { CLIENT_COUNT, CONNECTION_COUNT, LINE_BYTES, NAME_LIMIT_BYTES } from '../layout/regions';
 import { Handle, HANDLE_CALLER, HANDLE_COUNT, HANDLE_FREE, HANDLE_SERVER } from '../layout/scratch';
 import { Service, ServiceWord } from '../layout/directory';
@@ -65,6 +65,7 @@ function fits(windowLog2: u32, payloadBytes: u32, layout: u32, sharing: u32): bo
 export function rpcListen(nameBytes: u32, version: u32, windowLog2: u32, payloadBytes: u32, layout: u32, sharing: u32): i32 {
   const self: i32 = selfClient();
   if (self < 0) return NOT_JOINED;
+  if (isFenced(<u32>self, selfIncarnation())) return FENCED;
   if (nameBytes == 0 || nameBytes > NAME_LIMIT_BYTES || !fits(windowLog2, payloadBytes, layout, sharing)) return BAD_ARGUMENT;
   const handle: u32 = freeHandle();
   if (handle == HANDLE_COUNT) return FULL;
@@ -151,6 +152,7 @@ function dropLines(slot: u32): void {
 export function rpcConnect(nameBytes: u32, version: u32): i32 {
   const self: i32 = selfClient();
   if (self < 0) return NOT_JOINED;
+  if (isFenced(<u32>self, selfIncarnation())) return FENCED;
   if (nameBytes == 0 || nameBytes > NAME_LIMIT_BYTES) return BAD_ARGUMENT;
   const handle: u32 = freeHandle();
   if (handle == HANDLE_COUNT) return FULL;
@@ -213,8 +215,11 @@ export function rpcClose(handle: u32): i32 {
   const self: i32 = selfClient();
   if (role == HANDLE_FREE) return BAD_ARGUMENT;
   if (self < 0) return NOT_JOINED;
-  if (role == HANDLE_SERVER) reportServed(at);
-  closeConnection(connectionOf(at), <u32>self, role == HANDLE_SERVER ? SERVER_CLOSED : CALLER_CLOSED);
+  // What a fenced client had is closed by its recoverer, and its place in the table perhaps another's.
+  if (!isFenced(<u32>self, selfIncarnation()) || mutant(350)) {
+    if (role == HANDLE_SERVER) reportServed(at);
+    closeConnection(connectionOf(at), <u32>self, role == HANDLE_SERVER ? SERVER_CLOSED : CALLER_CLOSED);
+  }
   keep32(at + offsetof<Handle>("role"), HANDLE_FREE);
   return OK;
 }

@@ -15,6 +15,7 @@ import {
   onlyStatusesAreBelieved,
   whoSendsBeyondItsWindowWaits,
 } from './checks.ts';
+import { aFencedClientClosesNothing } from './fence-checks.ts';
 import { flushMutants } from './heap/cache/flush-mutants.ts';
 import { heapChecks } from './heap/heap-checks.ts';
 import { kvChecks } from './kv/kv-checks.ts';
@@ -35,6 +36,7 @@ const checks: Readonly<Record<string, Check>> = {
   'a call in flight keeps its slot': aCallInFlightKeepsItsSlot,
   'only statuses are believed': onlyStatusesAreBelieved,
   'who sends beyond its window waits': whoSendsBeyondItsWindowWaits,
+  'a fenced client closes nothing': aFencedClientClosesNothing,
   'a look is fresh': aLookIsFresh,
   'a connection used again is fresh': aConnectionUsedAgainIsFresh,
   'every call crosses the device': everyCallCrossesTheDevice(200, seed),

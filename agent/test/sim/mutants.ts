@@ -287,6 +287,7 @@ export const mutants = [
   { number: 327, mistake: 'who listens does not write the rings back', killedBy: 'a connection used again is fresh' },
   { number: 328, mistake: 'who connects does not drop the lines of the rings', killedBy: 'a connection used again is fresh' },
   { number: 329, mistake: 'who connects does not drop the line of the descriptor', killedBy: 'a connection used again is fresh' },
+  { number: 350, mistake: 'a fenced client closes what is another’s by now', killedBy: 'a fenced client closes nothing' },
 ] as const;
 
 export interface Mutant {

@@ -18,6 +18,7 @@ import {
   versionsAreKeptApart,
   whoSendsBeyondItsWindowWaits,
 } from './checks.ts';
+import { aFencedClientClosesNothing } from './fence-checks.ts';
 import { firstSeed } from './schedules.ts';
 import {
   aConnectionUsedAgainIsFresh,
@@ -86,6 +87,10 @@ describe('in order', () => {
 
   test('a caller believes no response but those that a server may send', () => {
     expect(onlyStatusesAreBelieved(none)).toEqual([]);
+  });
+
+  test('a client that is fenced and comes back neither listens nor connects, and closes nothing', () => {
+    expect(aFencedClientClosesNothing(none)).toEqual([]);
   });
 
   test('a call in flight keeps its slot, whatever becomes of later ones', () => {
