@@ -124,7 +124,7 @@ function afterGaps(connection: Connection): readonly GapFigures[] {
   const inARow = Array.from({ length: 2_000 }, () => timed(connection)).sort((a, b) => a - b);
   const usualUs = quantile(inARow, 0.5);
   return gapsUs.map((gapUs) => {
-    const calls = Math.max(5, Math.min(500, Math.floor(500_000 / gapUs)));
+    const calls = Math.max(3, Math.min(500, Math.floor(500_000 / gapUs)));
     const extraUs = Array.from({ length: calls }, () => {
       spinUntil(performance.now() + gapUs / usPerMs);
       return Math.max(0, timed(connection) - usualUs);

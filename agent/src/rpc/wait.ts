@@ -19,15 +19,17 @@ export const waitingStrategies: readonly WaitingStrategy[] = ['adaptive', 'spin'
 export interface WaiterOptions {
   /** Default `adaptive`. */
   readonly strategy?: WaitingStrategy;
-  /** A sleep is never longer: what the first call after an idle time may wait for, at most. Default 1. */
+  /** A sleep is never longer: what the first call after an idle time may wait for, at most. Twice that for `adaptive` after 100 ms. Default 1. */
   readonly longestSleepMs?: number;
 }
 
 const longestSleepMs = 1;
+/** After so long without work the adaptive strategy sleeps twice as long: each time it wakes costs tens of microseconds in a virtual machine. */
+const longIdleMs = 100;
 /** Shorter sleeps take as long, because the system's timers are that coarse. */
 const shortestSleepMs = 0.02;
-/** A sleep is this part of the time without work so far: whoever waited long can wait a little longer. */
-const sleepPart = 1 / 4;
+/** A sleep is this part of the time without work so far: whoever waited long can wait a little longer, and is woken less often. */
+const sleepPart = 1 / 3;
 /** In one wait of the addon, which watches the word itself. */
 const watchNs = 50_000;
 /** The same without a word to watch: between two polls. */
@@ -41,7 +43,8 @@ const pauseMs = 0.05;
 const yieldMs = 0.1;
 /** With more threads than cores whoever is waited for may need this core; but giving it away costs some microseconds as well. */
 const crowdedLooks = 4_096;
-const crowdedYieldMs = 0.02;
+/** At least so long, whatever came last: the one who is waited for may be next on this core. */
+const leastYieldMs = 0.02;
 /** What is left of spinning, pausing and yielding for work that keeps coming later than that. */
 const leastPatience = 1 / 8;
 /** Between two looks at how many threads want to run. */
@@ -72,7 +75,6 @@ export class Waiter {
   #isSpinning = false;
   #isSleeping = false;
   #idleSinceMs = 0;
-  #sleepMs = shortestSleepMs;
   #patience = 1;
   #isCrowded = false;
   #crowdSeenMs = Number.NEGATIVE_INFINITY;
@@ -107,12 +109,13 @@ export class Waiter {
     if (limitMs <= 0) return;
     const isFirst = !this.#isIdle;
     this.#isIdle = true;
+    if (isFirst) this.#idleSinceMs = performance.now();
     if (this.strategy === 'adaptive') this.#adapt(isFirst, limitMs, flagOffset, flag);
     else if (this.strategy === 'spin') this.#spins();
     else if (this.strategy === 'pause' || this.strategy === 'timed') this.#pause(limitMs, flagOffset, flag);
     // The first wait of a sleeper is a yield, or each call in a row of calls would cost a sleep.
     else if (this.strategy === 'yield' || isFirst) this.#yield();
-    else this.#sleep(limitMs);
+    else this.#sleep(performance.now() - this.#idleSinceMs, limitMs);
   }
 
   /** There was work: the next wait begins with a spin. */
@@ -131,7 +134,6 @@ export class Waiter {
     if (this.#isSleeping) this.#patience = Math.max(leastPatience, this.#patience / 2);
     else this.#patience = Math.min(1, this.#patience * 2);
     this.#isSleeping = false;
-    this.#sleepMs = shortestSleepMs;
     this.#noLongerSpins();
     this.#looksAfterWork();
   }
@@ -143,8 +145,7 @@ export class Waiter {
   }
 
   #adapt(isFirst: boolean, limitMs: number, flagOffset: number, flag: number): void {
-    const now = performance.now();
-    if (isFirst) this.#idleSinceMs = now;
+    const now = isFirst ? this.#idleSinceMs : performance.now();
     const idleMs = now - this.#idleSinceMs;
     if (!this.#isSleeping && now - this.#crowdSeenMs >= crowdAgainMs) {
       this.#crowdSeenMs = now;
@@ -158,13 +159,12 @@ export class Waiter {
     this.looks = fewLooks;
     if (idleMs < pauseMs * patience) {
       this.#pause(limitMs, flagOffset, flag);
-    } else if (idleMs < Math.max(crowdedYieldMs, yieldMs * patience)) {
+    } else if (idleMs < Math.max(leastYieldMs, yieldMs * this.#patience)) {
       this.#yield();
     } else {
-      if (!this.#isSleeping) this.#sleepMs = Math.max(shortestSleepMs, idleMs * sleepPart);
       this.#isSleeping = true;
       this.#noLongerSpins();
-      this.#sleep(limitMs);
+      this.#sleep(idleMs, limitMs);
     }
   }
 
@@ -182,10 +182,10 @@ export class Waiter {
   }
 
   /** On the abort word: who aborts wakes it. */
-  #sleep(limitMs: number): void {
-    const ms = Math.min(this.#sleepMs, this.#longestSleepMs, limitMs);
-    this.#sleepMs *= 1 + sleepPart;
-    Atomics.wait(this.#abort, 0, 0, ms);
+  #sleep(idleMs: number, limitMs: number): void {
+    const ms = Math.max(shortestSleepMs, idleMs * sleepPart);
+    const longestMs = this.strategy === 'adaptive' && idleMs > longIdleMs ? 2 * this.#longestSleepMs : this.#longestSleepMs;
+    Atomics.wait(this.#abort, 0, 0, Math.min(ms, longestMs, limitMs));
   }
 
   #spins(): void {

@@ -86,7 +86,7 @@ test('a long sleep ends with an abort, not with its time', async () => {
   const aborts = inThread(core!, abortSource);
   let sleeps = 0;
   for (; Atomics.load(new Int32Array(core!.mapped.memory.buffer, core!.mapped.scratchBase, 1), 0) === 0; sleeps++) waiter.idle();
-  // By a quarter more each time: a sleeper that got its growth wrong would make thousands.
+  // By a third of the time so far: a sleeper that got its growth wrong would make thousands.
   expect(sleeps).toBeLessThan(100);
   await aborts;
   clearAbort(core!.mapped);
