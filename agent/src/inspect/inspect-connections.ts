@@ -36,7 +36,7 @@ export function inspectConnections(
     } else if (word.serverClosed || word.callerClosed) {
       problems.push(`connection ${slot} is ${state} and closed`);
     }
-    if (state !== 'claimed') inspectRings(view, slot, at, problems);
+    const inFlight = state === 'claimed' ? 0 : inspectRings(view, slot, at, problems);
     const serverLine = at + constants.CONNECTION_SERVER_LINE;
     connections.push({
       slot,
@@ -46,6 +46,7 @@ export function inspectConnections(
       caller: state === 'open' ? word.caller : null,
       serverClosed: word.serverClosed,
       callerClosed: word.callerClosed,
+      inFlight,
       served: Number(view.getBigUint64(serverLine + layout.ServerLine.served.offset, true)),
       refused: Number(view.getBigUint64(serverLine + layout.ServerLine.refused.offset, true)),
     });
@@ -53,8 +54,11 @@ export function inspectConnections(
   return connections;
 }
 
-/** The response ring belongs to the server alone and must be sound; what a caller put into the request ring need not be. */
-function inspectRings(view: DataView, slot: number, at: number, problems: string[]): void {
+/**
+ * The calls in flight. The response ring belongs to the server alone and must be sound. Of what the caller put into the request ring only the
+ * marks are looked at: a slot has the call that was answered last, or the one that follows it.
+ */
+function inspectRings(view: DataView, slot: number, at: number, problems: string[]): number {
   const descriptor = at + constants.CONNECTION_DESCRIPTOR_LINE;
   const windowLog2 = view.getUint32(descriptor + layout.Descriptor.windowLog2.offset, true);
   const payloadBytes = view.getUint32(descriptor + layout.Descriptor.payloadBytes.offset, true);
@@ -63,20 +67,38 @@ function inspectRings(view: DataView, slot: number, at: number, problems: string
   const strideBytes = constants.HEADER_BYTES + Math.ceil(payloadBytes / constants.LINE_BYTES) * constants.LINE_BYTES;
   if (windowLog2 < 1 || windowLog2 > constants.WINDOW_LOG2_LIMIT || strideBytes * 2 ** windowLog2 > constants.ARENA_BYTES) {
     problems.push(`connection ${slot} has a window of 2^${windowLog2} calls of ${payloadBytes} bytes, which does not fit`);
-    return;
+    return 0;
   }
   if (entryLayout !== constants.LAYOUT_FAITHFUL && entryLayout !== constants.LAYOUT_HARDENED)
     problems.push(`connection ${slot} has layout ${entryLayout}, which does not exist`);
   if (sharing < constants.SHARING_COHERENT || sharing > constants.SHARING_FAST)
     problems.push(`connection ${slot} has sharing ${sharing}, which does not exist`);
-  const inspectEntry = entryLayout === constants.LAYOUT_FAITHFUL ? inspectFaithfulEntry : inspectHardenedEntry;
+  const isFaithful = entryLayout === constants.LAYOUT_FAITHFUL;
+  const inspectEntry = isFaithful ? inspectFaithfulEntry : inspectHardenedEntry;
+  let inFlight = 0;
   for (let index = 0; index < 2 ** windowLog2; index++) {
     const entry = view.getBigUint64(at + constants.RESPONSE_RING_OFFSET + index * 8, true);
+    const request = view.getBigUint64(at + constants.REQUEST_RING_OFFSET + index * 8, true);
+    if (request >> 63n !== entry >> 63n) inFlight++;
+    if (!isFaithful && !mayFollow(request, entry, index, windowLog2))
+      problems.push(
+        `request ${index} of connection ${slot} is neither the call that was answered last in its slot nor the next one`,
+      );
     if (entry === 0n) continue;
     const header = at + constants.RESPONSE_ARENA_OFFSET + index * strideBytes;
     for (const problem of inspectEntry(entry, { index, header, windowLog2, payloadBytes }))
       problems.push(`response ${index} of connection ${slot} ${problem}`);
   }
+  return inFlight;
+}
+
+/** Whether a slot can have this request when its last response was this one; 0 where there was none. */
+function mayFollow(request: bigint, response: bigint, index: number, windowLog2: number): boolean {
+  const asked = request >> 48n;
+  const answered = response >> 48n;
+  if (request === 0n || response === 0n) return response === 0n && (request === 0n || asked === 0x8000n + BigInt(index));
+  const next = ((answered & 0x7fffn) + (1n << BigInt(windowLog2))) & 0x7fffn;
+  return asked === answered || asked === ((answered ^ 0x8000n) & 0x8000n) + next;
 }
 
 interface Place {

@@ -67,6 +67,8 @@ export interface InspectedConnection {
   readonly caller: number | null;
   readonly serverClosed: boolean;
   readonly callerClosed: boolean;
+  /** Calls that were sent and not answered, recounted from the rings; 0 unless it is open. */
+  readonly inFlight: number;
   /** As the server last reported. */
   readonly served: number;
   readonly refused: number;

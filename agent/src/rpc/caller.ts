@@ -394,9 +394,13 @@ export class Connection {
       const leftMs = deadline - performance.now();
       if (leftMs <= 0) {
         this.#waiter.stop();
-        throw new RpcError('TIMEOUT', `${this.service} wanted no more than ${this.inFlight} calls in flight for ${deadlineMs} ms`, {
-          hint: 'finish calls, or connect once more',
-        });
+        throw new RpcError(
+          'TIMEOUT',
+          `${this.service} wanted no more than ${this.inFlight} calls in flight for ${deadlineMs} ms`,
+          {
+            hint: 'finish calls, or connect once more',
+          },
+        );
       }
       this.#waiter.idle(leftMs, -1, 0);
     }

@@ -1,5 +1,5 @@
 /** HydraRPC in the words of the core: what the tests of the simulator say again and again. */
-import { constants } from '../../src/layout/index.ts';
+import { constants, layout } from '../../src/layout/index.ts';
 import type { SimulatedClient, World } from './simulator.ts';
 
 export interface Shape {
@@ -41,7 +41,27 @@ export function sendCall(client: SimulatedClient, handle: number, value = 0): nu
 
 /** The upper 16 bits of the entry with this index. */
 export function markOf(index: number, windowLog2: number): bigint {
-  return BigInt((((index >> windowLog2) & 1) ^ 1) << 15) | BigInt(index & 0x7fff);
+  const call = BigInt(index);
+  return ((((call >> BigInt(windowLog2)) & 1n) ^ 1n) << 15n) | (call & 0x7fffn);
+}
+
+/** Makes call number `next`, a multiple of the window, the next one of the first connection, whose server and caller these are: as if all before it were over. */
+export function startAt(world: World, [server, caller]: readonly SimulatedClient[], next: number, windowLog2: number): void {
+  const window = 2 ** windowLog2;
+  for (const client of [server!, caller!]) {
+    const block = client.handleBlock(0);
+    world.memory.expose(block.byteOffset, block.byteLength);
+    block.setBigUint64(layout.Handle.next.offset, BigInt(next), true);
+  }
+  for (const { ring, arena } of [
+    { ring: constants.REQUEST_RING_OFFSET, arena: constants.REQUEST_ARENA_OFFSET },
+    { ring: constants.RESPONSE_RING_OFFSET, arena: constants.RESPONSE_ARENA_OFFSET },
+  ]) {
+    for (let slot = 0; slot < window; slot++) {
+      const mark = markOf(next - window + slot, windowLog2);
+      writeEntry(world, ring, slot, { mark, lengthBytes: 8, offset: payloadOffset(arena, slot), kind: 0 });
+    }
+  }
 }
 
 /** Writes an entry past the core, as only a liar does. `ring`: REQUEST_RING_OFFSET or RESPONSE_RING_OFFSET. */

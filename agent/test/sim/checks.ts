@@ -218,7 +218,7 @@ function* inheriting(client: SimulatedClient, results: number[]): Program {
 }
 
 /** A connected pair: the server is client 0, the caller client 1; the handle of each is 0. */
-function connectedWorld(mutant: number, of: Shape = {}): World {
+export function connectedWorld(mutant: number, of: Shape = {}): World {
   const world = formattedWorld(mutant, 1);
   listenAs(world.clients[0]!, 'echo', of);
   const caller = world.client(2);

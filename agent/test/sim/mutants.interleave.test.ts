@@ -2,6 +2,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
+  aBatchHonoursTheOffer,
+  aBatchIsAlone,
+  aSlotStaysUntilItsCallEnds,
+  countersWrap,
+  whatMayBeginMayBeSent,
+} from './call-checks.ts';
+import {
   aCallInFlightKeepsItsSlot,
   aConnectionIsPreparedBeforeItListens,
   aSlotUsedAgainIsAnother,
@@ -20,7 +27,14 @@ import { flushMutants } from './heap/cache/flush-mutants.ts';
 import { heapChecks } from './heap/heap-checks.ts';
 import { kvChecks } from './kv/kv-checks.ts';
 import { type Mutant, mutants, mutantsDocument } from './mutants.ts';
-import { aConnectionUsedAgainIsFresh, aLookIsFresh, everyCallCrossesTheDevice } from './sharing-checks.ts';
+import {
+  aConnectionUsedAgainIsFresh,
+  aLookIsFresh,
+  anOfferIsReadFresh,
+  everyCallCrossesTheDevice,
+  whatTheDeadDidNotSendHarmsNobody,
+  whatWasNotSentHarmsNobody,
+} from './sharing-checks.ts';
 
 const seed = 1;
 
@@ -40,6 +54,14 @@ const checks: Readonly<Record<string, Check>> = {
   'a look is fresh': aLookIsFresh,
   'a connection used again is fresh': aConnectionUsedAgainIsFresh,
   'every call crosses the device': everyCallCrossesTheDevice(200, seed),
+  'a slot stays until its call ends': aSlotStaysUntilItsCallEnds,
+  'a batch honours the offer': aBatchHonoursTheOffer,
+  'a batch is alone': aBatchIsAlone,
+  'what may begin may be sent': whatMayBeginMayBeSent,
+  'counters wrap': countersWrap(120, seed),
+  'an offer is read fresh': anOfferIsReadFresh,
+  'what was not sent harms nobody': whatWasNotSentHarmsNobody,
+  'what the dead did not send harms nobody': whatTheDeadDidNotSendHarmsNobody,
   ...heapChecks,
   ...kvChecks,
 };

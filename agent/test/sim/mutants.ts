@@ -38,6 +38,15 @@ export const mutants = [
   { number: 13, mistake: 'the caller takes any status for a code of its own', killedBy: 'only statuses are believed' },
   { number: 14, mistake: 'the server takes requests beyond the window', killedBy: 'who sends beyond its window waits' },
   {
+    number: 15,
+    mistake: 'the slot of a call that has not ended is free when its caller is done with it',
+    killedBy: 'a slot stays until its call ends',
+  },
+  { number: 16, mistake: 'a batch does not mind what the server offers', killedBy: 'a batch honours the offer' },
+  { number: 17, mistake: 'who reads an offer does not drop its line', killedBy: 'an offer is read fresh' },
+  { number: 18, mistake: 'a batch takes the calls in flight for its own', killedBy: 'a batch is alone' },
+  { number: 19, mistake: 'what may be sent is asked again after a call was begun', killedBy: 'what may begin may be sent' },
+  {
     number: 20,
     mistake: 'who overwrites a word keeps no evidence of the era in it',
     killedBy: 'one attaches and detaches what another does too, and dies at any moment',
@@ -287,6 +296,44 @@ export const mutants = [
   { number: 327, mistake: 'who listens does not write the rings back', killedBy: 'a connection used again is fresh' },
   { number: 328, mistake: 'who connects does not drop the lines of the rings', killedBy: 'a connection used again is fresh' },
   { number: 329, mistake: 'who connects does not drop the line of the descriptor', killedBy: 'a connection used again is fresh' },
+  {
+    number: 340,
+    mistake: 'a caller that closes does not write back what it did not send',
+    killedBy: 'what was not sent harms nobody',
+  },
+  {
+    number: 341,
+    mistake: 'a server that closes does not write back what it did not send',
+    killedBy: 'what was not sent harms nobody',
+  },
+  {
+    number: 342,
+    mistake: 'recovery does not write back what a dead server had prepared',
+    killedBy: 'what the dead did not send harms nobody',
+  },
+  {
+    number: 343,
+    mistake: 'who receives in the faithful layout does not drop the line of the header',
+    killedBy: 'every call crosses the device',
+  },
+  {
+    number: 344,
+    mistake: 'who receives in the faithful layout does not wait until the line of the header is dropped',
+    killedBy: 'every call crosses the device',
+  },
+  {
+    number: 345,
+    mistake: "who receives in the faithful layout does not drop the payload's lines",
+    killedBy: 'every call crosses the device',
+  },
+  {
+    number: 346,
+    mistake: "who receives in the faithful layout does not wait until the payload's lines are dropped",
+    killedBy: 'every call crosses the device',
+  },
+  { number: 347, mistake: 'who reads an offer does not wait until its line is dropped', killedBy: 'an offer is read fresh' },
+  { number: 348, mistake: 'an offer is not written back', killedBy: 'an offer is read fresh' },
+  { number: 349, mistake: 'the sequence of an entry carries into its phase', killedBy: 'counters wrap' },
   { number: 350, mistake: 'a fenced client closes what is another’s by now', killedBy: 'a fenced client closes nothing' },
 ] as const;
 

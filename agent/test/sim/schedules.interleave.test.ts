@@ -24,7 +24,10 @@ import {
   aConnectionUsedAgainIsFresh,
   aLookIsFresh,
   anOfferCrossesTheDevice,
+  anOfferIsReadFresh,
   everyCallCrossesTheDevice,
+  whatTheDeadDidNotSendHarmsNobody,
+  whatWasNotSentHarmsNobody,
 } from './sharing-checks.ts';
 
 const none = 0;
@@ -119,7 +122,16 @@ describe('where nothing leaves a cache by itself', () => {
     expect(aConnectionUsedAgainIsFresh(none)).toEqual([]);
   });
 
-  test('what a server wants is heard', () => {
+  test('what a server wants is heard, in the lap that begins then', () => {
     expect(anOfferCrossesTheDevice(none)).toEqual([]);
+    expect(anOfferIsReadFresh(none)).toEqual([]);
+  });
+
+  test('what was written and not sent is not in the way of the next use of its place', () => {
+    expect(whatWasNotSentHarmsNobody(none)).toEqual([]);
+  });
+
+  test('nor is what a dead side had written, once it is recovered on its machine', () => {
+    expect(whatTheDeadDidNotSendHarmsNobody(none)).toEqual([]);
   });
 });

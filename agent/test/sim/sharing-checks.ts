@@ -3,9 +3,10 @@
  * Functions as in checks.ts.
  */
 import { codes, constants } from '../../src/layout/index.ts';
-import { connectTo, listenAs, type Shape } from './calls.ts';
+import { connectTo, listenAs, payloadOffset, type Shape } from './calls.ts';
 import type { Check } from './checks.ts';
 import { type WriteBackOptions, writeBackMemory } from './memory/write-back.ts';
+import { kinds } from './memory-profile.ts';
 import { runRandomly } from './schedules.ts';
 import { call, type Program, type SimulatedClient, World } from './simulator.ts';
 
@@ -74,8 +75,8 @@ export const everyCallCrossesTheDevice =
 function* calling(calls: number, depth: number, note: (problem: string) => void): Program {
   for (let done = 0, polls = 0; done < calls; polls++) {
     const before = yield call('rpcFinished', 0);
-    // Payloads of one line and of two, with a header's line between buffers that nobody may lose.
-    const code = yield call('rpcCallBatch', 0, 1, done % 2 === 0 ? 8 : 100, depth, 3);
+    // Payloads of one line and of two, in each slot both, with a header's line between buffers that nobody may lose.
+    const code = yield call('rpcCallBatch', 0, 1, done % 3 === 0 ? 8 : 100, depth, 3);
     done += ((yield call('rpcFinished', 0)) - before) | 0;
     if (code !== codes.OK && code !== codes.PENDING) return note(`a call was answered with code ${code}`);
     if (polls > 1_000) return note('a call was never answered');
@@ -176,8 +177,7 @@ export const anOfferCrossesTheDevice: Check = (mutant) => {
       server.core.rpcOffer(0, offered);
       drain(server);
       for (let number = 0; number < 12; number++) callOnce(server, caller);
-      let sent = 0;
-      while (caller.core.rpcSend(0, 8, 0) >= constants.HANDLE_BASE) sent++;
+      const sent = sendAll(caller);
       if (sent !== offered) problems.push(`${name}: ${sent} calls were sent, ${offered} were offered`);
       drain(caller);
       server.core.rpcServeLoop(0, sent, 2);
@@ -188,6 +188,146 @@ export const anOfferCrossesTheDevice: Check = (mutant) => {
       }
       // Up to the first slot of the next lap.
       for (let number = sent; number % 4 !== 0; number++) callOnce(server, caller);
+    }
+  }
+  return problems;
+};
+
+/** The offer that is on the device when a lap begins counts for this lap, whatever the caller's machine has cached. */
+export const anOfferIsReadFresh: Check = (mutant) => {
+  const problems: string[] = [];
+  for (const { name, sharing } of ways) {
+    const world = machines(2, mutant, quiet);
+    const [server, caller] = [world.clients[0]!, world.clients[1]!];
+    connect(world.clients, { windowLog2: 2, sharing });
+    for (const offered of [1, 3, 2]) {
+      for (let number = 0; number < 4; number++) callOnce(server, caller);
+      // An observer, or a prefetcher: the line is cached although its last look dropped it.
+      read(caller, CONNECTIONS_OFFSET + constants.CONNECTION_SERVER_LINE);
+      server.core.rpcOffer(0, offered);
+      drain(server);
+      const sent = sendAll(caller);
+      if (sent !== offered) problems.push(`${name}: ${sent} calls were sent, ${offered} were offered`);
+      drain(caller);
+      server.core.rpcServeLoop(0, sent, 2);
+      drain(server);
+      for (let slot = 0; slot < sent; slot++) {
+        caller.core.rpcPoll(0, slot, 2);
+        caller.core.rpcFinish(0, slot);
+      }
+      for (let number = sent; number % 4 !== 0; number++) callOnce(server, caller);
+    }
+  }
+  return problems;
+};
+
+/** As many calls as may be sent. */
+function sendAll(caller: SimulatedClient): number {
+  let sent = 0;
+  while (caller.core.rpcSend(0, 8, 0) >= constants.HANDLE_BASE) sent++;
+  return sent;
+}
+
+/** When a line that somebody's cache had kept reaches the device: before the next caller connects, or while a call is on its way. */
+const lateMoments = ['listened', 'sent', 'served'] as const;
+
+/** Two machines that have nothing to do with the last use of the place make calls there, while what the last ones still cache arrives. */
+function useAgain(
+  world: World,
+  [server, caller]: readonly SimulatedClient[],
+  late: (typeof lateMoments)[number],
+  of: Shape,
+): string[] {
+  const arrive = (moment: typeof late): void => {
+    drain(server!);
+    drain(caller!);
+    if (moment === late) world.settle();
+  };
+  listenAs(server!, 'again', of);
+  server!.core.rpcOffer(0, 1);
+  arrive('listened');
+  const answer = connectTo(caller!, 'again') + constants.HANDLE_BASE;
+  if (answer !== constants.HANDLE_BASE) return [`the next caller was answered with ${answer}`];
+  const begun = caller!.core.rpcCallBatch(0, 1, 100, 1, 2);
+  if (begun !== codes.PENDING) return [`the first call of the next use began with ${begun}`];
+  arrive('sent');
+  const served = server!.core.rpcServeLoop(0, 1, 2);
+  if (served !== codes.OK) return [`the request of the next use was answered with ${served}`];
+  arrive('served');
+  const code = caller!.core.rpcCallBatch(0, 1, 100, 1, 2);
+  if (code !== codes.OK) return [`the call of the next use ended with ${code}`];
+  for (let number = 1; number < 4; number++) callOnce(server!, caller!);
+  const sent = sendAll(caller!);
+  return sent === 1 ? [] : [`${sent} calls of the next use were sent at once, 1 was offered`];
+}
+
+/** Stores a word as JavaScript does that fills a buffer. */
+function write({ world, index, machine }: SimulatedClient, offset: number): void {
+  const storeOf64 = kinds.store | (8 << 4);
+  world.memory.access(index, machine, storeOf64, world.poolBytes(offset, 8).byteOffset, 0x0bad_0bad, 0x0bad_0bad, 0, 0);
+}
+
+function read({ world, index, machine }: SimulatedClient, offset: number): void {
+  const loadOf64 = kinds.load | (8 << 4);
+  world.memory.access(index, machine, loadOf64, world.poolBytes(offset, 8).byteOffset, 0, 0, 0, 0);
+}
+
+/** A request that was begun and a response that was not given, a call that was sent again, counters: nothing of it survives a close. */
+export const whatWasNotSentHarmsNobody: Check = (mutant) => {
+  const problems: string[] = [];
+  const of = { windowLog2: 2, payloadBytes: 100 };
+  for (const { name, sharing } of ways) {
+    for (const late of lateMoments) {
+      const world = machines(4, mutant, quiet);
+      const [server, caller, ...others] = world.clients as [SimulatedClient, SimulatedClient, ...SimulatedClient[]];
+      connect(world.clients, { ...of, sharing });
+      for (let number = 0; number < 5; number++) callOnce(server, caller);
+      const slot = caller.core.rpcSend(0, 8, 0) - constants.HANDLE_BASE;
+      caller.core.rpcResend(0, slot);
+      drain(caller);
+      server.core.rpcPollRequest(0, 2);
+      write(server, payloadOffset(constants.RESPONSE_ARENA_OFFSET, 0, of.payloadBytes));
+      write(caller, payloadOffset(constants.REQUEST_ARENA_OFFSET, 0, of.payloadBytes));
+      for (const client of [caller, server]) {
+        client.core.rpcClose(0);
+        drain(client);
+      }
+      for (const problem of useAgain(world, others, late, { ...of, sharing })) problems.push(`${name}, ${late}: ${problem}`);
+    }
+  }
+  return problems;
+};
+
+/** The same of a server or caller that is killed at any access of listening, calling or serving, and recovered on its own machine. */
+export const whatTheDeadDidNotSendHarmsNobody: Check = (mutant) => {
+  const problems: string[] = [];
+  const of = { windowLog2: 2, payloadBytes: 100, sharing: constants.SHARING_LINES };
+  for (const dies of ['listening', 'calling', 'serving'] as const) {
+    for (const late of lateMoments) {
+      for (let access = 1; problems.length === 0; access++) {
+        const world = machines(4, mutant, quiet);
+        const [server, caller, ...others] = world.clients as [SimulatedClient, SimulatedClient, ...SimulatedClient[]];
+        const victim = dies === 'calling' ? caller : server;
+        if (dies !== 'listening') connect(world.clients, of);
+        if (dies === 'serving') caller.core.rpcCallBatch(0, 1, 100, 1, 1);
+        drain(caller);
+        victim.crashAtAccess(access);
+        victim.attempt((core) => {
+          if (dies === 'listening') listenAs(victim, 'echo', of);
+          else if (dies === 'calling') core.rpcCallBatch(0, 2, 100, 2, 1);
+          else core.rpcServeLoop(0, 1, 1);
+        });
+        if (!victim.isDead) break;
+        const recoverer = world.client(victim.machine);
+        const id = dies === 'calling' ? 1 : 0;
+        recoverer.core.grantFence(id, 1);
+        recoverer.core.recoverClient(id, 1);
+        drain(recoverer);
+        if (dies !== 'listening') (dies === 'calling' ? server : caller).core.rpcClose(0);
+        for (const client of [server, caller]) drain(client);
+        for (const problem of useAgain(world, others, late, of))
+          problems.push(`dead at access ${access} of ${dies}, ${late}: ${problem}`);
+      }
     }
   }
   return problems;

@@ -378,15 +378,20 @@ export class SimulatedClient {
 
   /** What the core says of the message that a handle received last, as agent/src/rpc/buffers.ts reads it. */
   lastMessage(handle: number): { readonly offset: number; readonly lengthBytes: number; readonly kind: number } {
-    const thread = this.#scratchBase + constants.SCRATCH_THREADS_OFFSET;
-    const at = thread + constants.SCRATCH_HANDLES_OFFSET + handle * constants.HANDLE_BYTES;
-    const view = new DataView(this.#memory.bytes.buffer, at, constants.HANDLE_BYTES);
+    const view = this.handleBlock(handle);
     const { messageOffset, messageBytes, messageKind } = layout.Handle;
     return {
       offset: view.getUint32(messageOffset.offset, true),
       lengthBytes: view.getUint32(messageBytes.offset, true),
       kind: view.getUint32(messageKind.offset, true),
     };
+  }
+
+  /** The block in which its thread remembers a connection; see `layout.Handle`. */
+  handleBlock(handle: number): DataView<ArrayBufferLike> {
+    const thread = this.#scratchBase + constants.SCRATCH_THREADS_OFFSET;
+    const at = thread + constants.SCRATCH_HANDLES_OFFSET + handle * constants.HANDLE_BYTES;
+    return new DataView(this.#memory.bytes.buffer, at, constants.HANDLE_BYTES);
   }
 
   // -- as a coroutine ------------------------------------------------------------------------------------------------------
