@@ -42,10 +42,19 @@ export function connect(core: Core, service: string, options: Deadline & Connect
   const nameBytes = handOverName(core, service);
   for (;;) {
     const answer = core.exports.rpcConnect(nameBytes, options.version ?? 0);
-    if (answer >= constants.HANDLE_BASE) return new Connection(core, service, answer - constants.HANDLE_BASE, options);
+    if (answer >= constants.HANDLE_BASE) return opened(core, service, answer - constants.HANDLE_BASE, options);
     if (answer !== codes.NOT_FOUND || performance.now() >= deadline) throw rpcError(`connecting to ${service}`, answer);
     if (Atomics.wait(abortWord(core.mapped), 0, 0, restMs) === 'not-equal')
       throw rpcError(`connecting to ${service}`, codes.ABORTED);
+  }
+}
+
+function opened(core: Core, service: string, handle: number, options: ConnectOptions): Connection {
+  try {
+    return new Connection(core, service, handle, options);
+  } catch (error) {
+    core.exports.rpcClose(handle);
+    throw error;
   }
 }
 

@@ -73,7 +73,13 @@ export function listen(core: Core, service: string, options: ListenOptions = {})
   const nameBytes = handOverName(core, service);
   const answer = core.exports.rpcListen(nameBytes, options.version ?? 0, windowLog2, payloadBytes, layout, sharing);
   if (answer < constants.HANDLE_BASE) throw rpcError(`listening as ${service}`, answer);
-  return new Server(core, service, answer - constants.HANDLE_BASE, options);
+  const handle = answer - constants.HANDLE_BASE;
+  try {
+    return new Server(core, service, handle, options);
+  } catch (error) {
+    core.exports.rpcClose(handle);
+    throw error;
+  }
 }
 
 /** `poll` answers requests with a handler, one after the other. `take` and `reply` are its steps, for who answers later, or in another order. */

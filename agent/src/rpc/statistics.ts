@@ -3,6 +3,7 @@
  * lines of their own with plain stores; nobody decides by these numbers, so nothing waits for them.
  */
 import { codes, constants, layout } from '../layout/index.ts';
+import { RpcError } from './rpc-error.ts';
 
 /** What both need of a core, so that tests can do without one. */
 interface PoolOfThread {
@@ -51,11 +52,11 @@ export class MethodStatistics {
   readonly #mask: number;
   #seen = 0;
 
-  /** Clears the connection's part. Only for who serves the connection. Throws RangeError. */
+  /** Clears the connection's part. Only for who serves the connection. Throws RpcError BAD_ARGUMENT. */
   constructor({ pool }: PoolOfThread, connection: number, options: StatisticsOptions = {}) {
     const timedOneOf = options.timedOneOf ?? defaultTimedOneOf;
     if (!Number.isInteger(Math.log2(timedOneOf)) || timedOneOf > 2 ** 30)
-      throw new RangeError(`one of ${timedOneOf} calls cannot be timed: the number must be a power of two`);
+      throw new RpcError('BAD_ARGUMENT', `one of ${timedOneOf} calls cannot be timed: the number must be a power of two`);
     this.#mask = timedOneOf - 1;
     const bytes = pool.subarray(partOf(connection), partOf(connection) + constants.STATISTICS_CONNECTION_BYTES);
     const head = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);

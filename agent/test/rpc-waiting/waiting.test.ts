@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
+import { inspectPool } from '../../src/inspect/index.ts';
 import { constants, layout } from '../../src/layout/index.ts';
 import type { Core } from '../../src/pool/core.ts';
 import { clearAbort } from '../../src/pool/map.ts';
@@ -14,7 +15,7 @@ import { quotaCores, runnableIn, runnableThreads, usableCores } from '../../src/
 import { RpcError } from '../../src/rpc/rpc-error.ts';
 import { listen, serveUntilClosed } from '../../src/rpc/server.ts';
 import { Waiter, waitingStrategies } from '../../src/rpc/wait.ts';
-import { joinedCores, poolFiles } from '../pool/pool-files.ts';
+import { joinedCores, poolFiles, poolSizeBytes } from '../pool/pool-files.ts';
 
 function codeOf(action: () => unknown): string {
   try {
@@ -151,11 +152,17 @@ test('the addon refuses a wait without a bound, a flag that is none, and words t
   expect(code(() => addon.pauseFor(bytes, 0, 1_000_000_001, true))).toBe('BAD_ARGUMENT');
 });
 
-test('a way to wait that does not exist is refused by name', () => {
+test('a way to wait that does not exist is refused by name, and leaves no connection open', () => {
   using files = poolFiles();
-  const [core] = joinedCores(files, 1);
-  expect(codeOf(() => listen(core!, 'lazy', { waiting: 'lazily' as 'sleep' }))).toBe('BAD_ARGUMENT');
-  expect(codeOf(() => new Waiter(core!, { longestSleepMs: 0 }))).toBe('BAD_ARGUMENT');
+  const [there, here] = joinedCores(files, 2);
+  const waiting = 'lazily' as 'sleep';
+  expect(codeOf(() => new Waiter(there!, { longestSleepMs: 0 }))).toBe('BAD_ARGUMENT');
+  expect(codeOf(() => listen(there!, 'lazy', { waiting }))).toBe('BAD_ARGUMENT');
+  expect(codeOf(() => listen(there!, 'lazy', { timedOneOf: 3 }))).toBe('BAD_ARGUMENT');
+  expect(inspectPool(there!.pool, poolSizeBytes).connections).toEqual([]);
+  using server = listen(there!, 'lazy');
+  expect(codeOf(() => connect(here!, 'lazy', { deadlineMs: 0, waiting }))).toBe('BAD_ARGUMENT');
+  expect(server.poll(() => 0, 1)).toBe('closed');
 });
 
 test('what a timed wait really is, is told', () => {
