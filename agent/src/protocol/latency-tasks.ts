@@ -56,6 +56,8 @@ export interface LatencyTasks {
       readonly payloadBytes: number;
       readonly batches: number;
       readonly callsPerBatch: number;
+      /** Of the caller, while there is no answer. */
+      readonly waiting?: Waiting;
     };
     result: CallSummary & { readonly elapsedNs: number };
   };

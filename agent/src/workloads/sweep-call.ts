@@ -3,6 +3,7 @@ import { AgentError } from '../protocol/agent-error.ts';
 import { integer, name, object, oneOf } from '../protocol/shape.ts';
 import type { Tasks } from '../protocol/tasks.ts';
 import { type Connection, connect } from '../rpc/index.ts';
+import { waitingStrategies } from '../rpc/wait.ts';
 import { LatencyRecorder, SpanRecorder } from './latency.ts';
 import { SharedCalls } from './shared-calls.ts';
 import { readAnswer } from './sweep-answers.ts';
@@ -14,21 +15,24 @@ const warmUpBatches = 10;
 
 /** Calls as fast as they are answered, over the connections that `sweep-serve` serves. */
 export const sweepCall: Workload<'sweep-call'> = {
-  parameters: object<Parameters>({
-    service: name,
-    connections: integer(1, 32),
-    manner: oneOf('echo', 'reference', 'touch', 'shared'),
-    depth: integer(1, 64),
-    payloadBytes: integer(1, 65_536),
-    batches: integer(1, 1_000_000),
-    callsPerBatch: integer(1, 100_000),
-  }),
+  parameters: object<Parameters>(
+    {
+      service: name,
+      connections: integer(1, 32),
+      manner: oneOf('echo', 'reference', 'touch', 'shared'),
+      depth: integer(1, 64),
+      payloadBytes: integer(1, 65_536),
+      batches: integer(1, 1_000_000),
+      callsPerBatch: integer(1, 100_000),
+    },
+    { waiting: oneOf(...waitingStrategies) },
+  ),
   run: ({ core, remainingMs }, parameters) => {
-    const { service, batches, callsPerBatch } = parameters;
+    const { service, batches, callsPerBatch, waiting = 'adaptive' } = parameters;
     const connections: Connection[] = [];
     try {
       for (let number = 1; number <= parameters.connections; number++) {
-        connections.push(connect(core, service, { deadlineMs: remainingMs() }));
+        connections.push(connect(core, service, { deadlineMs: remainingMs(), waiting }));
       }
       const callBatch = batchOf(connections, parameters);
       const latency = new LatencyRecorder(callsPerBatch);

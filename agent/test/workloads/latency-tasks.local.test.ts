@@ -135,10 +135,10 @@ test('a server that stops makes every call late that was to start meanwhile', as
   const called = await pod.task(2, 'w', 'open-loop-call', {
     ...{ service: 'stopped', payloadBytes: 64, callsPerSecond: 10_000_000, calls: 300, seed: 2 },
   });
-  const [least] = called.latency.counts[0]!;
   const [most] = called.latency.counts.at(-1)!;
   expect(called.delayed).toBeGreaterThan(0);
-  expect(most).toBeGreaterThan(10 * least);
+  // All were to start within the first 1.1 ms or so; whoever was answered last has waited for everybody before it.
+  expect(most).toBeGreaterThan((called.elapsedNs - 1.5e6) / 2);
   await serving;
 });
 

@@ -6,6 +6,7 @@ import { medianOf } from './compare.ts';
 import { showPerSecond, showSpread } from './heap-result.ts';
 import type { LatencyResult } from './latency-result.ts';
 import { callsPerSecond, Sweep } from './sweep.ts';
+import { waitings } from './waitings.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
 const window = 16;
@@ -21,6 +22,8 @@ const parameters = z.strictObject({
   depth: z.number().int().min(1).max(window).default(1),
   batches: z.number().int().min(1).max(100_000).default(50),
   callsPerBatch: z.number().int().min(1).max(100_000).default(1_000),
+  /** Of both sides. A comparison of rings, as their floor in C, spins. */
+  waiting: z.enum(waitings).default('spin'),
 });
 
 export type ConnectionsParameters = z.output<typeof parameters>;
@@ -36,11 +39,11 @@ export const connections = {
   parameters,
   needs: { machines: 2 },
   async run(wanted: ConnectionsParameters, context: WorkloadContext): Promise<ConnectionsResult> {
-    const { counts, rounds, payloadBytes, depth, batches, callsPerBatch } = wanted;
+    const { counts, rounds, payloadBytes, depth, batches, callsPerBatch, waiting } = wanted;
     const sweep = await Sweep.start(context);
     const measured = await sweep.rounds('connections', rounds, counts, async (count) => {
-      const serve = { connections: count, window, payloadBytes: payloadLimitBytes, handler: 'echo' } as const;
-      const call = { connections: count, manner: 'shared', depth, payloadBytes, batches, callsPerBatch } as const;
+      const serve = { connections: count, window, payloadBytes: payloadLimitBytes, handler: 'echo', waiting } as const;
+      const call = { connections: count, manner: 'shared', depth, payloadBytes, batches, callsPerBatch, waiting } as const;
       const { called } = await sweep.measure(`${count} connections`, serve, 'sweep-call', call);
       return callsPerSecond(called);
     });

@@ -5,6 +5,7 @@ import { showNs } from '../report/units.ts';
 import { type Comparison, compare } from './compare.ts';
 import type { LatencyResult } from './latency-result.ts';
 import { Sweep } from './sweep.ts';
+import { waitings } from './waitings.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
 const window = 16;
@@ -15,6 +16,8 @@ const parameters = z.strictObject({
   payloadBytes: z.number().int().min(8).max(1024).multipleOf(8).default(64),
   batches: z.number().int().min(10).max(100_000).default(200),
   callsPerBatch: z.number().int().min(1).max(10_000).default(100),
+  /** Of both sides. A comparison of rings, as their floor in C, spins. */
+  waiting: z.enum(waitings).default('spin'),
 });
 
 export type LayoutsParameters = z.output<typeof parameters>;
@@ -41,11 +44,11 @@ export const layouts = {
   parameters,
   needs: { machines: 2 },
   async run(wanted: LayoutsParameters, context: WorkloadContext): Promise<LayoutsResult> {
-    const { rounds, payloadBytes, batches, callsPerBatch } = wanted;
+    const { rounds, payloadBytes, batches, callsPerBatch, waiting } = wanted;
     const sweep = await Sweep.start(context);
     const measured: LatencyCounts[][] = await sweep.rounds('layouts', rounds, variants, async (variant) => {
-      const serve = { connections: 1, window, payloadBytes: 1024, handler: 'echo', layout: variant.layout } as const;
-      const call = { connections: 1, manner: 'echo', depth: 1, payloadBytes, batches, callsPerBatch } as const;
+      const serve = { connections: 1, window, payloadBytes: 1024, handler: 'echo', layout: variant.layout, waiting } as const;
+      const call = { connections: 1, manner: 'echo', depth: 1, payloadBytes, batches, callsPerBatch, waiting } as const;
       const startS = Date.now() / 1000;
       const { called } = await sweep.measure(variant.label, serve, 'sweep-call', call);
       context.latencies.add(variant, { startS, endS: Date.now() / 1000, latency: called.latency });

@@ -5,6 +5,7 @@ import { pointOf } from './chart.ts';
 import { medianOf } from './compare.ts';
 import type { LatencyResult } from './latency-result.ts';
 import { callsPerSecond, Sweep } from './sweep.ts';
+import { waitings } from './waitings.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
 /** Two slots are the fewest that a connection has, and what fits into one then. */
@@ -21,6 +22,8 @@ const parameters = z.strictObject({
     .default([64, 128, 256, 512, 1024, 2048, 4096, 8192, largestBytes]),
   batches: z.number().int().min(1).max(100_000).default(60),
   callsPerBatch: z.number().int().min(1).max(100_000).default(100),
+  /** Of both sides. A comparison of rings, as their floor in C, spins. */
+  waiting: z.enum(waitings).default('spin'),
 });
 
 export type SizeSweepParameters = z.output<typeof parameters>;
@@ -41,12 +44,12 @@ export const sizeSweep = {
   parameters,
   needs: { machines: 2 },
   async run(wanted: SizeSweepParameters, context: WorkloadContext): Promise<SizeSweepResult> {
-    const { sizes, rounds, batches, callsPerBatch } = wanted;
+    const { sizes, rounds, batches, callsPerBatch, waiting } = wanted;
     const sweep = await Sweep.start(context);
     const variants = sizes.flatMap((bytes) => manners.map((manner) => ({ manner, bytes })));
     const measured = await sweep.rounds('size-sweep', rounds, variants, async ({ manner, bytes }) => {
-      const serve = { connections: 1, window, payloadBytes: bytes, handler: manner };
-      const call = { connections: 1, manner, depth: 1, payloadBytes: bytes, batches, callsPerBatch };
+      const serve = { connections: 1, window, payloadBytes: bytes, handler: manner, waiting };
+      const call = { connections: 1, manner, depth: 1, payloadBytes: bytes, batches, callsPerBatch, waiting };
       const { called } = await sweep.measure(`${manner}, ${bytes} B`, serve, 'sweep-call', call);
       return 1e9 / callsPerSecond(called);
     });

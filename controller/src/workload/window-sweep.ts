@@ -6,6 +6,7 @@ import { showPerSecond } from './heap-result.ts';
 import type { LatencyResult } from './latency-result.ts';
 import { publishedWindow } from './published.ts';
 import { callsPerSecond, Sweep } from './sweep.ts';
+import { waitings } from './waitings.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
 const window = 16;
@@ -19,6 +20,8 @@ const parameters = z.strictObject({
   batches: z.number().int().min(1).max(100_000).default(100),
   /** Long enough that filling and emptying the window does not count. */
   callsPerBatch: z.number().int().min(16).max(100_000).default(1_000),
+  /** Of both sides. A comparison of rings, as their floor in C, spins. */
+  waiting: z.enum(waitings).default('spin'),
 });
 
 export type WindowSweepParameters = z.output<typeof parameters>;
@@ -37,12 +40,12 @@ export const windowSweep = {
   parameters,
   needs: { machines: 2 },
   async run(wanted: WindowSweepParameters, context: WorkloadContext): Promise<WindowSweepResult> {
-    const { depths, rounds, payloadBytes, batches, callsPerBatch } = wanted;
+    const { depths, rounds, payloadBytes, batches, callsPerBatch, waiting } = wanted;
     const sweep = await Sweep.start(context);
-    const serve = { connections: 1, window, payloadBytes: 1024, handler: 'echo' } as const;
+    const serve = { connections: 1, window, payloadBytes: 1024, handler: 'echo', waiting } as const;
     const variants = [...depths.map((depth) => ({ depth, again: false })), { depth: depths[0]!, again: true }];
     const measured = await sweep.rounds('window-sweep', rounds, variants, async ({ depth }) => {
-      const call = { connections: 1, manner: 'echo', depth, payloadBytes, batches, callsPerBatch } as const;
+      const call = { connections: 1, manner: 'echo', depth, payloadBytes, batches, callsPerBatch, waiting } as const;
       const { called } = await sweep.measure(`${depth} in flight`, serve, 'sweep-call', call);
       return callsPerSecond(called);
     });
