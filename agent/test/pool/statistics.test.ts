@@ -1,9 +1,11 @@
 /** What connections count of their calls, read from the bytes of the pool. */
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { codes, constants } from '../../src/layout/index.ts';
 import { connect } from '../../src/rpc/caller.ts';
 import { bucketLimitNs, byMethod, quantileNs, readStatistics, readStatisticsFile } from '../../src/rpc/read-statistics.ts';
 import { listen } from '../../src/rpc/server.ts';
+import { handOverName } from '../../src/rpc/service-name.ts';
 import { joinedCores, poolFiles } from '../pool/pool-files.ts';
 
 const generous = { deadlineMs: 60_000 };
@@ -179,6 +181,28 @@ test('figures outlive their connection until its place is used again, and then b
   expect(ends.read()).toMatchObject([{ state: 'open', sent: 0, inFlight: 0 }]);
   call({ server, connection }, 0);
   expect(ends.read()).toMatchObject([{ sent: 1, methods: [{ method: 0, calls: 1 }] }]);
+});
+
+test("what stood in the memory before the pool was formatted is nobody's figure", () => {
+  using files = poolFiles();
+  const bytes = Buffer.alloc(constants.CONNECTION_COUNT * constants.STATISTICS_CONNECTION_BYTES);
+  // Every word could be the epoch that the first connection will have.
+  for (let at = 0; at < bytes.length; at += 4) bytes.writeUInt32LE(1, at);
+  const file = openSync(files.poolPath, 'r+');
+  writeSync(file, bytes, 0, bytes.length, constants.STATISTICS_OFFSET);
+  closeSync(file);
+  const [core] = joinedCores(files, 1);
+  expect(readStatistics(core!.pool)).toEqual([]);
+
+  // As `listen` leaves it for a moment, before the server has cleared its part.
+  const { LAYOUT_HARDENED, SHARING_COHERENT } = constants;
+  expect(core!.exports.rpcListen(handOverName(core!, 'bare'), 0, 4, 1024, LAYOUT_HARDENED, SHARING_COHERENT)).toBe(
+    constants.HANDLE_BASE,
+  );
+  expect(readStatistics(core!.pool)).toEqual([]);
+
+  listen(core!, 'second');
+  expect(readStatistics(core!.pool)).toMatchObject([{ connection: 1, service: 'second', sent: 0, late: 0, methods: [] }]);
 });
 
 test('the connections of a service are added up, method by method', () => {
