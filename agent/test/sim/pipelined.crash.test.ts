@@ -86,10 +86,10 @@ function receive({ caller, books }: Pick<Pair, 'caller' | 'books'>, slot: number
   return status;
 }
 
-/** Two laps and a half, so that each slot is used again; until somebody dies. */
+/** Four laps, so that each slot is used again; until somebody dies. */
 function converse(pair: Pair, depth: number): void {
   const { server, caller, books, window } = pair;
-  while (books.sent < 2.5 * window && !server.isDead && !caller.isDead) {
+  while (books.sent < 4 * window && !server.isDead && !caller.isDead) {
     caller.attempt(() => sendAll(pair, depth));
     server.attempt(() => serveReversed(pair));
     caller.attempt(() => receiveAll(pair));
@@ -152,7 +152,7 @@ describe.each([
       expect(world.inspect()).toMatchObject({ connections: [], problems: [] });
     }
     expect([...told].sort()).toEqual([codes.OK, codes.OUTCOME_UNKNOWN].sort());
-    expect(n).toBeGreaterThan(50);
+    expect(n).toBeGreaterThan(20);
     expect(n).toBeLessThan(accessLimit);
     console.log(`window ${2 ** windowLog2}, depth ${depth}: ${n - 1} deaths`);
   });
@@ -183,7 +183,7 @@ describe.each([
       server.core.rpcClose(0);
       expect(world.inspect()).toMatchObject({ connections: [], problems: [] });
     }
-    expect(n).toBeGreaterThan(50);
+    expect(n).toBeGreaterThan(20);
     expect(n).toBeLessThan(accessLimit);
     console.log(`window ${2 ** windowLog2}, depth ${depth}: ${n - 1} deaths`);
   });
