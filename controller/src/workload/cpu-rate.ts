@@ -82,9 +82,10 @@ export const cpuRate = {
       points,
       figures: waiting.slice(0, 3).map((way) => figureOf(points.filter((point) => point.waiting === way))),
       charts: [
-        chart(points, 'cpu', 'Processor time of the server by rate', 'percent', ({ cpuPercent }) => cpuPercent),
-        chart(points, 'p50', 'Latency by rate, median', 'ns', ({ p50Ns }) => p50Ns),
-        chart(points, 'p99', 'Latency by rate, p99', 'ns', ({ p99Ns }) => p99Ns),
+        chart(points, 'cpu', ({ cpuPercent }) => cpuPercent),
+        chart(points, 'answered', ({ answeredPerSecond }) => answeredPerSecond),
+        chart(points, 'p50', ({ p50Ns }) => p50Ns),
+        chart(points, 'p99', ({ p99Ns }) => p99Ns),
       ],
     };
   },
@@ -99,41 +100,40 @@ function figureOf(points: readonly CpuRatePoint[]) {
   };
 }
 
-function chart(
-  points: readonly CpuRatePoint[],
-  id: string,
-  title: string,
-  unit: 'percent' | 'ns',
-  of: (point: CpuRatePoint) => readonly number[],
-): Chart {
+const openLoop =
+  'Open loop: counted from the moment at which a call was to start, so that a stall makes every call late that fell into it.';
+const latency = { label: 'latency from the intended start', unit: 'ns', scale: 'log' } as const;
+
+/** What each chart shows of a point. */
+const shown = {
+  cpu: {
+    title: 'Processor time of the server by rate',
+    lead: 'Of the worker, all its threads, from the first call to the end; in a guest it is the guest’s own opinion. Calls arrive at random (a Poisson process), each starts when it is to start. `timed` needs a CPU with umwait, and is `pause` on others. The dashed line is published, of the paper’s hardware and polling.',
+    y: { label: 'of a core', unit: 'percent', scale: 'linear' },
+  },
+  answered: {
+    title: 'Calls answered by rate',
+    lead: 'Less than was asked for where caller and server together could not keep up: latencies of such a rate only say for how long it was measured.',
+    y: { label: 'answered a second', unit: 'perSecond', scale: 'log' },
+  },
+  p50: { title: 'Latency by rate, median', lead: openLoop, y: latency },
+  p99: { title: 'Latency by rate, p99', lead: openLoop, y: latency },
+} as const satisfies Readonly<Record<string, Pick<Chart, 'title' | 'lead' | 'y'>>>;
+
+function chart(points: readonly CpuRatePoint[], id: keyof typeof shown, of: (point: CpuRatePoint) => readonly number[]): Chart {
   const ways = [...new Set(points.map(({ waiting }) => waiting))];
-  const cpu = unit === 'percent';
+  const published = publishedCpu.map(({ callsPerSecond, percent }) => pointOf(callsPerSecond, [percent]));
   return {
     id: `rate-${id}`,
-    title,
-    lead: cpu
-      ? 'Of the worker, all its threads, from the first call to the end; in a guest it is the guest’s own opinion. Calls arrive at random (a Poisson process), each starts when it is to start. The paper’s line is published, of its hardware and its polling.'
-      : 'Open loop: counted from the moment at which a call was to start, so that a stall makes every call late that fell into it. Where a line rises steeply, the two sides together could not keep up.',
+    ...shown[id],
     x: { label: 'calls a second', unit: 'perSecond', scale: 'log' },
-    y: cpu
-      ? { label: 'of a core', unit: 'percent', scale: 'linear' }
-      : { label: 'latency from the intended start', unit: 'ns', scale: 'log' },
     series: [
       ...ways.map((way) => ({
         tag: `waiting-${way}`,
         label: way,
         points: points.filter(({ waiting }) => waiting === way).map((point) => pointOf(point.callsPerSecond, of(point))),
       })),
-      ...(cpu
-        ? [
-            {
-              tag: 'published',
-              label: 'published, figure 7',
-              published: true as const,
-              points: publishedCpu.map(({ callsPerSecond, percent }) => pointOf(callsPerSecond, [percent])),
-            },
-          ]
-        : []),
+      ...(id === 'cpu' ? [{ tag: 'published', label: 'published, figure 7', published: true as const, points: published }] : []),
     ],
   };
 }

@@ -79,7 +79,7 @@ export const idleGaps = {
         {
           id: 'gap-latency',
           title: 'The first call after a rest',
-          lead: `JavaScript calls of ${payloadBytes} bytes, each timed alone, with the price of the clock in it; served in the core. The caller is awake when it calls. Median of ${rounds} rounds’ p50. The paper does not report cold calls.`,
+          lead: `JavaScript calls of ${payloadBytes} bytes, each timed alone, with the price of the clock in it; served in the core. The caller is awake when it calls. Median of ${rounds} rounds’ p50. \`timed\` needs a CPU with umwait, and is \`pause\` on others. The paper does not report cold calls.`,
           x: { label: 'nothing to do before', unit: 'ns', scale: 'log' },
           y: { label: 'latency, p50', unit: 'ns', scale: 'log' },
           series: waiting.map((way) => ({

@@ -56,7 +56,7 @@ test.each([
   [
     'cpu-rate',
     'rounds: 1, rates: [500, 5000], seconds: 0.05, waiting: [adaptive, spin, sleep]',
-    ['rate-cpu', 'rate-p50', 'rate-p99'],
+    ['rate-cpu', 'rate-answered', 'rate-p50', 'rate-p99'],
     2,
   ],
   [
