@@ -272,7 +272,7 @@ export function searchBatch({ mutant = 0, serverDies }: { readonly mutant?: numb
         if (!server.isDead) server.core.rpcServeLoop(0, 4, 1);
         code = caller.core.rpcCallBatch(0, calls - doneOf(caller), 16, 2, 1);
       }
-      const expected = server.isDead ? [codes.OK, codes.OUTCOME_UNKNOWN, codes.PEER_LOST] : [codes.OK];
+      const expected: readonly number[] = server.isDead ? [codes.OK, codes.OUTCOME_UNKNOWN, codes.PEER_LOST] : [codes.OK];
       if (!expected.includes(code)) problems.push(`the batch ended with ${code}`);
       if (code === codes.OK && doneOf(caller) !== calls) problems.push(`${doneOf(caller)} of ${calls} calls were done`);
       if (!server.isDead && server.core.rpcServed(0) !== calls) problems.push(`${server.core.rpcServed(0)} calls were executed`);
