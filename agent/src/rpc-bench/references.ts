@@ -3,6 +3,7 @@
  * one run, and passing by reference has two turns, so that its own spread is known.
  */
 import { loadavg } from 'node:os';
+import { deserialize, serialize } from 'node:v8';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { benchPool, machineNumber } from '../heap-bench/bench-pool.ts';
 import { constants } from '../layout/index.ts';
@@ -11,7 +12,7 @@ import { connect, listen } from '../rpc/index.ts';
 import { type ReferenceCaller, type ReferenceHandler, withReferences } from '../rpc/references.ts';
 import { type HeapClient, openHeap, type Ref } from '../shm/index.ts';
 import { buildTree, leafOf, type TreeShape, walkTree } from './linked.ts';
-import { StreamCaller, type StreamReader, serveStream } from './stream.ts';
+import { StreamCaller, type StreamReader, serialisedMessage, serveStream } from './stream.ts';
 
 /** Buffers of the stream: the one that is faster at a size counts. */
 export const streamBuffers = [
@@ -91,6 +92,9 @@ function streamReader(): StreamReader {
   const leaves = new Map<number, Uint8Array>();
   return {
     touch,
+    readRecords(bytes) {
+      for (const { x } of deserialize(bytes) as BenchRecord[]) sums[0]! += x;
+    },
     edit(bytes, leaf) {
       for (let number = 0; number < leafCount; number++) {
         leaves.set(number, bytes.slice(number * tree.leafBytes, (number + 1) * tree.leafBytes));
@@ -99,6 +103,14 @@ function streamReader(): StreamReader {
       edited[512] = edited[512]! + 1;
     },
   };
+}
+
+/** An argument that has to be serialised, of about a line. */
+interface BenchRecord {
+  readonly id: number;
+  x: number;
+  readonly y: number;
+  readonly z: number;
 }
 
 /** ns per call over the rounds. Quiet: the lowest tenth of them, for hosts on which either thread has to wait for a core at times. */
@@ -117,8 +129,11 @@ export interface SizeFigure {
   /** The server looks at nothing. */
   readonly referenceOnly: Spread;
   readonly stream: Readonly<Record<string, Spread>>;
+  /** As many objects of JavaScript as there are lines, serialised by V8, copied through the faster stream, and made again by the server. */
+  readonly serialised: Spread;
   /** The fastest stream over the slower of both turns of the reference. */
   readonly ratio: Spread;
+  readonly ratioToSerialised: Spread;
 }
 
 export interface EditFigure {
@@ -188,6 +203,10 @@ class Bench {
     using object = this.#heap.alloc(bytes);
     const shared = object.bytes;
     const own = new Uint8Array(bytes);
+    const records = Array.from(
+      { length: bytes / constants.LINE_BYTES },
+      (_, id): BenchRecord => ({ id, x: 1.5, y: 2.5, z: 3.5 }),
+    );
     const change = mode === 'rewritten';
     const byReference = (method: number) => (number: number) => {
       if (change) rewrite(shared, bytes, number & 255);
@@ -200,6 +219,14 @@ class Bench {
         if (change) rewrite(own, bytes, number & 255);
         stream.send(own, 0);
       }),
+      {
+        name: 'serialised',
+        turn: streamBuffers.length - 1,
+        call: (number) => {
+          if (change) for (const record of records) record.x = number & 255;
+          this.#streams.at(-1)!.send(serialize(records), serialisedMessage);
+        },
+      },
       { name: 'reference again', turn: streamBuffers.length, call: byReference(methods.touch) },
     ]);
     const stream = streamsOf(found);
@@ -208,8 +235,10 @@ class Bench {
       found.get('reference only')!,
       found.get('reference again')!,
     ];
+    const serialised = found.get('serialised')!;
     const ratio = ratiosOf(stream, [reference, referenceAgain]);
-    return { bytes, mode, reference, referenceAgain, referenceOnly, stream, ratio };
+    const ratioToSerialised = ratiosOf({ serialised }, [reference, referenceAgain]);
+    return { bytes, mode, reference, referenceAgain, referenceOnly, stream, serialised, ratio, ratioToSerialised };
   }
 
   /** One field of a tree of 1 MiB: in place, or with the tree serialised, sent, and made again by the server. */
@@ -265,8 +294,9 @@ class Bench {
 
   /** As many calls as take a fraction of a time slice: a round in which either thread had to wait for a core stands out. Everything is compiled. */
   #timesOf(way: Way): number {
-    for (let warming = 0; warming < 20; warming++) this.#round(way, 20);
-    const ns = Math.min(...Array.from({ length: 10 }, () => this.#round(way, 5)));
+    const warmUntilMs = performance.now() + 100;
+    for (let warming = 0; warming < 20 && performance.now() < warmUntilMs; warming++) this.#round(way, 20);
+    const ns = Math.min(...Array.from({ length: 5 }, () => this.#round(way, 2)));
     return Math.max(1, Math.min(1_000, Math.round(roundNs / ns)));
   }
 

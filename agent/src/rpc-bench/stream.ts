@@ -6,6 +6,8 @@ import type { Connection, Server } from '../rpc/index.ts';
 const more = 0;
 const last = 1;
 const headBytes = 8;
+/** In place of the leaf to edit: the message is records that are serialised. */
+export const serialisedMessage = 0xffffffff;
 
 export class StreamCaller {
   readonly #connection: Connection;
@@ -16,7 +18,7 @@ export class StreamCaller {
     this.#connection = connection;
   }
 
-  /** Copies the message into the buffers, chunk by chunk, and waits until the server has the whole. `edit`: 0, or 1 + the leaf to edit. */
+  /** Copies the message into the buffers, chunk by chunk, and waits until the server has the whole. `edit`: 0, 1 + the leaf to edit, or `serialisedMessage`. */
   send(message: Uint8Array, edit: number): void {
     const room = this.#connection.payloadBytes;
     let at = 0;
@@ -63,6 +65,7 @@ export class StreamCaller {
 /** What the server does with a whole message. */
 export interface StreamReader {
   touch(bytes: Uint8Array, lengthBytes: number): void;
+  readRecords(bytes: Uint8Array): void;
   edit(bytes: Uint8Array, leaf: number): void;
 }
 
@@ -73,7 +76,7 @@ export interface StreamServer {
 
 /** Copies every chunk out of its buffer into a message of its own; the last one is answered when the whole has been read. */
 export function serveStream(server: Server, reader: StreamReader): StreamServer {
-  const message = new Uint8Array(2 * 1024 * 1024);
+  const message = new Uint8Array(8 * 1024 * 1024);
   let lengthBytes = 0;
   const handler = (request: Uint8Array, _response: Uint8Array, method: number): number => {
     if (method === more) {
@@ -85,6 +88,7 @@ export function serveStream(server: Server, reader: StreamReader): StreamServer 
     message.set(request.subarray(headBytes), lengthBytes);
     lengthBytes += request.length - headBytes;
     if (edit === 0) reader.touch(message, lengthBytes);
+    else if (edit === serialisedMessage) reader.readRecords(message.subarray(0, lengthBytes));
     else reader.edit(message, edit - 1);
     lengthBytes = 0;
     return 0;

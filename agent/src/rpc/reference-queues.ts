@@ -123,6 +123,7 @@ export class ReferenceQueues {
     if (queue === undefined || count > this.limit) return undefined;
     const first = ReferencesWord.first(word);
     try {
+      if (count === 1 && first === this.#taken && this.#early.size === 0) return this.#takeNext(queue);
       if (!this.#reach(queue, ReferencesWord.after(first, count), count)) return undefined;
       return this.#pick(first, count);
     } catch (error) {
@@ -158,6 +159,14 @@ export class ReferenceQueues {
     this.#outgoing?.close();
     usesOf(this.#heap).add(this.#use);
     settle(this.#heap);
+  }
+
+  /** What nearly every message carries: one reference, the next one. */
+  #takeNext(queue: ReceiveQueue): Ref[] | undefined {
+    const ref = queue.receive();
+    if (ref === undefined) return undefined;
+    this.#taken = ReferencesWord.after(this.#taken, 1);
+    return [ref];
   }
 
   /** Takes references out of the queue up to the one before `end`. False when they are not there. */
