@@ -98,6 +98,11 @@ describe('a call', () => {
     const pool = referencePool();
     const { here, there, calls, server } = pool;
     const theirs = numbered(here, 1);
+    // What this one said of its references is not said again by those that fail.
+    const first = calls.send(empty)!;
+    serveOne(server, () => ({ refs: [numbered(there, 2)] }));
+    for (const ref of calls.poll(first)!.refs) ref.drop();
+    calls.finish(first);
     const replies = [
       (request: Omit<ReferenceRequest, 'slot'>) => ({ refs: [request.refs[0]!, request.refs[0]!] }),
       () => ({ refs: Array.from({ length: 9 }, () => numbered(there, 3)) }),
@@ -396,6 +401,23 @@ describe('a lie', () => {
     expect(pool.end()).toEqual([]);
   });
 
+  test('of a third client, a queue under the tag of the connection, is not believed', () => {
+    const pool = referencePool({ threads: 3 });
+    const { here, calls, server } = pool;
+    const rogue = pool.heaps[2]!;
+    const { connection, epoch } = calls.connection;
+    const queue = rogue.openQueue({ id: 1 }, { tag: 2 ** 52 + connection * 2 ** 32 + epoch });
+    expect(queue.move(numbered(rogue, 666))).toBe('sent');
+    const slot = calls.send(empty, { refs: [numbered(here, 1)], move: true })!;
+    serveOne(server, ({ refs }) => {
+      expect(refs.map(numberOf)).toEqual([1]);
+      return {};
+    });
+    expect(calls.poll(slot)!.status).toBe(codes.OK);
+    queue.close();
+    expect(pool.end()).toEqual([]);
+  });
+
   test('of the server ends the connection, and what it did send is dropped', () => {
     const pool = referencePool();
     const { there, calls, server } = pool;
@@ -458,6 +480,17 @@ describe('closing', () => {
       expect(pool.objects()).toBeGreaterThan(0);
       expect(pool.end()).toEqual([]);
     }
+  });
+
+  test('with replies that wait for room drops their references', () => {
+    const pool = referencePool({ window: 4 });
+    const { there, calls, server } = pool;
+    for (let call = 0; call < 4; call++) calls.send(empty);
+    for (let call = 0; call < 4; call++) serveOne(server, () => ({ refs: [0, 1, 2].map((number) => numbered(there, number)) }));
+    expect(there.rootsInUse).toBe(6);
+    server.close();
+    expect(there.rootsInUse).toBe(0);
+    expect(pool.end()).toEqual([]);
   });
 
   test('while the other side opens its queue leaves nothing: the queue is found when the next connection is', () => {
