@@ -37,6 +37,14 @@ function inThread(core: Core, source: string): Promise<unknown> {
   return new Promise((resolve, reject) => worker.once('exit', resolve).once('error', reject));
 }
 
+/** A waiter that is not asleep after so many waits never will be. */
+const waitLimit = 100_000;
+
+/** How many threads of this process wait awake. */
+function spinnersOf({ mapped }: Core): Int32Array {
+  return new Int32Array(mapped.memory.buffer, mapped.scratchBase + layout.ProcessScratch.spinners.offset, 1);
+}
+
 /** What `abort` of map.ts does, once this process waits: nothing else counts spinners or calls. */
 const abortSource = `
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30);
@@ -185,11 +193,10 @@ test('who waits awake is counted as long as it does, and a sleeper is not', () =
   one!.idle();
   one!.idle();
   expect(spinners[0]).toBe(1);
-  const startedMs = performance.now();
   two!.idle();
   expect(spinners[0]).toBe(2);
-  // Longer than it ever stays awake.
-  while (performance.now() - startedMs < 5) two!.idle();
+  // Until it sleeps.
+  for (let left = waitLimit; left > 0 && spinners[0] === 2; left--) two!.idle();
   expect(spinners[0]).toBe(1);
   two!.worked();
   expect(spinners[0]).toBe(1);
@@ -201,11 +208,12 @@ test('who waits awake is counted as long as it does, and a sleeper is not', () =
 test('work makes an adaptive waiter look as long as it did at first, less so when the work keeps coming late', () => {
   using files = poolFiles();
   const [core] = joinedCores(files, 1);
+  const spinners = spinnersOf(core!);
   const waiter = new Waiter(core!);
   const first = waiter.looks;
   const sleepOnce = (): void => {
-    const startedMs = performance.now();
-    while (performance.now() - startedMs < 2) waiter.idle();
+    waiter.idle();
+    for (let left = waitLimit; left > 0 && spinners[0] !== 0; left--) waiter.idle();
     expect(waiter.looks).toBeLessThan(first / 64);
     waiter.worked();
   };
