@@ -38,7 +38,7 @@ function inThread(core: Core, source: string): Promise<unknown> {
 }
 
 /** A waiter that is not asleep after so many waits never will be. */
-const waitLimit = 100_000;
+const waitLimit = 5_000;
 
 /** How many threads of this process wait awake. */
 function spinnersOf({ mapped }: Core): Int32Array {
