@@ -107,6 +107,39 @@ export interface Tasks extends LatencyTasks {
       readonly longestStallNs: number;
     };
   };
+  /** Serves several connections of a service until all are closed; answers out of order, and each execution is in the history. */
+  'pipelined-serve': {
+    parameters: {
+      readonly service: string;
+      readonly connections: number;
+      /** At most, so that callers always wait for it. */
+      readonly callsPerSecond: number;
+    };
+    result: { readonly executed: number };
+  };
+  /**
+   * `depth` calls in flight on each connection, every call in the history, until the server was lost and so many calls were answered by the
+   * next ones.
+   */
+  'pipelined-call': {
+    parameters: {
+      readonly service: string;
+      readonly connections: number;
+      readonly depth: number;
+      readonly payloadBytes: number;
+      readonly callsAfterLoss: number;
+    };
+    result: {
+      readonly begun: number;
+      readonly answered: number;
+      /** Sent to a server that is fenced and did not answer. */
+      readonly unknown: number;
+      /** Refused before it was sent. */
+      readonly notSent: number;
+      readonly connectionsLost: number;
+      readonly answeredAfterLoss: number;
+    };
+  };
   /** Publishes deliberately forged requests (offset or length out of range); the server must refuse each and live. */
   'rpc-forge': { parameters: { readonly service: string }; result: { readonly sent: number; readonly refused: number } };
   /** One word bounced between two machines. */

@@ -15,6 +15,8 @@ import { kvRun } from './kv-run.ts';
 import { lockHeap } from './lock-heap.ts';
 import { naiveCounting } from './naive-counting.ts';
 import { openLoopCall } from './open-loop-call.ts';
+import { pipelinedCall } from './pipelined-call.ts';
+import { pipelinedServe } from './pipelined-serve.ts';
 import { rpcCall } from './rpc-call.ts';
 import { rpcCallThroughCrash } from './rpc-call-through-crash.ts';
 import { rpcForge } from './rpc-forge.ts';
@@ -37,6 +39,8 @@ const byName: { readonly [Name in TaskName]: Workload<Name> } = {
   'rpc-call': rpcCall,
   'rpc-call-through-crash': rpcCallThroughCrash,
   'rpc-forge': rpcForge,
+  'pipelined-serve': pipelinedServe,
+  'pipelined-call': pipelinedCall,
   'word-ping-pong': wordPingPong,
   clock,
   'tcp-serve': tcpServe,

@@ -1,0 +1,119 @@
+/**
+ * The server's machine is powered off while calls are in flight on several connections. Callers on the machine that lives are told what came
+ * of each call once the fence stands, and go on with the next server; the history says what was executed, and nothing was twice.
+ */
+import { setTimeout as after } from 'node:timers/promises';
+import { type HistoryRecord, readHistoryFile } from '@cxlpod/agent/history';
+import { inspectPoolFile } from '@cxlpod/agent/inspect';
+import type { Tasks } from '@cxlpod/agent/protocol';
+import { expect } from 'vitest';
+import type { Pod, PodMachine } from '../../src/cluster/pod.ts';
+import { powerOffAndRecover } from '../../src/cluster/recover-machine.ts';
+
+const taskMs = 120_000;
+const service = 'pipelined';
+const connections = 3;
+const depth = 12;
+/** The history has room for some ten seconds of them. */
+const callsPerSecond = 4_000;
+const callsAfterLoss = 500;
+/** Answered before the power goes. */
+const callsBefore = 1_000;
+
+export async function powerOffUnderCalls(pod: Pod): Promise<string> {
+  const [survivor, victim] = pod.machines as [PodMachine, PodMachine];
+  for (const worker of ['caller', 'next-server']) await start(survivor, worker);
+  const { id: deadServer } = await start(victim, 'server');
+  const serving = run(victim, 'server', 'pipelined-serve', { service, connections, callsPerSecond });
+  const calling = run(survivor, 'caller', 'pipelined-call', {
+    ...{ service, connections, depth },
+    ...{ payloadBytes: 64, callsAfterLoss },
+  });
+  await Promise.race([
+    until('calls are answered on every connection', () => {
+      const open = inspect(pod).connections.filter(({ server, state }) => server === deadServer && state === 'open');
+      return open.length === connections && answeredIn(pod) >= callsBefore;
+    }),
+    // A task that cannot work says why.
+    Promise.all([calling, serving]),
+  ]);
+
+  const { clients, tookMs } = await powerOffAndRecover(victim, survivor);
+  expect(clients.map(({ id }) => id)).toEqual([deadServer]);
+  const next = run(survivor, 'next-server', 'pipelined-serve', { service, connections, callsPerSecond });
+  const called = (await calling) as Tasks['pipelined-call']['result'];
+  const served = (await next) as Tasks['pipelined-serve']['result'];
+  await Promise.allSettled([serving]);
+
+  expect(called.connectionsLost).toBe(connections);
+  expect(called.answeredAfterLoss).toBeGreaterThanOrEqual(callsAfterLoss);
+  expect(called.unknown).toBeLessThanOrEqual(connections * depth);
+  expect(called.answered + called.unknown + called.notSent).toBe(called.begun);
+  const { problems, connections: left, clients: others } = inspect(pod);
+  expect({ problems, left }).toEqual({ problems: [], left: [] });
+  expect(others.filter(({ id, state }) => id === deadServer && state !== 'free')).toEqual([]);
+  const executedOfUnknown = judge(readHistoryFile(pod.paths.historyFile).records, called);
+  for (const worker of ['caller', 'next-server']) await survivor.agent.request('stopWorker', { worker, how: 'graceful' });
+  return (
+    `${called.begun} calls: ${called.answered} answered, ${called.unknown} of unknown outcome (${executedOfUnknown} of them executed), ` +
+    `${called.notSent} not sent; ${served.executed} executed by the next server; ${tookMs.toFixed(0)} ms from the observed end to recovered`
+  );
+}
+
+/** Each call ended once, and was executed as its end says; each connection executed in order. How many of unknown outcome were executed. */
+function judge(records: readonly HistoryRecord[], called: Tasks['pipelined-call']['result']): number {
+  const ends = new Map<number, string>();
+  const executions = new Map<number, number>();
+  const lastOf = new Map<string, number>();
+  for (const record of records) {
+    if (record.kind === 'end' && record.operation === 'rpc-call') {
+      expect({ call: record.call, ended: ends.get(record.call) }).toEqual({ call: record.call, ended: undefined });
+      ends.set(record.call, record.outcome);
+    } else if (record.kind === 'invoke' && record.operation === 'rpc-serve') {
+      executions.set(record.call, (executions.get(record.call) ?? 0) + 1);
+      const connection = `${record.client}.${record.incarnation}.${record.argument}`;
+      expect(record.call).toBeGreaterThan(lastOf.get(connection) ?? 0);
+      lastOf.set(connection, record.call);
+    }
+  }
+  expect(ends.size).toBe(called.begun);
+  let executedOfUnknown = 0;
+  for (const [call, outcome] of ends) {
+    const executed = executions.get(call) ?? 0;
+    const allowed = outcome === 'ok' ? [1] : outcome === 'unknown' ? [0, 1] : [0];
+    expect({ call, outcome, executed, fits: allowed.includes(executed) }).toEqual({ call, outcome, executed, fits: true });
+    if (outcome === 'unknown') executedOfUnknown += executed;
+  }
+  return executedOfUnknown;
+}
+
+function answeredIn(pod: Pod): number {
+  return readHistoryFile(pod.paths.historyFile).records.filter(({ kind }) => kind === 'end').length;
+}
+
+function inspect(pod: Pod) {
+  return inspectPoolFile(pod.paths.poolFile);
+}
+
+async function start({ agent }: PodMachine, worker: string) {
+  return (await agent.request('startWorker', { worker }, { timeoutMs: taskMs })).client;
+}
+
+function run<Task extends 'pipelined-serve' | 'pipelined-call'>(
+  { agent }: PodMachine,
+  worker: string,
+  task: Task,
+  parameters: Tasks[Task]['parameters'],
+): Promise<unknown> {
+  const running = agent.request('runTask', { worker, task, parameters, deadlineMs: taskMs });
+  running.catch(() => {});
+  return running;
+}
+
+async function until(state: string, holds: () => boolean): Promise<void> {
+  const endsAt = performance.now() + taskMs;
+  while (!holds()) {
+    if (performance.now() > endsAt) throw new Error(`waited ${taskMs} ms until ${state}`);
+    await after(50);
+  }
+}
