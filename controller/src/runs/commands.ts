@@ -106,7 +106,10 @@ export const commands: readonly Command[] = [
     program
       .command('bench')
       .description('measure the figures of docs/measuring.md, print them, keep them in .runs/bench.json')
-      .option('--only <figures>', 'some of them, separated by commas: up, down, memory, idle, ping, local, calls, heap, images, demo; rpc is local, calls and ping')
+      .option(
+        '--only <figures>',
+        'some of them, separated by commas: up, down, memory, idle, ping, local, calls, heap, images, demo; rpc is local, calls and ping',
+      )
       .option('--kept', 'measure nothing: print what .runs/bench.json has, as the table of docs/measuring.md')
       .option(...runsOption)
       .option('--json', 'the list on standard output, as JSON')
