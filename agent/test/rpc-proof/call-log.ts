@@ -10,7 +10,7 @@ export const historySizeBytes = 1024 * 1024;
 export const callerLimit = 32;
 const headerBytes = 4096;
 
-export const outcome = { none: 0, begun: 1, answered: 2, unknown: 3, notSent: 4 } as const;
+export const outcome = { none: 0, begun: 1, answered: 2, unknown: 3, notSent: 4, givenUp: 5 } as const;
 
 export interface LogShape {
   /** Calls of one caller, at most. */

@@ -165,6 +165,7 @@ class Lane {
       this.#send(connection, slot, number);
       worked = true;
       if (this.#random() < 0.05) connection.resend(slot);
+      if (this.#random() < 0.02) this.#giveUp(connection, slot, number);
       if (this.#random() < 0.2) break;
     }
     for (let slot = connection.pollAny(); slot !== undefined; slot = connection.pollAny()) {
@@ -192,6 +193,13 @@ class Lane {
       this.#end(number, outcome.notSent);
       throw error;
     }
+  }
+
+  /** Nobody waits for the answer: the slot must not be used before it came. */
+  #giveUp(connection: Connection, slot: number, number: number): void {
+    connection.finish(slot);
+    this.#inFlight.delete(slot);
+    this.#end(number, outcome.givenUp);
   }
 
   #receive(connection: Connection, slot: number): void {
@@ -274,7 +282,7 @@ function callAll(core: Core, log: CallLog, part: Part): void {
     const mayBegin = !log.isStopped && log.begun(part.place) < part.callsPerCaller;
     let worked = false;
     for (const lane of lanes) if (lane.turn(mayBegin)) worked = true;
-    if (!mayBegin && lanes.every((lane) => lane.isIdle)) break;
+    if (log.isStopped && lanes.every((lane) => lane.isIdle)) break;
     if (worked) waiter.worked();
     else waiter.idle(10);
   }
