@@ -84,7 +84,7 @@ export function stageFor(scene: Scene, plot: Plot, options: Parameters<typeof ca
   return cacheStage(scene, plot.places, options);
 }
 
-/** There are some hundred sweeps: a deep test takes as many deaths of each as fit into this. */
+/** There are some hundred sweeps of all deaths: a deep test takes as many of each as fit into this. */
 const deepMs = 8_000;
 
 export function sweep(scene: Scene, plot: Plot, extent: Extent, options: Parameters<typeof cacheStage>[2] = {}): Sweep {
@@ -102,7 +102,8 @@ export function sweep(scene: Scene, plot: Plot, extent: Extent, options: Paramet
   const only = extent.atFlushes === true ? isFlush : undefined;
   const moments = [...momentsOf(stage.cast.victim, () => act(stage, 0), only), 0];
   let runs = 0;
-  for (const death of inTime(sampled(moments, extent.deaths, extent.seed), extent.seed, deepMs)) {
+  const drawn = sampled(moments, extent.deaths, extent.seed);
+  for (const death of extent.deaths === Number.POSITIVE_INFINITY ? inTime(drawn, extent.seed, deepMs) : drawn) {
     for (let round = 0; round < extent.rounds; round++) {
       const seed = extent.seed * 7919 + death * 31 + round;
       for (const second of plot.losesRecoverer ? secondsOf(stage, plot, death, seed, extent) : [-1]) {
