@@ -42,7 +42,7 @@ function ownWord(): u64 {
  *   2. change    Attach, change or detach its slot, which has one writer now.
  *   3. release   Publish 0 as its owner.
  *
- * Dead before 3: recovery finishes 2, then does 3; until then others are refused.
+ * Dead before 3: recovery finishes 2, and others are refused until it has ended; an owner that is gone owns nothing.
  * OK, BUSY, FULL when there are no more names, COUNT_FULL, BAD_ARGUMENT.
  */
 export function shmSetName(nameBytes: u32, root: u32): i32 {
@@ -87,12 +87,4 @@ export function shmGetName(nameBytes: u32): u32 {
   if (nameBytes == 0 || nameBytes > NAME_LIMIT_BYTES) return <u32>BAD_ARGUMENT;
   const entry: usize = findName(table(), nameCount(), NAMED_ROOT_BYTES, nameBytes);
   return entry == 0 ? <u32>NOT_FOUND : acquireSlot(slotOf(entry));
-}
-
-/** The acting client changes no name any more. */
-export function releaseNames(): void {
-  for (let index: u32 = 0; index < nameCount(); index++) {
-    const owner: usize = table() + index * NAMED_ROOT_BYTES + offsetof<NamedRoot>("owner");
-    if (load64(owner) == ownWord()) publish64(owner, 0);
-  }
 }

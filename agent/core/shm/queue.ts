@@ -172,6 +172,8 @@ export function shmFill(queue: u32, root: u32, isMove: u32): i32 {
 
 /** Lets the receiver have every slot that is filled. COMMIT is the publication of the tail. */
 export function shmPublish(queue: u32): i32 {
+  const refusal: i32 = Client.mayBegin();
+  if (refusal != OK) return refusal;
   if (!isAt(queue, false)) return BAD_ARGUMENT;
   const filled: u64 = load64(filledAt(queue));
   if (load64(tailAt(queue)) == filled) return OK;
@@ -218,11 +220,14 @@ export function shmWaiting(queue: u32): u32 {
   return <u32>(load64(tailAt(queue)) - load64(headAt(queue)));
 }
 
-/** Writes the indices of queues towards this client that carry the tag, or any, into the batch area; how many. */
-export function shmFindQueues(tagLow: u32, tagHigh: u32, anyTag: u32): u32 {
+/**
+ * Writes the indices of queues towards this client, from the index `first` on, that carry the tag, or any, into the batch area; how
+ * many: when it is BATCH_LIMIT there may be more behind the last.
+ */
+export function shmFindQueues(tagLow: u32, tagHigh: u32, anyTag: u32, first: u32): u32 {
   const tag: u64 = (<u64>tagHigh << 32) | <u64>tagLow;
   let found: u32 = 0;
-  for (let queue: u32 = 0; queue < queueCount() && found < BATCH_LIMIT; queue++) {
+  for (let queue: u32 = first; queue < queueCount() && found < BATCH_LIMIT; queue++) {
     if (!isAt(queue, true)) continue;
     if (anyTag == 0 && load64(queueAt(queue) + QUEUE_DESCRIPTOR_LINE + offsetof<QueueDescriptor>("tag")) != tag) continue;
     keep32(threadBase + SCRATCH_BATCH_OFFSET + found * 4, queue);

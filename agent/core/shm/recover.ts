@@ -51,7 +51,6 @@ import { anybodyLooks, endHazards, isLookedAt } from './hazard';
 import { isNobodys } from './page';
 import { closeQueuesOf } from './queue';
 import { dropSlot, finishChange, finishMove, finishRelease, pushDying } from './reference';
-import { releaseNames } from './named-root';
 import { redoRecordAt } from './redo';
 import { isObject, isPlausible } from './plausible';
 import {
@@ -177,9 +176,8 @@ function newestRecord(clientAt: usize, era: u64): usize {
  *   1. drain      Its dying list; what is in limbo becomes nobody's.
  *   2. hazards    It looks at nothing any more.
  *   3. queues     Close its side of each.
- *   4. names      It changes no named root any more.
- *   5. roots      Drop what each holds.
- *   6. segments   Free the empty ones, abandon the others.
+ *   4. roots      Drop what each holds.
+ *   5. segments   Free the empty ones, abandon the others.
  *
  * Every step can be repeated from its beginning.
  */
@@ -191,7 +189,6 @@ export function relinquish(): void {
   if (!mutant(61)) endHazards();
   closeQueuesOf(actorPlusOne() - 1);
   crashPoint(SHM_RELINQUISH_AFTER_QUEUES);
-  releaseNames();
   const incarnation: u32 = recall32(heap() + offsetof<HeapScratch>("incarnation"));
   for (let segment: u32 = 0; segment < segmentCount(); segment++) {
     // Of every segment, for it may have given some away: once it is gone nobody does it again.

@@ -87,12 +87,17 @@ function problemsOf(key: number, { writes, reads }: Register, loadedVersion: num
   }
   if (problems.length > 0) return problems;
 
+  // By place, the earliest end from there on: ascending, so that the newest write answered before a ticket is found by halving.
+  const leastEndedFrom = line.map(({ ended }) => ended);
+  for (let index = line.length - 2; index >= 0; index--) {
+    leastEndedFrom[index] = Math.min(leastEndedFrom[index]!, leastEndedFrom[index + 1]!);
+  }
   const done = reads.filter(({ ended }) => ended !== Number.POSITIVE_INFINITY).sort((a, b) => a.ended - b.ended);
   /** Of the reads that are judged, in the order of their ends: the place in the line that each is given, made to grow. */
   const given: { readonly ended: number; readonly place: number }[] = [];
   for (const read of done) {
-    const least = Math.max(lastEnded(line, read.invoked), lastGiven(given, read.invoked));
-    const place = line.findIndex((write, index) => index >= least && write.invoked < read.ended && isSeen(write, read));
+    const least = Math.max(lastBelow(leastEndedFrom, read.invoked), lastGiven(given, read.invoked));
+    const place = firstSeen(line, least, read);
     if (place < 0) {
       const saw = read.version === 0 ? 'no value' : `version ${read.version}`;
       problems.push(
@@ -109,9 +114,24 @@ function isSeen(write: Write, read: Read): boolean {
   return write.isDelete ? read.version === 0 : read.version === write.version;
 }
 
-/** Place of the newest write that was answered before this ticket. */
-function lastEnded(line: readonly Write[], ticket: number): number {
-  return line.findLastIndex(({ ended }) => ended < ticket);
+/** The oldest write from `least` on that the read can have seen; -1 when there is none. */
+function firstSeen(line: readonly Write[], least: number, read: Read): number {
+  for (let place = least; place < line.length && line[place]!.invoked < read.ended; place++) {
+    if (isSeen(line[place]!, read)) return place;
+  }
+  return -1;
+}
+
+/** Place of the last number below `limit` in an ascending list; -1 when there is none. */
+function lastBelow(ascending: readonly number[], limit: number): number {
+  let low = 0;
+  let high = ascending.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (ascending[middle]! < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
 }
 
 /** What a get that was answered before this ticket has seen at the least. */

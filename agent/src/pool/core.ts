@@ -158,7 +158,7 @@ export interface CoreExports {
   shmPublish(queue: number): number;
   shmReceive(queue: number): number;
   shmWaiting(queue: number): number;
-  shmFindQueues(tagLow: number, tagHigh: number, anyTag: number): number;
+  shmFindQueues(tagLow: number, tagHigh: number, anyTag: number, first: number): number;
   shmQueueSender(queue: number): number;
   shmCloseQueue(queue: number): number;
   shmCollect(): number;

@@ -131,14 +131,20 @@ export class HeapClient {
     return queue;
   }
 
-  /** The queues that others opened to this client and it did not close, all or those with this tag; at most 64 at a time. */
+  /** The queues that others opened to this client and it did not close, all or those with this tag. */
   queues(options: { readonly tag?: number } = {}): ReceiveQueue[] {
     const session = this.#session;
     if (!session.isOpen) throw session.refusal('looking for queues', codes.NOT_JOINED);
     const [tagLow, tagHigh] = halves(options.tag ?? 0);
-    const found = session.exports.shmFindQueues(tagLow, tagHigh, options.tag === undefined ? 1 : 0);
     const at = threadScratchAt(session.core) + constants.SCRATCH_BATCH_OFFSET;
-    return [...new Uint32Array(session.core.bytes.buffer, at, found)].map((queue) => {
+    const indices: number[] = [];
+    for (let more = true; more; ) {
+      const first = indices.length === 0 ? 0 : indices.at(-1)! + 1;
+      const found = session.exports.shmFindQueues(tagLow, tagHigh, options.tag === undefined ? 1 : 0, first);
+      indices.push(...new Uint32Array(session.core.bytes.buffer, at, found));
+      more = found === constants.BATCH_LIMIT;
+    }
+    return indices.map((queue) => {
       const known = this.#received.get(queue) ?? new ReceiveQueue(session, queue, (closed) => this.#received.delete(closed));
       this.#received.set(queue, known);
       return known;

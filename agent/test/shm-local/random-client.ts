@@ -207,7 +207,7 @@ export class RandomClient {
 
   #receive(): void {
     const { exports } = this.core;
-    const found = exports.shmFindQueues(0, 0, 1);
+    const found = exports.shmFindQueues(0, 0, 1, 0);
     if (found === 0) return;
     const queue = this.#scratch(constants.SCRATCH_BATCH_OFFSET).getUint32(this.#below(found) * 4, true);
     for (let count = 1 + this.#below(4); count > 0; count--) {

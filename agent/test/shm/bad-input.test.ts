@@ -1,7 +1,7 @@
 /** What nobody should do, and everybody does: a typed error, and a heap that is whole afterwards. What kills is in deaths.local.test.ts. */
 import { truncateSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { constants, layout } from '../../src/layout/index.ts';
+import { codes, constants, layout } from '../../src/layout/index.ts';
 import {
   type Core,
   formatPool,
@@ -436,6 +436,8 @@ test('a client that was fenced and comes back is told FENCED, before its recover
     ]) {
       expect({ action: `${action}`, code: codeOf(action) }).toEqual({ action: `${action}`, code: 'FENCED' });
     }
+    // What was filled before the fence is not sent after it.
+    expect(dead!.exports.shmPublish(0)).toBe(codes.FENCED);
   };
   const client = { id: dead!.exports.selfClient(), incarnation: dead!.exports.selfIncarnation() };
 

@@ -1,7 +1,7 @@
 /** What goes from one client to another: named roots and queues. */
 import { describe, expect, test } from 'vitest';
 import { grantFence, leavePool, recoverClient } from '../../src/pool/pool.ts';
-import { codeOf, openHeaps, overwrite } from './heap-pool.ts';
+import { codeOf, openHeaps, overwrite, smallHeap } from './heap-pool.ts';
 
 describe('a named root', () => {
   test('is found by others, holds what it was given, and outlives who gave it', () => {
@@ -124,6 +124,19 @@ describe('a queue', () => {
     using receiving = there!.queues()[0]!;
     using received = receiving.receive()!;
     expect(received.count).toBe(2);
+    expect(pool.audit()).toEqual([]);
+  });
+
+  test('is found among as many as the pool has', () => {
+    using pool = openHeaps(2, { heap: { ...smallHeap, queues: 150 } });
+    const [here, there] = pool.heaps;
+    const sending = Array.from({ length: 150 }, (_, tag) => here!.openQueue({ id: 1 }, { tag: tag % 2 }));
+    expect(codeOf(() => here!.openQueue({ id: 1 }))).toBe('QUEUES_FULL');
+    const found = there!.queues();
+    expect(new Set(found).size).toBe(150);
+    expect(there!.queues({ tag: 1 })).toEqual(found.filter((_, index) => index % 2 === 1));
+    for (const queue of [...sending, ...found]) queue.close();
+    expect(there!.queues()).toEqual([]);
     expect(pool.audit()).toEqual([]);
   });
 

@@ -1,7 +1,7 @@
 /** Others work on between a death and its recovery, and during it; die with it; and recover the same dead at the same time. */
 import { describe, expect, test } from 'vitest';
 import { firstSeed, runRandomly } from '../schedules.ts';
-import { aftermath, burying, deathsOf, isDeep, playUntil, type Stage, sampled, stageOf } from './deaths.ts';
+import { aftermath, burying, deathsOf, inTime, isDeep, playUntil, type Stage, sampled, stageOf } from './deaths.ts';
 import { bury } from './heap-world.ts';
 import { type Neighbour, neighbours, runAlone } from './neighbours.ts';
 import { type Scene, scenes } from './operations.ts';
@@ -31,7 +31,7 @@ function forDeaths(
   const stage = stageOf(scene);
   const drawn = sampled(deathsOf(stage), deaths, seed);
   let turn = seed;
-  for (const death of drawn) {
+  for (const death of inTime(drawn, seed)) {
     for (const neighbour of neighbours) {
       for (let schedule = 0; schedule < schedules; schedule++, turn++) {
         at(`dead at ${death}, a neighbour ${neighbour.title}, seed ${turn}`, (note) => {
@@ -41,7 +41,7 @@ function forDeaths(
       }
     }
   }
-  return drawn.length * neighbours.length * schedules;
+  return turn - seed;
 }
 
 describe.each(scenes)('somebody died who wanted to $title', (scene) => {

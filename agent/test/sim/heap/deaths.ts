@@ -81,8 +81,19 @@ export function sampled<Item>(items: readonly Item[], count: number, seed: numbe
     .map(({ item }) => item);
 }
 
-/** Deep tests take everything; others what fits into the time of `make test`. */
+/** Deep tests take everything that they have time for; others what fits into the time of `make test`. */
 export const isDeep = process.env.CXLPOD_DEEP === '1';
+
+/** Each of them; in a deep test in an order that the seed draws, and as many as there is time for, well below the test's limit. */
+export function* inTime<Item>(items: readonly Item[], seed: number, deepMs = 80_000): Generator<Item> {
+  const endsAt = performance.now() + deepMs;
+  const random = randomFrom(seed);
+  const order = isDeep ? items.map((item) => ({ item, draw: random() })).sort((a, b) => a.draw - b.draw) : null;
+  for (const item of order?.map((each) => each.item) ?? items) {
+    if (isDeep && performance.now() > endsAt) return;
+    yield item;
+  }
+}
 
 /** What is wrong when all the dead are recovered, and what is left when everybody alive has left; the bystander's part between them. */
 export function aftermath({ scene, cast, prepared, heir }: Stage): readonly string[] {

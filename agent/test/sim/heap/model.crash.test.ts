@@ -353,6 +353,7 @@ test(`whatever three clients do and die of, the heap is what the graph says (see
       stage.play(commands);
       stage.finish();
     }),
-    { seed, numRuns: runs, endOnFailure: false },
+    // In a deep test as many as there is time for.
+    { seed, numRuns: runs, endOnFailure: false, ...(isDeep ? { interruptAfterTimeLimit: 80_000 } : {}) },
   );
 });

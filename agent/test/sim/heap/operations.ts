@@ -356,7 +356,7 @@ export const scenes: readonly Scene[] = [
       expectCode('close', core.shmCloseQueue(queue));
     },
     afterwards: (core) => {
-      if (core.shmFindQueues(7, 0, 0) === 0) return;
+      if (core.shmFindQueues(7, 0, 0, 0) === 0) return;
       for (;;) {
         const answer = core.shmReceive(0) >>> 0;
         if (answer < codes.CODE_LIMIT) return expectCode('receive', answer, codes.CLOSED);
@@ -418,7 +418,7 @@ export const scenes: readonly Scene[] = [
     },
     act: (core) => expectCode('leave', core.leave()),
     afterwards: (core) => {
-      if (core.shmFindQueues(0, 0, 1) === 0) return;
+      if (core.shmFindQueues(0, 0, 1, 0) === 0) return;
       const answer = core.shmReceive(0) >>> 0;
       if (answer < codes.CODE_LIMIT) throw new Error(`receive answered ${answer}`);
       expectCode('drop', core.shmDrop(answer));

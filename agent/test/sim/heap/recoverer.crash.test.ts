@@ -1,7 +1,7 @@
 /** Whoever recovers dies as well, at any of its own writes: the next one buries both, and every byte comes back. */
 import { describe, expect, test } from 'vitest';
 import { firstSeed } from '../schedules.ts';
-import { aftermath, deathsOf, isDeep, playUntil, type Stage, sampled, stageOf, writesOf } from './deaths.ts';
+import { aftermath, deathsOf, inTime, isDeep, playUntil, type Stage, sampled, stageOf, writesOf } from './deaths.ts';
 import { bury } from './heap-world.ts';
 import { scenes } from './operations.ts';
 
@@ -13,12 +13,14 @@ describe.each(scenes)('while somebody died who wanted to $title', (scene) => {
   test(`the recoverer may end at every access (seed ${seed})`, () => {
     const stage = stageOf(scene);
     let explored = 0;
-    for (const death of sampled(deathsOf(stage), victimDeaths, seed)) {
-      for (const which of [0, 1] as const) {
-        for (const second of secondDeaths(stage, death, which)) {
-          dieTwice(stage, death, which, second);
-          explored++;
-        }
+    const firstDeaths = sampled(deathsOf(stage), victimDeaths, seed);
+    for (const [death, which] of inTime(
+      firstDeaths.flatMap((each) => [[each, 0] as const, [each, 1] as const]),
+      seed,
+    )) {
+      for (const second of secondDeaths(stage, death, which)) {
+        dieTwice(stage, death, which, second);
+        explored++;
       }
     }
     expect(explored).toBeGreaterThan(50);

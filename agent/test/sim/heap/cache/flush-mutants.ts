@@ -88,7 +88,11 @@ export const flushMutants = [
     mistake: 'the record that commits is not flushed',
     killedBy: lost({ scene: 'dispose of what somebody looks at', plot: 'together' }),
   },
-  { number: 104, mistake: 'the record that commits is not fenced', killedBy: lost({ scene: 'attach and detach' }) },
+  {
+    number: 104,
+    mistake: 'the record that commits is not fenced',
+    killedBy: exactly('clear a named root'),
+  },
   {
     number: 105,
     mistake: 'attach does not flush the word',
@@ -198,7 +202,7 @@ export const flushMutants = [
   {
     number: 139,
     mistake: "a huge corpse's page is not flushed before its segment",
-    killedBy: lost({ scene: 'give back a huge object of another client' }),
+    killedBy: lost({ scene: 'give back a huge object of another client', extent: { rounds: 40 } }),
   },
   {
     number: 142,

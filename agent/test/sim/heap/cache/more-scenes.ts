@@ -144,7 +144,7 @@ export const moreScenes: readonly Scene[] = [
       expectCode('publish', core.shmPublish(queue));
     },
     afterwards: (core) => {
-      if (core.shmFindQueues(7, 0, 0) === 0) return;
+      if (core.shmFindQueues(7, 0, 0, 0) === 0) return;
       for (;;) {
         const answer = core.shmReceive(0) >>> 0;
         if (answer < codes.CODE_LIMIT) return expectCode('receive', answer, codes.CLOSED);
@@ -160,7 +160,7 @@ export const moreScenes: readonly Scene[] = [
       expectCode('fill', core.shmFill(queue, object, 0));
     },
     afterwards: (core) => {
-      if (core.shmFindQueues(7, 0, 0) === 0) return;
+      if (core.shmFindQueues(7, 0, 0, 0) === 0) return;
       expectCode('receive', core.shmReceive(0), codes.CLOSED);
     },
   }),

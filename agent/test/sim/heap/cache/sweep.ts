@@ -1,7 +1,7 @@
 /** Every way in which a machine can go down while a scene is played, as far as deaths and seeds reach. */
 
 import { kinds } from '../../memory-profile.ts';
-import { sampled } from '../deaths.ts';
+import { inTime, sampled } from '../deaths.ts';
 import type { Scene } from '../operations.ts';
 import {
   act,
@@ -84,6 +84,9 @@ export function stageFor(scene: Scene, plot: Plot, options: Parameters<typeof ca
   return cacheStage(scene, plot.places, options);
 }
 
+/** There are some hundred sweeps of all deaths: a deep test takes as many of each as fit into this. */
+const deepMs = 8_000;
+
 export function sweep(scene: Scene, plot: Plot, extent: Extent, options: Parameters<typeof cacheStage>[2] = {}): Sweep {
   const stage = stageFor(scene, plot, options);
   // What it finds in the heap is enough; what was promised is looked at only when that is whole.
@@ -99,7 +102,8 @@ export function sweep(scene: Scene, plot: Plot, extent: Extent, options: Paramet
   const only = extent.atFlushes === true ? isFlush : undefined;
   const moments = [...momentsOf(stage.cast.victim, () => act(stage, 0), only), 0];
   let runs = 0;
-  for (const death of sampled(moments, extent.deaths, extent.seed)) {
+  const drawn = sampled(moments, extent.deaths, extent.seed);
+  for (const death of extent.deaths === Number.POSITIVE_INFINITY ? inTime(drawn, extent.seed, deepMs) : drawn) {
     for (let round = 0; round < extent.rounds; round++) {
       const seed = extent.seed * 7919 + death * 31 + round;
       for (const second of plot.losesRecoverer ? secondsOf(stage, plot, death, seed, extent) : [-1]) {
