@@ -2,7 +2,7 @@
  * The tasks that a worker's pool thread can run: name, parameters, result. All times are of the machine's own monotonic clock in
  * ns (`startNs`, `endNs`), to be aligned by the controller with `clock-*`; durations are in ns as well.
  */
-import type { LatencyTasks } from './latency-tasks.ts';
+import type { LatencyTasks, Waiting } from './latency-tasks.ts';
 import type { ClientIdentity } from './messages.ts';
 
 /** Latencies in ns: each sample is the mean of `callsPerSample` back-to-back calls, given as [value, how often]. */
@@ -78,7 +78,7 @@ export interface Tasks extends LatencyTasks {
   };
   /** Serves one connection of `service` until the caller closes it or dies. */
   'rpc-serve': {
-    parameters: { readonly service: string; readonly handler: 'core' | 'javascript' };
+    parameters: { readonly service: string; readonly handler: 'core' | 'javascript'; readonly waiting?: Waiting };
     result: { readonly served: number; readonly refused: number };
   };
   /** 64-byte (or so) echo calls in batches; verifies each response. */
@@ -89,6 +89,7 @@ export interface Tasks extends LatencyTasks {
       readonly payloadBytes: number;
       readonly batches: number;
       readonly callsPerBatch: number;
+      readonly waiting?: Waiting;
     };
     result: CallSummary;
   };

@@ -2,6 +2,7 @@ import { monotonicNs } from '../pool/clock.ts';
 import { integer, name, object, oneOf } from '../protocol/shape.ts';
 import type { Tasks } from '../protocol/tasks.ts';
 import { type Connection, connect } from '../rpc/index.ts';
+import { waitingStrategies } from '../rpc/wait.ts';
 import { LatencyRecorder, SpanRecorder } from './latency.ts';
 import { EchoPayload } from './payload.ts';
 import type { Workload } from './workload.ts';
@@ -11,15 +12,18 @@ const warmUpBatches = 10;
 
 /** Echo calls in batches, one call at a time; each response is verified. */
 export const rpcCall: Workload<'rpc-call'> = {
-  parameters: object<Tasks['rpc-call']['parameters']>({
-    service: name,
-    caller: oneOf('core', 'javascript'),
-    payloadBytes: integer(1, 65_536),
-    batches: integer(1, 1_000_000),
-    callsPerBatch: integer(1, 100_000),
-  }),
-  run: ({ core, remainingMs }, { service, caller, payloadBytes, batches, callsPerBatch }) => {
-    const connection = connect(core, service, { deadlineMs: remainingMs() });
+  parameters: object<Tasks['rpc-call']['parameters']>(
+    {
+      service: name,
+      caller: oneOf('core', 'javascript'),
+      payloadBytes: integer(1, 65_536),
+      batches: integer(1, 1_000_000),
+      callsPerBatch: integer(1, 100_000),
+    },
+    { waiting: oneOf(...waitingStrategies) },
+  ),
+  run: ({ core, remainingMs }, { service, caller, payloadBytes, batches, callsPerBatch, ...options }) => {
+    const connection = connect(core, service, { deadlineMs: remainingMs(), ...options });
     try {
       const callBatch = caller === 'core' ? coreBatch(connection, payloadBytes) : javascriptBatch(connection, payloadBytes);
       const latency = new LatencyRecorder(callsPerBatch);
