@@ -330,7 +330,7 @@ describe('an agent', () => {
 
 describe('the command line', () => {
   test.each([
-    [['stauts'], "unknown command 'stauts'", 'Did you mean status?'],
+    [['statuss'], "unknown command 'statuss'", 'Did you mean status?'],
     [['up', '--nmae', 'x'], "unknown option '--nmae'", 'Did you mean --name?'],
     [['down', 'two'], 'too many arguments', ''],
     [['up', 'twoo'], 'there is no topology "twoo"', 'did you mean two?'],
