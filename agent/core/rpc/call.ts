@@ -121,7 +121,9 @@ export function rpcSend(handle: u32, lengthBytes: u32, kind: u32): i32 {
   const index: u64 = recall64(at + offsetof<Handle>("next"));
   const windowLog2: u32 = recall32(at + offsetof<Handle>("windowLog2"));
   const slot: u32 = slotOf(index, windowLog2);
-  send(at, index, windowLog2, nextPayload(at), lengthBytes, kind);
+  const entry: usize = entryAt(requestRing(at), slot);
+  const sharing: u32 = recall32(at + offsetof<Handle>("sharing"));
+  Call.send(entry, markOf(index, windowLog2), nextPayload(at), lengthBytes, kind, sharing, recall32(at + offsetof<Handle>("layout")));
   wasSent(at, index, slot);
   return <i32>(HANDLE_BASE + slot);
 }
@@ -132,10 +134,14 @@ function wasSent(at: usize, index: u64, slot: u32): void {
   keep64(at + offsetof<Handle>("batched"), 0);
 }
 
-function send(at: usize, index: u64, windowLog2: u32, payload: usize, lengthBytes: u32, kind: u32): void {
-  crashPoint(CALL_AFTER_WRITE);
-  Message.send(at, entryAt(requestRing(at), slotOf(index, windowLog2)), markOf(index, windowLog2), payload, lengthBytes, kind);
-  crashPoint(CALL_AFTER_PUBLISH);
+class Call {
+  /** See `Message.send` for the steps. */
+  @inline
+  static send(entry: usize, mark: u64, payload: usize, lengthBytes: u32, kind: u32, sharing: u32, layout: u32): void {
+    crashPoint(CALL_AFTER_WRITE);
+    Message.send(entry, mark, payload, lengthBytes, kind, sharing, layout);
+    crashPoint(CALL_AFTER_PUBLISH);
+  }
 }
 
 /** As `rpcSend`, with a reference, length and kind that may be lies: the server must refuse them. In the hardened layout only. */
@@ -298,6 +304,7 @@ export function rpcCallBatch(handle: u32, calls: u32, payloadBytes: u32, depth: 
   const sharing: u32 = recall32(at + offsetof<Handle>("sharing"));
   const strideBytes: u32 = recall32(at + offsetof<Handle>("strideBytes"));
   const requests: usize = requestArena(at);
+  const requestEntries: usize = requestRing(at);
   const responses: usize = responseRing(at);
   const responseBytes: u64 = <u64>offsetOf(responseArena(at));
   const firstLooks: u32 = min<u32>(maxLooks, LOOKS_PER_CHECK);
@@ -316,11 +323,14 @@ export function rpcCallBatch(handle: u32, calls: u32, payloadBytes: u32, depth: 
         limit = limitOf(at, depth);
       }
       if (next - done >= limit) break;
-      const payload: usize = payloadAt(requests, slotOf(next, windowLog2), strideBytes);
-      if (mutant(12)) send(at, next, windowLog2, payload, payloadBytes, 0);
+      const slot: u32 = slotOf(next, windowLog2);
+      const payload: usize = payloadAt(requests, slot, strideBytes);
+      const entry: usize = entryAt(requestEntries, slot);
+      const mark: u64 = markOf(next, windowLog2);
+      if (mutant(12)) Call.send(entry, mark, payload, payloadBytes, 0, sharing, layout);
       const first: u64 = pattern(next);
       for (let place: u32 = 0; place < payloadBytes; place += 8) store64(payload + place, first + <u64>place);
-      if (!mutant(12)) send(at, next, windowLog2, payload, payloadBytes, 0);
+      if (!mutant(12)) Call.send(entry, mark, payload, payloadBytes, 0, sharing, layout);
       next++;
     }
     const mark: u64 = markOf(done, windowLog2);

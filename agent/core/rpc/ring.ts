@@ -1,4 +1,4 @@
-import { fullFence, invalidate, load32, load64, publish64, recall32, store32, store64, storeFence, writeBack } from '../memory/memory';
+import { fullFence, invalidate, load32, load64, publish64, store32, store64, storeFence, writeBack } from '../memory/memory';
 import { mutant } from '../memory/mutant';
 import { poolBase } from '../place/place';
 import {
@@ -14,7 +14,6 @@ import {
   SHARING_LINES,
 } from '../layout/connection';
 import { LINE_BYTES } from '../layout/regions';
-import { Handle } from '../layout/scratch';
 
 /** The upper 16 bits that the entry with this index will have when it arrives. */
 export function markOf(index: u64, windowLog2: u32): u64 {
@@ -39,6 +38,13 @@ export function payloadAt(arena: usize, slot: u32, strideBytes: u32): usize {
  */
 export function look(entryAddress: usize, mark: u64, looks: u32, sharing: u32): u64 {
   const phase: u64 = mark >> 15;
+  if (sharing == SHARING_COHERENT) {
+    for (let count: u32 = 0; count < looks; count++) {
+      const entry: u64 = load64(entryAddress); // sees R1
+      if (entry >> 63 == phase) return entry;
+    }
+    return 0;
+  }
   for (let count: u32 = 0; count < looks; count++) {
     if (sharing == SHARING_LINES) drop(entryAddress);
     const entry: u64 = load64(entryAddress); // sees R1
@@ -83,9 +89,8 @@ function writeBackRange(from: usize, bytes: u32): void {
  */
 export class Message {
   @inline
-  static send(at: usize, entryAddress: usize, mark: u64, payload: usize, lengthBytes: u32, kind: u32): void {
-    const sharing: u32 = recall32(at + offsetof<Handle>("sharing"));
-    const faithful: bool = recall32(at + offsetof<Handle>("layout")) == LAYOUT_FAITHFUL;
+  static send(entryAddress: usize, mark: u64, payload: usize, lengthBytes: u32, kind: u32, sharing: u32, layout: u32): void {
+    const faithful: bool = layout == LAYOUT_FAITHFUL;
     const header: usize = payload - HEADER_BYTES;
     if (faithful) {
       store32(header + offsetof<MessageHeader>("lengthBytes"), lengthBytes);

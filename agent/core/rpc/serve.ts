@@ -117,7 +117,9 @@ function answer(at: usize, slot: u32, index: u64, lengthBytes: u32, kind: u32): 
   crashPoint(SERVE_AFTER_EXECUTE);
   const payload: usize = payloadAt(responseArena(at), slot, recall32(at + offsetof<Handle>("strideBytes")));
   const mark: u64 = markOf(index, recall32(at + offsetof<Handle>("windowLog2")));
-  Message.send(at, entryAt(responseRing(at), slot), mark, payload, lengthBytes, kind);
+  const sharing: u32 = recall32(at + offsetof<Handle>("sharing"));
+  const layout: u32 = recall32(at + offsetof<Handle>("layout"));
+  Message.send(entryAt(responseRing(at), slot), mark, payload, lengthBytes, kind, sharing, layout);
   clearOpen(at, slot);
   crashPoint(SERVE_AFTER_PUBLISH);
 }
@@ -180,7 +182,7 @@ export function rpcServeLoop(handle: u32, maxRequests: u32, maxLooks: u32): i32 
     const request: usize = Message.payload(entry, layout);
     if (!mutant(11)) copyWords(response, request, lengthBytes);
     crashPoint(SERVE_AFTER_EXECUTE);
-    Message.send(at, entryAt(responses, slot), mark, response, lengthBytes, isAccepted ? OK : REFUSED);
+    Message.send(entryAt(responses, slot), mark, response, lengthBytes, isAccepted ? OK : REFUSED, sharing, layout);
     crashPoint(SERVE_AFTER_PUBLISH);
     if (mutant(11)) copyWords(response, request, lengthBytes);
     if (!isAccepted) refused++;
