@@ -179,7 +179,7 @@ export class FaithfulEntry {
 export class MessageHeader {
   lengthBytes: u32;
   kind: u32;
-  /** How many references of the heap travel with the message. */
+  /** The references of the heap that travel with the message, packed: agent/src/rpc/references-word.ts. */
   references: u32;
   method: u32;
   channel: u32;
