@@ -151,6 +151,8 @@ function restart(context: TaskContext, heap: HeapClient, { partners }: Parameter
     waitFor(context, `the references of the dead to ${nameOf(partner)} to go`, () => (ref.count === 2 ? true : undefined));
     heap.setRoot(nameOf(partner), undefined);
   }
+  // Corpses that the dead had in their hands: otherwise taken when somebody needs memory.
+  heap.collect();
   return { survival: null, restart: { problems, found, left: heap.rootsInUse } };
 }
 
