@@ -1,4 +1,4 @@
-import { fullFence, invalidate, keep32, keep64, load64, publish64, recall32, recall64, store64 } from '../memory/memory';
+import { fullFence, invalidate, keep32, keep64, load64, recall32, recall64, store64 } from '../memory/memory';
 import { mutant } from '../memory/mutant';
 import {
   ABORTED,
@@ -152,7 +152,8 @@ export function rpcForge(handle: u32, offset: u32, lengthBytes: u32, kind: u32):
   const index: u64 = recall64(at + offsetof<Handle>("next"));
   const windowLog2: u32 = recall32(at + offsetof<Handle>("windowLog2"));
   const slot: u32 = slotOf(index, windowLog2);
-  publish64(entryAt(requestRing(at), slot), RingEntry.pack(markOf(index, windowLog2), lengthBytes, offset & ~63, kind & 63));
+  const word: u64 = RingEntry.pack(markOf(index, windowLog2), lengthBytes, offset & ~63, kind & 63);
+  Message.publish(entryAt(requestRing(at), slot), word, recall32(at + offsetof<Handle>("sharing")));
   wasSent(at, index, slot);
   return <i32>(HANDLE_BASE + slot);
 }
@@ -166,13 +167,15 @@ function indexOf(at: usize, slot: u32): u64 {
 
 /**
  * Says again what an open call said: the same word in the same entry. A server that has seen it looks at another entry by now, so a call
- * that is sent twice is executed once. OK, or BAD_ARGUMENT for a slot without a call.
+ * that is sent twice is executed once. Where the device keeps no coherence the word goes to it once more. OK, or BAD_ARGUMENT for a slot
+ * without a call.
  */
 export function rpcResend(handle: u32, slot: u32): i32 {
   const at: usize = handleAt(handle);
   if (recall32(at + offsetof<Handle>("role")) != HANDLE_CALLER || slot >= 64 || !isOpen(at, slot)) return BAD_ARGUMENT;
   const entry: usize = entryAt(requestRing(at), slot);
-  publish64(entry, load64(entry)); // publishes R1
+  const sharing: u32 = recall32(at + offsetof<Handle>("sharing"));
+  Message.publish(entry, load64(entry), mutant(360) ? SHARING_COHERENT : sharing);
   return OK;
 }
 

@@ -103,6 +103,12 @@ export class Message {
     const word: u64 = faithful
       ? FaithfulEntry.pack(mark, <u32>(header - poolBase))
       : RingEntry.pack(mark, lengthBytes, <u32>(payload - poolBase), kind);
+    Message.publish(entryAddress, word, sharing);
+  }
+
+  /** Steps 2 and 3. */
+  @inline
+  static publish(entryAddress: usize, word: u64, sharing: u32): void {
     publish64(entryAddress, word); // publishes R1
     if (sharing != SHARING_COHERENT && !mutant(324)) {
       writeBack(entryAddress);

@@ -32,6 +32,7 @@ import {
   aLookIsFresh,
   anOfferIsReadFresh,
   everyCallCrossesTheDevice,
+  whatIsSentAgainArrives,
   whatTheDeadDidNotSendHarmsNobody,
   whatWasNotSentHarmsNobody,
 } from './sharing-checks.ts';
@@ -52,6 +53,7 @@ const checks: Readonly<Record<string, Check>> = {
   'who sends beyond its window waits': whoSendsBeyondItsWindowWaits,
   'a fenced client closes nothing': aFencedClientClosesNothing,
   'a look is fresh': aLookIsFresh,
+  'what is sent again arrives': whatIsSentAgainArrives,
   'a connection used again is fresh': aConnectionUsedAgainIsFresh,
   'every call crosses the device': everyCallCrossesTheDevice(200, seed),
   'a slot stays until its call ends': aSlotStaysUntilItsCallEnds,

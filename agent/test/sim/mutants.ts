@@ -335,6 +335,7 @@ export const mutants = [
   { number: 348, mistake: 'an offer is not written back', killedBy: 'an offer is read fresh' },
   { number: 349, mistake: 'the sequence of an entry carries into its phase', killedBy: 'counters wrap' },
   { number: 350, mistake: 'a fenced client closes what is another’s by now', killedBy: 'a fenced client closes nothing' },
+  { number: 360, mistake: 'what is sent again stays in the cache', killedBy: 'what is sent again arrives' },
 ] as const;
 
 export interface Mutant {

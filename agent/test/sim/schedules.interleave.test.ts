@@ -26,6 +26,7 @@ import {
   anOfferCrossesTheDevice,
   anOfferIsReadFresh,
   everyCallCrossesTheDevice,
+  whatIsSentAgainArrives,
   whatTheDeadDidNotSendHarmsNobody,
   whatWasNotSentHarmsNobody,
 } from './sharing-checks.ts';
@@ -116,6 +117,10 @@ describe('in order', () => {
 describe('where nothing leaves a cache by itself', () => {
   test('a look is answered by the device', () => {
     expect(aLookIsFresh(none)).toEqual([]);
+  });
+
+  test('a request that is sent again reaches the device again', () => {
+    expect(whatIsSentAgainArrives(none)).toEqual([]);
   });
 
   test('a connection that is used again has nothing of its last use', () => {

@@ -152,6 +152,32 @@ export const aConnectionUsedAgainIsFresh: Check = (mutant) => {
   return problems;
 };
 
+/** A request that the device has lost (its line was overwritten, or repaired after an error) arrives when it is sent again, and is executed once. */
+export const whatIsSentAgainArrives: Check = (mutant) => {
+  const problems: string[] = [];
+  for (const { name, sharing } of ways) {
+    const world = machines(2, mutant, quiet);
+    const [server, caller] = [world.clients[0]!, world.clients[1]!];
+    connect(world.clients, { windowLog2: 2, sharing });
+    for (let number = 0; number < 6; number++) {
+      const slot = caller.core.rpcSend(0, 8, 0) - constants.HANDLE_BASE;
+      drain(caller);
+      world.poolBytes(CONNECTIONS_OFFSET + constants.REQUEST_RING_OFFSET + slot * 8, 8).fill(0);
+      caller.core.rpcResend(0, slot);
+      drain(caller);
+      const served = server.core.rpcServeLoop(0, 1, 2);
+      if (served !== codes.OK) return [`${name}: call ${number} was sent again and did not arrive: ${served}`];
+      caller.core.rpcResend(0, slot);
+      drain(caller);
+      drain(server);
+      if (caller.core.rpcPoll(0, slot, 2) !== codes.OK) problems.push(`${name}: call ${number} was not answered`);
+      caller.core.rpcFinish(0, slot);
+    }
+    if (server.core.rpcServed(0) !== 6) problems.push(`${name}: ${server.core.rpcServed(0)} of 6 calls were executed`);
+  }
+  return problems;
+};
+
 /** What it stored and flushed leaves its processor, as it soon does; into the cache or, if flushed, onto the device. */
 function drain({ world, index, machine }: SimulatedClient): void {
   world.memory.endClient(index, machine);
