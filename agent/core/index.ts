@@ -49,7 +49,7 @@ export {
   suspectClient,
   suspectedIncarnation,
 } from './client-table/client-table';
-export { recordEnd, recordInvoke } from './history/history';
+export { recordEnd, recordInvoke, recordRecovered } from './history/history';
 export {
   gateArrive,
   gateCompareAndSwap,

@@ -10,6 +10,7 @@ import {
   RECORD_END,
   RECORD_INVOKE,
   RECORD_LAST_WORDS,
+  RECORD_RECOVERED,
 } from '../layout/history';
 import { FULL, OK } from '../codes/codes';
 
@@ -54,6 +55,11 @@ export function recordInvoke(operation: u32, callLow: u32, callHigh: u32, valueL
 
 export function recordEnd(operation: u32, callLow: u32, callHigh: u32, outcome: u32, valueLow: u32, valueHigh: u32): i32 {
   return append(RECORD_END, operation, wide(callLow, callHigh), wide(valueLow, valueHigh), outcome);
+}
+
+/** By who recovered it, once nothing of it can take effect any more: until then, what it began may. */
+export function recordRecovered(client: u32, incarnation: u32): i32 {
+  return append(RECORD_RECOVERED, 0, <u64>client, <u64>incarnation, 0);
 }
 
 /** Forgets the records of an older history in the same bytes. Only for the formatter. */

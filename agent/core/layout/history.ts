@@ -34,15 +34,15 @@ export class HistoryRecord {
   sequence: u64;
   /** RECORD_*. */
   kind: u32;
-  /** Of invoke and end: which operation. Of last words: the crash point. */
+  /** Of invoke and end: which operation. Of last words: the crash point. Of the end of a recovery: 0. */
   operation: u32;
   machine: u32;
   process: u32;
   client: u32;
   incarnation: u32;
-  /** Pairs an invoke with its end. */
+  /** Pairs an invoke with its end. Of the end of a recovery: the client that was recovered. */
   call: u64;
-  /** Of an invoke: its argument. Of an end: its result. Of last words: the passage at which it died. */
+  /** Of an invoke: its argument. Of an end: its result. Of last words: the passage at which it died. Of the end of a recovery: the incarnation. */
   value: u64;
   /** Of an end. */
   outcome: u32;
@@ -59,3 +59,4 @@ export const HISTORY_RECORD_BYTES: u32 = 64;
 export const RECORD_INVOKE: u32 = 1;
 export const RECORD_END: u32 = 2;
 export const RECORD_LAST_WORDS: u32 = 3;
+export const RECORD_RECOVERED: u32 = 4;

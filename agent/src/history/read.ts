@@ -14,7 +14,9 @@ export type HistoryRecord =
       readonly result: number;
     })
   /** The proof that a fault fired: written just before the SIGKILL. */
-  | (RecordSource & { readonly kind: 'last-words'; readonly point: string; readonly hit: number });
+  | (RecordSource & { readonly kind: 'last-words'; readonly point: string; readonly hit: number })
+  /** From here on nothing of this dead incarnation takes effect. Written by its recoverer; not by one that died just then. */
+  | (RecordSource & { readonly kind: 'recovered'; readonly deadClient: number; readonly deadIncarnation: number });
 
 interface RecordSource {
   /** Order of all records of all machines, from 0. */
@@ -98,6 +100,9 @@ function readRecord(view: DataView, at: number, ticket: number): HistoryRecord |
     const point = crashPointName(operation);
     if (point === undefined) return `record ${ticket} names crash point ${operation}, which does not exist`;
     return { ...source, kind: 'last-words', point, hit: u64(record.value) };
+  }
+  if (kind === constants.RECORD_RECOVERED) {
+    return { ...source, kind: 'recovered', deadClient: u64(record.call), deadIncarnation: u64(record.value) };
   }
   const named = nameOf(operations, operation);
   if (named === undefined) return `record ${ticket} names operation ${operation}, which does not exist`;

@@ -45,7 +45,7 @@ function registersOf(records: readonly HistoryRecord[]): Map<number, Register> {
   const registers = new Map<number, Register>();
   const open = new Map<string, Write | Read>();
   for (const record of records) {
-    if (record.kind === 'last-words' || !record.operation.startsWith('kv-')) continue;
+    if ((record.kind !== 'invoke' && record.kind !== 'end') || !record.operation.startsWith('kv-')) continue;
     const id = `${record.client}/${record.incarnation}/${record.call}`;
     if (record.kind === 'end') {
       const pending = open.get(id);

@@ -65,6 +65,7 @@ export interface CoreExports {
 
   recordInvoke(operation: number, callLow: number, callHigh: number, valueLow: number, valueHigh: number): number;
   recordEnd(operation: number, callLow: number, callHigh: number, outcome: number, valueLow: number, valueHigh: number): number;
+  recordRecovered(client: number, incarnation: number): number;
 
   gateForget(): void;
   gateOpen(): void;

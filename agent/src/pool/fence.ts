@@ -56,6 +56,8 @@ export function recoverClient(core: Core, client: ClientIdentity): void {
     const answer = core.exports.recoverClient(client.id, client.incarnation);
     return answer === codes.IN_PROGRESS ? codes.PENDING : answer;
   });
+  // Whoever finished it says so; one that dies before leaves its end open, which later judges of the history have to allow for.
+  if (code === codes.OK) core.exports.recordRecovered(client.id, client.incarnation);
   if (code === codes.OK || code === codes.ALREADY) return;
   if (code === codes.NOT_FENCED) {
     throw new PoolError('NOT_FENCED', `client ${client.id}, incarnation ${client.incarnation}, is not fenced`, {

@@ -135,6 +135,7 @@ test('a server that dies at a crash point leaves last words, a call of unknown o
       pid: server.pid,
       client: dead[0]!.id,
     }),
+    expect.objectContaining({ kind: 'recovered', deadClient: dead[0]!.id, deadIncarnation: dead[0]!.incarnation }),
   ]);
 
   const next = participate('echo', { files, machineNumber: 2 });

@@ -127,6 +127,9 @@ describe('fencing and recovery', () => {
 
     expect(inspectPool(undertaker!.pool, poolSizeBytes).problems).toEqual([]);
     expect(fenceProcess(undertaker!, { machineNumber: 1, pid: process.pid })).toEqual([]);
+    expect(readHistoryFile(files.historyPath).records).toMatchObject([
+      { kind: 'recovered', machine: 2, client: 1, deadClient: client.id, deadIncarnation: client.incarnation },
+    ]);
   });
 
   test('an incarnation that never was cannot be fenced', () => {

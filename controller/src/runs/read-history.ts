@@ -18,8 +18,3 @@ export function readRunHistory(historyFile: string, firstTicket: number): RunHis
     problems,
   };
 }
-
-/** One record a line, tickets from 0 at the start of the run. */
-export function printHistory(history: RunHistory): string {
-  return history.records.map((record) => `${JSON.stringify(record)}\n`).join('');
-}

@@ -1,5 +1,5 @@
 /** `.runs/<UTC time>-<scenario>/`: everything that is left of a run. `.runs/latest` links to the newest. */
-import { mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { environmentError, usageError } from '../errors/cxlpod-error.ts';
 
@@ -7,6 +7,8 @@ export const defaultRunsFolder = '.runs';
 
 /** Two runs of one scenario may start in the same second. */
 const namesToTry = 100;
+/** In characters. */
+const linesWrittenAtOnce = 1 << 20;
 
 export class RunFolder {
   readonly path: string;
@@ -58,6 +60,27 @@ export class RunFolder {
     orDiskError(path, () => {
       mkdirSync(dirname(path), { recursive: true });
       writeFileSync(path, content);
+    });
+  }
+
+  /** Values as JSON, one a line; more than fit into a string. Throws like `write`. */
+  writeLines(relativePath: string, values: Iterable<unknown>): void {
+    const path = this.join(relativePath);
+    orDiskError(path, () => {
+      mkdirSync(dirname(path), { recursive: true });
+      const file = openSync(path, 'w');
+      try {
+        let text = '';
+        for (const value of values) {
+          text += `${JSON.stringify(value)}\n`;
+          if (text.length < linesWrittenAtOnce) continue;
+          writeFileSync(file, text);
+          text = '';
+        }
+        writeFileSync(file, text);
+      } finally {
+        closeSync(file);
+      }
     });
   }
 

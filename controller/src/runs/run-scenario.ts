@@ -21,11 +21,12 @@ import { Crew } from './crew.ts';
 import type { AuditedPool, Evidence, FaultOutcome, RunHistory } from './evidence.ts';
 import { orAborted } from './or-aborted.ts';
 import { overSubscriptionOf, provenanceOf } from './provenance.ts';
-import { nextTicket, printHistory, readRunHistory } from './read-history.ts';
+import { nextTicket, readRunHistory } from './read-history.ts';
 import { requireRunnable } from './require-runnable.ts';
 import { describeError } from './run-error.ts';
 import type { RunFolder } from './run-folder.ts';
 import { type RunError, type RunRecord, runRecordFormat } from './run-record.ts';
+import { saveHistory } from './saved-history.ts';
 import { worst } from './verdict.ts';
 
 export interface RunOptions {
@@ -110,7 +111,7 @@ class Run {
       this.#history = await this.#attempt('the history', async () => readRunHistory(pod.paths.historyFile, this.#firstTicket));
     });
     folder.writeJson('pool/audit.json', this.#pool);
-    if (this.#history !== null) folder.write('history.ndjson', printHistory(this.#history));
+    if (this.#history !== null) saveHistory(folder, this.#history);
     for (const { file, text } of this.#latencies.logs()) folder.write(file, text);
     await this.#phase('logs', () =>
       this.#attempt('the logs', () =>
