@@ -92,7 +92,7 @@ class AttachedAgent implements AgentConnection {
     const stop = signal === undefined ? this.#ending.signal : AbortSignal.any([signal, this.#ending.signal]);
     await this.#attachWithin(attachWithinMs, stop);
     // The agent first repeats the events that earlier controllers saw; its answer comes after them all, and nobody listens yet.
-    await this.request('status', {}, { signal: stop });
+    await this.request('status', {}, signal === undefined ? {} : { signal });
   }
 
   request<Name extends RequestName>(

@@ -10,6 +10,10 @@ export function connectEngine(): Engine {
 /** Longer than any answer of an engine under load. */
 const requestTimeoutMs = 30_000;
 
+/** In microseconds, as the kernel has it by default. */
+const quotaPeriodUs = 100_000;
+const noQuota = -1;
+
 class DockerEngine implements Engine {
   readonly #docker: Docker;
   /** Without a time limit: waiting for a container's end lasts as long as the container. */
@@ -109,7 +113,8 @@ class DockerContainer implements Container {
       const hostPort = bindings?.[0]?.HostPort;
       if (hostPort !== undefined) publishedPorts[Number.parseInt(port, 10)] = Number(hostPort);
     }
-    return { running: info.State.Running, exitCode: info.State.ExitCode, error: info.State.Error, publishedPorts };
+    const { Running, Paused, ExitCode, Error: error } = info.State;
+    return { running: Running, paused: Paused, exitCode: ExitCode, error, publishedPorts };
   }
 
   async ended(signal?: AbortSignal): Promise<number> {
@@ -120,6 +125,24 @@ class DockerContainer implements Container {
 
   async kill(): Promise<void> {
     await unlessNotRunning(told(`kill container ${this.id}`, this.#container.kill({ signal: 'SIGKILL' })));
+  }
+
+  async pause(): Promise<void> {
+    await unlessAlready(told(`pause container ${this.id}`, this.#container.pause()), async () => this.#isPaused(true));
+  }
+
+  async unpause(): Promise<void> {
+    await unlessAlready(told(`unpause container ${this.id}`, this.#container.unpause()), async () => this.#isPaused(false));
+  }
+
+  async limitCpus(cpus: number | null): Promise<void> {
+    const quota = cpus === null ? noQuota : Math.round(cpus * quotaPeriodUs);
+    const limits = { CpuPeriod: quotaPeriodUs, CpuQuota: quota };
+    await told(`limit the CPUs of container ${this.id}`, this.#container.update(limits));
+  }
+
+  async #isPaused(wanted: boolean): Promise<boolean> {
+    return (await this.inspect())?.paused === wanted;
   }
 
   async remove(): Promise<void> {
@@ -173,6 +196,15 @@ async function unlessGone<T>(answer: Promise<T>): Promise<T | null> {
   } catch (error) {
     if (isGone(error)) return null;
     throw error;
+  }
+}
+
+/** The engine refuses to pause what is paused, and the reverse; that is no failure, other refusals are. */
+async function unlessAlready(answer: Promise<unknown>, isSo: () => Promise<boolean>): Promise<void> {
+  try {
+    await answer;
+  } catch (error) {
+    if (!(await isSo())) throw error;
   }
 }
 

@@ -59,7 +59,9 @@ export interface ListedContainer {
 }
 
 export interface ContainerState {
+  /** Also of one that is paused. */
   readonly running: boolean;
+  readonly paused: boolean;
   readonly exitCode: number;
   /** The engine's own complaint, e.g. an executable that is not there. */
   readonly error: string;
@@ -76,6 +78,12 @@ export interface Container {
   ended(signal?: AbortSignal): Promise<number>;
   /** Asks for SIGKILL; a no-op for one that does not run. Its end is another matter: see `ended`. */
   kill(): Promise<void>;
+  /** Freezes every process in it; a no-op for one that is frozen. */
+  pause(): Promise<void>;
+  /** A no-op for one that is not frozen. */
+  unpause(): Promise<void>;
+  /** How many of the host's CPUs it may use, as a fraction of time; null for no limit. */
+  limitCpus(cpus: number | null): Promise<void>;
   /** Kills and removes; a no-op for one that is gone. */
   remove(): Promise<void>;
   /** What it wrote to standard output and error, the last `lines` of it. */

@@ -34,12 +34,17 @@ export function findProcesses(pod: string, machine?: string): PodProcess[] {
 }
 
 /** SIGKILLs them and resolves when their end has been seen. Resolves to how many there were. */
-export async function killProcesses(pod: string, machine?: string): Promise<number> {
+export function killProcesses(pod: string, machine?: string): Promise<number> {
+  return killAll(() => findProcesses(pod, machine).map(({ pid }) => pid));
+}
+
+/** The same for whatever `find` finds, until it finds nothing any more. */
+export async function killAll(find: () => readonly number[]): Promise<number> {
   const killed = new Set<number>();
   const endMs = performance.now() + goneLimitMs;
   for (;;) {
     // Looked for again each time: a process may have started another before it died.
-    const marked = findProcesses(pod, machine).map(({ pid }) => pid);
+    const marked = find();
     for (const pid of marked) {
       killed.add(pid);
       sendSignal(pid, 'SIGKILL');
@@ -52,6 +57,47 @@ export async function killProcesses(pod: string, machine?: string): Promise<numb
       });
     }
     await delay(lookAgainAfterMs);
+  }
+}
+
+/** SIGSTOPs them and resolves when every thread of theirs stands still. */
+export async function stopProcesses(pod: string, machine: string): Promise<void> {
+  const endMs = performance.now() + goneLimitMs;
+  for (;;) {
+    // Looked for again each time: a process may have started another before it was stopped.
+    const moving = findProcesses(pod, machine).filter(({ pid }) => !isStill(pid));
+    if (moving.length === 0) return;
+    if (performance.now() > endMs) {
+      throw environmentError('PROCESS_STUCK', `processes ${moving.map(({ pid }) => pid).join(', ')} did not stop by SIGSTOP`, {
+        hint: 'ps -o pid,stat,wchan,cmd -p PID tells what they wait for',
+      });
+    }
+    for (const { pid } of moving) sendSignal(pid, 'SIGSTOP');
+    await delay(lookAgainAfterMs);
+  }
+}
+
+export function continueProcesses(pod: string, machine: string): void {
+  for (const { pid } of findProcesses(pod, machine)) sendSignal(pid, 'SIGCONT');
+}
+
+/** Stopped, ended, or gone: none of its threads runs. */
+function isStill(pid: number): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/task`).every((thread) => /^[TtZX]$/.test(stateOf(`/proc/${pid}/task/${thread}/stat`)));
+  } catch {
+    return true;
+  }
+}
+
+/** pid (name) state parent ...; a name may hold anything, also a parenthesis. `X` for one that is gone. */
+function stateOf(statFile: string): string {
+  try {
+    return readFileSync(statFile, 'latin1')
+      .replace(/^.*\) /s, '')
+      .slice(0, 1);
+  } catch {
+    return 'X';
   }
 }
 

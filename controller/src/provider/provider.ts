@@ -78,16 +78,28 @@ export interface Machine {
   connectAgent(signal: AbortSignal): Promise<Duplex>;
   /** An interactive shell, for `cxlpod shell`; resolves with its exit code. */
   shell(): Promise<number>;
-  /** Powers the machine off and resolves when its end has been *seen* (design D7). */
-  powerOff(): Promise<void>;
+  /**
+   * Powers the machine off and resolves when its end has been *seen* (design D7). `kill` is a SIGKILL to all of it, and works on one that is
+   * frozen; `monitor` tells QEMU to quit (for provider local the same as `kill`).
+   */
+  powerOff(how?: 'kill' | 'monitor'): Promise<void>;
   /** Starts a machine that was powered off; `ready` waits for it. Nothing that ran on it runs again, and its agent must be uploaded anew. */
   powerOn(): Promise<void>;
   isAlive(): Promise<boolean>;
   /** Why the agent will not answer any more; null while it may only be slow. */
   whyUnreachable(): Promise<CxlpodError | null>;
-  /** Stops every CPU of the machine; it keeps its memory and its mappings. */
-  pause(): Promise<void>;
-  resume(): Promise<void>;
+  /**
+   * Freezes the machine, which keeps its memory and its mappings, and resolves when it stands still. `cpus`: its CPUs stop; `container`: QEMU
+   * itself with its monitor is frozen, too. For provider local both stop all its processes.
+   */
+  pause(how?: 'cpus' | 'container'): Promise<void>;
+  resume(how?: 'cpus' | 'container'): Promise<void>;
+  /** The share of one host CPU, between 0 and 1, that all of the machine may use; null for as much as there is. */
+  limitCpu(share: number | null): Promise<void>;
+  /** SIGKILLs the agent's daemon alone, and resolves when its end has been seen. `startAgent` starts the next one. */
+  killAgent(): Promise<void>;
+  /** Asks QEMU's monitor; a usage error where there is none (provider local). */
+  monitor(command: string, parameters: object): Promise<unknown>;
   /** Pulls or plugs the cable of one network of the machine; a usage error where machines have none (provider local). */
   setLink(network: 'control' | 'pod', up: boolean): Promise<void>;
   /** What it has written, from this byte on; empty where there is no such log (yet). */

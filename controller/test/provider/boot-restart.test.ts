@@ -40,6 +40,9 @@ test('a console that falls silent is kept, its machine is started once more, and
       calls.push('start');
       writeFileSync(console, 'cxlpod: ready\n');
     },
+    pause: async () => {},
+    unpause: async () => {},
+    limitCpus: async () => {},
     kill: async () => void calls.push('kill'),
     ended: (signal) =>
       signal === undefined
@@ -47,6 +50,7 @@ test('a console that falls silent is kept, its machine is started once more, and
         : new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
     inspect: async () => ({
       running: true,
+      paused: false,
       exitCode: 0,
       error: '',
       publishedPorts: { [sshPort]: (server.address() as AddressInfo).port },

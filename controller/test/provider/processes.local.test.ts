@@ -1,7 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
-import { findProcesses, killProcesses, markedEnvironment } from '../../src/provider/processes.ts';
+import { brakeProcesses } from '../../src/provider/local/brake.ts';
+import {
+  continueProcesses,
+  findProcesses,
+  killProcesses,
+  markedEnvironment,
+  stopProcesses,
+} from '../../src/provider/processes.ts';
 
 const children: ChildProcess[] = [];
 
@@ -15,6 +23,21 @@ async function start(environment: NodeJS.ProcessEnv, script = 'exec sleep 1000')
   // Its first word shows that it runs its own program, environment and all.
   await once(child.stdout, 'data');
   return child.pid!;
+}
+
+/** Of each thread: R, S, T and so on. */
+function statesOf(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/task`).map((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1')
+      .replace(/^.*\) /s, '')
+      .charAt(0),
+  );
+}
+
+const isStopped = (pid: number): boolean => statesOf(pid).every((state) => state === 'T');
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 const pod = (name: string): string => `processes-test-${process.pid}-${name}`;
@@ -55,5 +78,31 @@ describe('the processes of a pod', () => {
 
   test('that are not there need no killing', async () => {
     expect(await killProcesses(pod('e'))).toBe(0);
+  });
+
+  test('stand still, children included, when stopping them has returned, and go on afterwards', async () => {
+    await start(markedEnvironment(pod('f'), 'vm1'), 'while :; do :; done & while :; do :; done');
+    const other = await start(markedEnvironment(pod('f'), 'vm2'));
+
+    await stopProcesses(pod('f'), 'vm1');
+
+    const stopped = findProcesses(pod('f'), 'vm1');
+    expect(stopped.map(({ pid }) => isStopped(pid))).toEqual([true, true]);
+    expect(isStopped(other)).toBe(false);
+    continueProcesses(pod('f'), 'vm1');
+    await until(() => stopped.every(({ pid }) => !isStopped(pid)));
+  });
+
+  test('that are slowed are stopped and go on again and again, and run when they are released', async () => {
+    const pid = await start(markedEnvironment(pod('g'), 'vm1'), 'while :; do :; done');
+
+    const brake = brakeProcesses(pod('g'), 'vm1', 0.2);
+
+    for (let times = 0; times < 3; times++) {
+      await until(() => isStopped(pid));
+      await until(() => !isStopped(pid));
+    }
+    await brake.release();
+    expect(isStopped(pid)).toBe(false);
   });
 });

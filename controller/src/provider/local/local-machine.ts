@@ -7,9 +7,10 @@ import { dirname, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { type CxlpodError, environmentError, usageError } from '../../errors/cxlpod-error.ts';
 import { runHostProgram } from '../../programs/run-host-program.ts';
-import { findProcesses, killProcesses, markedEnvironment, sendSignal } from '../processes.ts';
+import { continueProcesses, findProcesses, killAll, killProcesses, markedEnvironment, stopProcesses } from '../processes.ts';
 import type { Machine, MachineLog, MachinePlan } from '../provider.ts';
 import { readFileFrom } from '../read-file-from.ts';
+import { type Brake, brakeProcesses } from './brake.ts';
 
 const logTailLines = 20;
 
@@ -24,6 +25,7 @@ export class LocalMachine implements Machine {
   readonly #pod: string;
   readonly #folder: string;
   readonly #logFile: string;
+  #brake: Brake | null = null;
 
   constructor(plan: MachinePlan, folder: string) {
     this.name = plan.name;
@@ -103,7 +105,7 @@ export class LocalMachine implements Machine {
   }
 
   async whyUnreachable(): Promise<CxlpodError | null> {
-    if (this.#processes().some(({ pid }) => runs(pid, this.#agentFile))) return null;
+    if (this.#agents().length > 0) return null;
     return environmentError('AGENT_DIED', `the agent of ${this.name} has ended`, {
       cause: new Error(await this.#logTail()),
       hint: `read ${this.#logFile}`,
@@ -111,11 +113,27 @@ export class LocalMachine implements Machine {
   }
 
   async pause(): Promise<void> {
-    for (const { pid } of this.#processes()) sendSignal(pid, 'SIGSTOP');
+    await stopProcesses(this.#pod, this.name);
   }
 
   async resume(): Promise<void> {
-    for (const { pid } of this.#processes()) sendSignal(pid, 'SIGCONT');
+    continueProcesses(this.#pod, this.name);
+  }
+
+  async limitCpu(share: number | null): Promise<void> {
+    await this.#brake?.release();
+    this.#brake = share === null ? null : brakeProcesses(this.#pod, this.name, share);
+  }
+
+  async killAgent(): Promise<void> {
+    await killAll(() => this.#agents());
+  }
+
+  async monitor(command: string): Promise<unknown> {
+    throw usageError('NO_MONITOR', `${this.name} has no monitor to ask for ${command}`, {
+      cause: new Error('machines of provider local are processes of one host'),
+      hint: 'use a topology with provider: qemu',
+    });
   }
 
   async setLink(network: 'control' | 'pod'): Promise<void> {
@@ -129,7 +147,10 @@ export class LocalMachine implements Machine {
     return log === 'agent' ? readFileFrom(this.#logFile, fromByte) : Buffer.alloc(0);
   }
 
-  async close(): Promise<void> {}
+  /** A machine that is slow only while somebody slows it must not stay stopped when that one goes. */
+  async close(): Promise<void> {
+    await this.limitCpu(null);
+  }
 
   get #agentFile(): string {
     return join(this.agentFolder, 'agent.mjs');
@@ -145,6 +166,10 @@ export class LocalMachine implements Machine {
 
   #processes() {
     return findProcesses(this.#pod, this.name);
+  }
+
+  #agents(): number[] {
+    return this.#processes().flatMap(({ pid }) => (runs(pid, this.#agentFile) ? [pid] : []));
   }
 
   async #logTail(): Promise<string> {

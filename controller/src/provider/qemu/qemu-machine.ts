@@ -124,8 +124,8 @@ export class QemuMachine implements Machine {
     return (await this.#session()).shell();
   }
 
-  async powerOff(): Promise<void> {
-    await this.#container.kill();
+  async powerOff(how: 'kill' | 'monitor' = 'kill'): Promise<void> {
+    await (how === 'kill' ? this.#container.kill() : (await this.#monitor()).quit());
     await this.#container.ended();
   }
 
@@ -154,12 +154,26 @@ export class QemuMachine implements Machine {
     }
   }
 
-  async pause(): Promise<void> {
-    await (await this.#monitor()).pause();
+  async pause(how: 'cpus' | 'container' = 'cpus'): Promise<void> {
+    await (how === 'container' ? this.#container.pause() : (await this.#monitor()).pause());
   }
 
-  async resume(): Promise<void> {
-    await (await this.#monitor()).resume();
+  async resume(how: 'cpus' | 'container' = 'cpus'): Promise<void> {
+    await (how === 'container' ? this.#container.unpause() : (await this.#monitor()).resume());
+  }
+
+  async limitCpu(share: number | null): Promise<void> {
+    await this.#container.limitCpus(share);
+  }
+
+  async killAgent(): Promise<void> {
+    const script = `kill -9 "$(cat ${guest.pidFile})" && while ${agentLives}; do sleep 0.02; done`;
+    const { exitCode, stderr } = await this.exec(['sh', '-c', script], { timeoutMs: reconnectDeadlineMs });
+    if (exitCode !== 0) throw this.#failed('AGENT_NOT_KILLED', `the agent of ${this.name} could not be killed`, stderr);
+  }
+
+  async monitor(command: string, parameters: object): Promise<unknown> {
+    return (await this.#monitor()).execute(command, parameters);
   }
 
   async setLink(network: 'control' | 'pod', up: boolean): Promise<void> {

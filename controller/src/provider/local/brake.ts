@@ -1,0 +1,41 @@
+/**
+ * Slows the processes of a machine that has no container: they are stopped for a part of each period. Every thread of theirs is slowed, and
+ * whoever may send signals may do it, which is not so of cgroups.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { continueProcesses, findProcesses, sendSignal } from '../processes.ts';
+
+export interface Brake {
+  /** Resolves when all of them run. */
+  release(): Promise<void>;
+}
+
+const periodMs = 100;
+/** Looking for them reads all of /proc. */
+const lookAgainAfterPeriods = 10;
+
+/** `share`: of the time, between 0 and 1, in which they may run. */
+export function brakeProcesses(pod: string, machine: string, share: number): Brake {
+  const released = new AbortController();
+  const braking = (async () => {
+    let pids: number[] = [];
+    for (let period = 0; !released.signal.aborted; period++) {
+      if (period % lookAgainAfterPeriods === 0) pids = findProcesses(pod, machine).map(({ pid }) => pid);
+      for (const pid of pids) sendSignal(pid, 'SIGSTOP');
+      await pause((1 - share) * periodMs, released.signal);
+      for (const pid of pids) sendSignal(pid, 'SIGCONT');
+      await pause(share * periodMs, released.signal);
+    }
+  })();
+  return {
+    release: async () => {
+      released.abort();
+      await braking;
+      continueProcesses(pod, machine);
+    },
+  };
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => {});
+}
