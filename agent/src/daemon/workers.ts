@@ -5,7 +5,7 @@ import type { LogFile } from './log-file.ts';
 import type { SharedMemory } from './shared-memory.ts';
 import { type ProcessEnd, WorkerProcess } from './worker-process.ts';
 
-const startLimitMs = 60_000;
+const startLimitMs = 120_000;
 const leaveLimitMs = 10_000;
 
 interface Worker {

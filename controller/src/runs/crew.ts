@@ -45,7 +45,9 @@ export interface Employment<Result> {
 
 /** Beside the task's own deadline: for the way there and back, and for an agent that is busy. */
 const answerGraceMs = 10_000;
-const startTimeoutMs = 30_000;
+/** Longer than the agent's own limit, which says more: on starved cores an emulated machine takes a minute to start a process. */
+const startTimeoutMs = 150_000;
+const stopTimeoutMs = 30_000;
 const exitSeenWithinMs = 10_000;
 
 interface Place {
@@ -208,7 +210,7 @@ export class Crew {
     this.#asked.add(processKey(post.machine, pid));
     const { agent } = this.#pod.machine(post.machine);
     const stop = (means: 'graceful' | 'kill') =>
-      agent.request('stopWorker', { worker: post.worker, how: means }, { timeoutMs: startTimeoutMs });
+      agent.request('stopWorker', { worker: post.worker, how: means }, { timeoutMs: stopTimeoutMs });
     let manner: 'left' | 'stubborn' = 'left';
     const exit = await stop(how).catch(() => {
       manner = 'stubborn';
