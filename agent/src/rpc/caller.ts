@@ -1,7 +1,6 @@
 /** The calling side of one HydraRPC connection. The thread must have joined the pool. */
 import { codes, constants } from '../layout/index.ts';
 import type { Core } from '../pool/core.ts';
-import { abortWord } from '../pool/map.ts';
 import type { ClientIdentity } from '../protocol/messages.ts';
 import { Buffers, LastMessage } from './buffers.ts';
 import { RpcError, type RpcFailureCode, rpcError } from './rpc-error.ts';
@@ -30,8 +29,6 @@ export interface Response {
 }
 
 const noSlot = 64;
-/** Between two looks at the directory while nobody listens. */
-const restMs = 1;
 
 /**
  * Looks the service up until it listens or the deadline passes. Throws RpcError: NOT_FOUND, WRONG_VERSION, ABORTED, FULL. Blocks the
@@ -40,21 +37,18 @@ const restMs = 1;
 export function connect(core: Core, service: string, options: Deadline & ConnectOptions): Connection {
   const deadline = performance.now() + options.deadlineMs;
   const nameBytes = handOverName(core, service);
-  for (;;) {
-    const answer = core.exports.rpcConnect(nameBytes, options.version ?? 0);
-    if (answer >= constants.HANDLE_BASE) return opened(core, service, answer - constants.HANDLE_BASE, options);
-    if (answer !== codes.NOT_FOUND || performance.now() >= deadline) throw rpcError(`connecting to ${service}`, answer);
-    if (Atomics.wait(abortWord(core.mapped), 0, 0, restMs) === 'not-equal')
-      throw rpcError(`connecting to ${service}`, codes.ABORTED);
-  }
-}
-
-function opened(core: Core, service: string, handle: number, options: ConnectOptions): Connection {
+  const waiter = new Waiter(core, { strategy: options.waiting ?? 'adaptive' });
   try {
-    return new Connection(core, service, handle, options);
-  } catch (error) {
-    core.exports.rpcClose(handle);
-    throw error;
+    for (;;) {
+      const answer = core.exports.rpcConnect(nameBytes, options.version ?? 0);
+      if (answer >= constants.HANDLE_BASE) return new Connection(core, service, answer - constants.HANDLE_BASE, waiter);
+      const leftMs = deadline - performance.now();
+      if (answer !== codes.NOT_FOUND || leftMs <= 0) throw rpcError(`connecting to ${service}`, answer);
+      waiter.idle(leftMs);
+      if (waiter.isAborted) throw rpcError(`connecting to ${service}`, codes.ABORTED);
+    }
+  } finally {
+    waiter.stop();
   }
 }
 
@@ -76,7 +70,8 @@ export class Connection {
   readonly #responses: Buffers;
   readonly #message: LastMessage;
   readonly #statistics: CallerStatistics;
-  readonly #waiter: Waiter;
+  /** For the loop that polls this connection, and no other. */
+  readonly waiter: Waiter;
   /** Of the ring of responses, in the linear memory; -1 where caches are not coherent, so that watching an entry would show nothing. */
   readonly #ringOffset: number;
   /**
@@ -90,7 +85,7 @@ export class Connection {
   #over: RpcError | undefined;
   #closed = false;
 
-  constructor(core: Core, service: string, handle: number, options: ConnectOptions = {}) {
+  constructor(core: Core, service: string, handle: number, waiter: Waiter) {
     this.service = service;
     this.#core = core;
     this.#handle = handle;
@@ -103,7 +98,7 @@ export class Connection {
     this.#responses = new Buffers(core, at + constants.RESPONSE_ARENA_OFFSET, this.window, this.payloadBytes);
     this.#state = Array.from({ length: this.window }, () => 'free');
     this.#statistics = new CallerStatistics(core, this.connection);
-    this.#waiter = new Waiter(core, { strategy: options.waiting ?? 'adaptive' });
+    this.waiter = waiter;
     this.#ringOffset = this.#message.isCoherent ? core.mapped.poolBase + at + constants.RESPONSE_RING_OFFSET : -1;
   }
 
@@ -126,7 +121,7 @@ export class Connection {
     this.#held = noSlot;
     if (held !== noSlot) this.#state[held] = 'free';
     let { deadlineMs } = options;
-    let code = this.#core.exports.rpcCall(this.#handle, held, length, options.method ?? 0, this.#waiter.looks);
+    let code = this.#core.exports.rpcCall(this.#handle, held, length, options.method ?? 0, this.waiter.looks);
     if (code === codes.BUSY) {
       const startedAt = performance.now();
       code = this.#callWhenWanted(length, options.method ?? 0, deadlineMs);
@@ -283,11 +278,11 @@ export class Connection {
     let deadline = 0;
     for (;;) {
       const before = exports.rpcFinished(this.#handle);
-      const code = exports.rpcCallBatch(this.#handle, left, payloadBytes, options.depth ?? 1, this.#waiter.looks);
+      const code = exports.rpcCallBatch(this.#handle, left, payloadBytes, options.depth ?? 1, this.waiter.looks);
       const finished = exports.rpcFinished(this.#handle);
       const ended = (finished - before) >>> 0;
       this.#statistics.echoed(ended);
-      if (code !== codes.PENDING || ended !== 0) this.#waiter.worked();
+      if (code !== codes.PENDING || ended !== 0) this.waiter.worked();
       if (code === codes.OK) break;
       if (code === codes.CORRUPT)
         throw this.#endWith(new RpcError('BAD_ARGUMENT', `${this.service} did not send back what was sent`));
@@ -297,10 +292,10 @@ export class Connection {
       const now = performance.now();
       if (deadline === 0) deadline = now + options.deadlineMs;
       else if (now >= deadline) {
-        this.#waiter.stop();
+        this.waiter.stop();
         throw this.#endWith(late(this.service, options.deadlineMs));
       }
-      if (ended === 0) this.#idle(deadline - now, finished);
+      if (ended === 0) this.idle(deadline - now, finished);
     }
     this.#next += (exports.rpcFinished(this.#handle) - startedAt) >>> 0;
   }
@@ -345,26 +340,26 @@ export class Connection {
     if (this.#isFree(slot, 1)) return slot;
     const deadline = performance.now() + deadlineMs;
     for (;;) {
-      if (this.#isFree(slot, this.#waiter.looks)) {
-        this.#waiter.worked();
+      if (this.#isFree(slot, this.waiter.looks)) {
+        this.waiter.worked();
         return slot;
       }
       const leftMs = deadline - performance.now();
       if (leftMs <= 0) {
-        this.#waiter.stop();
+        this.waiter.stop();
         throw new RpcError('TIMEOUT', `all ${this.window} calls of ${this.service} are in flight for ${deadlineMs} ms`, {
           hint: 'finish calls, or connect once more',
         });
       }
-      this.#idle(leftMs, this.#next - this.window);
+      this.idle(leftMs, this.#next - this.window);
     }
   }
 
-  /** Waits a little for the response to the call with this number. */
-  #idle(limitMs: number, call: number): void {
+  /** Waits a little for the response to the call with this number, after a poll that found none: see `Waiter.idle`. */
+  idle(limitMs: number, call = this.#next - 1): void {
     const flag = Math.floor(call / this.window) % 2 === 0 ? 1 : 0;
     const entry = this.#ringOffset < 0 ? -1 : this.#ringOffset + (call % this.window) * 8;
-    this.#waiter.idle(limitMs, entry, flag);
+    this.waiter.idle(limitMs, entry, flag);
   }
 
   /** A slot that nobody waits for becomes free with its response. */
@@ -393,16 +388,16 @@ export class Connection {
     const deadline = performance.now() + deadlineMs;
     for (;;) {
       this.#freeLate();
-      const code = exports.rpcCall(this.#handle, noSlot, length, kind, this.#waiter.looks);
+      const code = exports.rpcCall(this.#handle, noSlot, length, kind, this.waiter.looks);
       if (code !== codes.BUSY) {
-        this.#waiter.worked();
+        this.waiter.worked();
         return code;
       }
       const peer = exports.rpcPeerState(this.#handle);
       if (peer !== codes.OK) return peer;
       const leftMs = deadline - performance.now();
       if (leftMs <= 0) {
-        this.#waiter.stop();
+        this.waiter.stop();
         throw new RpcError(
           'TIMEOUT',
           `${this.service} wanted no more than ${this.inFlight} calls in flight for ${deadlineMs} ms`,
@@ -411,7 +406,7 @@ export class Connection {
           },
         );
       }
-      this.#waiter.idle(leftMs, -1, 0);
+      this.waiter.idle(leftMs, -1, 0);
     }
   }
 
@@ -426,20 +421,20 @@ export class Connection {
     const { exports } = this.#core;
     let deadline = 0;
     for (;;) {
-      const code = exports.rpcPoll(this.#handle, slot, this.#waiter.looks);
+      const code = exports.rpcPoll(this.#handle, slot, this.waiter.looks);
       if (code !== codes.PENDING) {
-        this.#waiter.worked();
+        this.waiter.worked();
         if (this.#isAnswer(code)) return code;
         throw this.#end(code);
       }
       const now = performance.now();
       if (deadline === 0) deadline = now + deadlineMs;
       else if (now >= deadline) {
-        this.#waiter.stop();
+        this.waiter.stop();
         this.abandon(slot);
         throw late(this.service, deadlineMs);
       }
-      this.#idle(deadline - now, this.#next - 1);
+      this.idle(deadline - now);
     }
   }
 

@@ -1,10 +1,11 @@
 /** HydraRPC: two rings per connection in the pool, entry = reference + arrival flag, requests and responses in place. */
 export { Connection, connect, type Response } from './caller.ts';
 export { Reply } from './live-connection.ts';
-export { type MethodNumbers, MethodStats, quantileNs } from './method-stats.ts';
 export { bytes, json } from './payload.ts';
+export { type MethodFigures, quantileNs } from './read-statistics.ts';
 export { RpcError, type RpcFailureCode } from './rpc-error.ts';
-export { type ServeEnd, type ServeOptions, type ServerCounters, ServiceServer, serve } from './serve.ts';
+export { ServiceServer, serve } from './serve.ts';
+export type { ServeEnd, ServeOptions, ServerCounters } from './serve-options.ts';
 export { type Handler, type ListenOptions, listen, type Request, Server, type ServeState, serveUntilClosed } from './server.ts';
 export {
   type BackgroundContext,

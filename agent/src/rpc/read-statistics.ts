@@ -99,7 +99,9 @@ export function readStatisticsFile(path: string): readonly ConnectionFigures[] {
 }
 
 /** The connections of a service added up, method by method; in the order of the services' names and the methods' numbers. */
-export function byMethod(connections: readonly ConnectionFigures[]): readonly ServiceMethodFigures[] {
+export function byMethod(
+  connections: readonly Pick<ConnectionFigures, 'service' | 'methods'>[],
+): readonly ServiceMethodFigures[] {
   const sums = new Map<string, ServiceMethodFigures>();
   for (const { service, methods } of connections) {
     for (const figures of methods) {
@@ -161,7 +163,8 @@ function readConnection(
   };
 }
 
-function readMethods(view: DataView, bytes: Uint8Array, part: number): readonly MethodFigures[] {
+/** `part`: offset of a connection's statistics. */
+export function readMethods(view: DataView, bytes: Uint8Array, part: number): readonly MethodFigures[] {
   const { MethodCounts } = layout;
   const methods: MethodFigures[] = [];
   for (let method = 0; method < constants.METHOD_COUNTS_LIMIT; method++) {

@@ -1,6 +1,5 @@
 /** The calling side of a connection whose calls carry references of the heap. */
 import { codes, constants } from '../layout/index.ts';
-import { looksPerPoll } from '../pool/poll.ts';
 import type { HeapClient } from '../shm/heap-client.ts';
 import type { Ref } from '../shm/ref.ts';
 import type { Connection, Deadline, Response } from './caller.ts';
@@ -127,34 +126,46 @@ export class ReferenceCaller {
   }
 
   #sendInTime(request: Payload, options: References & Deadline): number {
+    const { waiter } = this.connection;
     let deadline = 0;
     for (;;) {
       const slot = this.send(request, options);
-      if (slot !== undefined) return slot;
+      if (slot !== undefined) {
+        waiter.worked();
+        return slot;
+      }
       this.#queues.drain();
       const now = performance.now();
       if (deadline === 0) deadline = now + options.deadlineMs;
       else if (now >= deadline) {
+        waiter.stop();
         throw new RpcError('TIMEOUT', `a call of ${this.connection.service} was not sent within ${options.deadlineMs} ms`, {
           hint: 'the server is behind: all calls of the window are in flight, or it has not taken the references of earlier ones',
         });
       }
+      waiter.idle(deadline - now);
     }
   }
 
   #await(slot: number, deadlineMs: number): PolledAnswer {
+    const { waiter } = this.connection;
     let deadline = 0;
     for (;;) {
-      const answer = this.poll(slot, looksPerPoll);
-      if (answer !== undefined) return answer;
+      const answer = this.poll(slot, waiter.looks);
+      if (answer !== undefined) {
+        waiter.worked();
+        return answer;
+      }
       const now = performance.now();
       if (deadline === 0) deadline = now + deadlineMs;
       else if (now >= deadline) {
+        waiter.stop();
         this.abandon(slot);
         throw new RpcError('TIMEOUT', `a call of ${this.connection.service} was not answered within ${deadlineMs} ms`, {
           hint: 'the server may be slow, stopped or dead: only its fence tells; the call may still be executed',
         });
       }
+      this.connection.idle(deadline - now);
     }
   }
 

@@ -1,6 +1,5 @@
 /** The serving side of a connection whose calls carry references of the heap. */
 import { codes, constants } from '../layout/index.ts';
-import { looksPerPoll } from '../pool/poll.ts';
 import type { HeapClient } from '../shm/heap-client.ts';
 import type { Ref } from '../shm/ref.ts';
 import type { Deadline } from './caller.ts';
@@ -30,9 +29,6 @@ export type ReferenceHandler = (request: Omit<ReferenceRequest, 'slot'>) => Repl
 
 const nothing = new Uint8Array(0);
 
-/** A server without work spins this long before it sleeps between looks. */
-const spinIdleMs = 20;
-const restMs = 1;
 /** Requests that are answered before TypeScript looks at the deadline. */
 const requestsPerPoll = 256;
 
@@ -58,14 +54,18 @@ export class ReferenceServer {
   /** Polls until the caller closes or dies, the deadline passes, or the process aborts; says which. Does not close. */
   serve(handler: ReferenceHandler, { deadlineMs }: Deadline): 'closed' | 'peer-lost' | 'aborted' | 'deadline' {
     const deadline = performance.now() + deadlineMs;
-    let lastWorkMs = performance.now();
-    for (;;) {
-      const state = this.poll(handler, looksPerPoll, requestsPerPoll);
-      if (state === 'closed' || state === 'peer-lost' || state === 'aborted') return state;
-      const now = performance.now();
-      if (now >= deadline) return 'deadline';
-      if (state !== 'idle') lastWorkMs = now;
-      else if (now - lastWorkMs > spinIdleMs) this.server.rest(restMs);
+    const { waiter } = this.server;
+    try {
+      for (;;) {
+        const state = this.poll(handler, waiter.looks, requestsPerPoll);
+        if (state === 'closed' || state === 'peer-lost' || state === 'aborted') return state;
+        const leftMs = deadline - performance.now();
+        if (leftMs <= 0) return 'deadline';
+        if (state !== 'idle') waiter.worked();
+        else this.server.idle(leftMs);
+      }
+    } finally {
+      waiter.stop();
     }
   }
 

@@ -12,6 +12,8 @@ export interface Task {
   /** The stream that the pull belongs to; undefined for a call. */
   readonly stream: number | undefined;
   readonly run: (signal: AbortSignal) => Promise<unknown>;
+  /** Makes the answer of what `run` came to. */
+  readonly write: (value: unknown) => void;
   readonly abort: AbortController;
   readonly startedMs: number;
   /** Answered, or there is nobody to answer; what the handler returns after that is dropped. */

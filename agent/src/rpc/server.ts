@@ -1,7 +1,6 @@
 /** The serving side of one HydraRPC connection. The thread must have joined the pool. */
 import { codes, constants } from '../layout/index.ts';
 import type { Core } from '../pool/core.ts';
-import { abortWord } from '../pool/map.ts';
 import type { ClientIdentity } from '../protocol/messages.ts';
 import { Buffers, LastMessage } from './buffers.ts';
 import { RpcError, rpcError } from './rpc-error.ts';
@@ -272,11 +271,6 @@ export class Server {
 
   [Symbol.dispose](): void {
     this.close();
-  }
-
-  /** Sleeps until the process aborts or `timeoutMs` are over. */
-  rest(timeoutMs: number): void {
-    Atomics.wait(abortWord(this.#core.mapped), 0, 0, timeoutMs);
   }
 }
 

@@ -1,12 +1,13 @@
 /** Calls the methods of a typed service. The thread must have joined the pool. */
 import { codes } from '../layout/index.ts';
 import type { Core } from '../pool/core.ts';
+import { type Call, type Channel, connectingCall, copyInto, type Pin, type SyncOptions } from './call.ts';
 import { CallStream, type Item } from './call-stream.ts';
 import type { Response } from './caller.ts';
-import { type Call, type Channel, copyInto, Link, type LinkOptions, type Pin, type SyncOptions } from './link.ts';
+import { Link, type LinkOptions } from './link.ts';
+import { statusError } from './link-errors.ts';
 import { type LiveConnection, Reply } from './live-connection.ts';
 import { HeaderLine, streamSteps, streamWord } from './message-header.ts';
-import { type MethodNumbers, MethodStats } from './method-stats.ts';
 import { jsonText, readJson, writeText } from './payload.ts';
 import { RpcError } from './rpc-error.ts';
 import type {
@@ -20,6 +21,7 @@ import type {
   Service,
   StreamNames,
 } from './service.ts';
+import { connectSync } from './sync-call.ts';
 
 export interface CallerOptions extends LinkOptions {
   /** Of calls that give none. Default 10 s. */
@@ -31,8 +33,6 @@ export interface CallerOptions extends LinkOptions {
    * does not close the others.
    */
   readonly share?: boolean;
-  /** One of so many synchronous calls is timed; all others are. Default 16. */
-  readonly timedOneOf?: number;
 }
 
 export interface CallOptions {
@@ -47,7 +47,6 @@ export interface StreamOptions extends CallOptions {
 }
 
 export interface CallerCounters {
-  readonly methods: Readonly<Record<string, MethodNumbers>>;
   readonly inFlight: number;
   readonly waiting: number;
   /** Slots reserved for responses that nobody waits for. */
@@ -100,22 +99,17 @@ function sharedLink(core: Core, service: Service<MethodDeclarations>, options: L
 
 interface Bound {
   readonly method: Method;
-  readonly stats: MethodStats;
   readonly sync: SyncOptions;
 }
-
-const nsPerMs = 1e6;
 
 export class ServiceCaller<Methods extends MethodDeclarations> {
   readonly service: string;
   readonly #link: Link;
   readonly #channel: Channel;
-  readonly #bound: Readonly<Record<string, Bound>>;
+  readonly #bound: ReadonlyMap<string, Bound>;
   readonly #deadlineMs: number;
   readonly #repeats: boolean;
-  readonly #timedOneOf: number;
   readonly #streams = new Set<CallStream<unknown>>();
-  #untilTimed = 1;
   #isClosed = false;
 
   constructor(service: Service<Methods>, link: Link, options: CallerOptions) {
@@ -124,24 +118,23 @@ export class ServiceCaller<Methods extends MethodDeclarations> {
     this.#channel = link.attach();
     this.#deadlineMs = options.deadlineMs ?? 10_000;
     this.#repeats = options.repeatIdempotent ?? false;
-    this.#timedOneOf = options.timedOneOf ?? 16;
-    const bound = service.methods.map((method): [string, Bound] => {
-      const isRepeatable = this.#repeats && method.idempotent;
-      const sync = { method: method.number, deadlineMs: this.#deadlineMs, isRepeatable };
-      return [method.name, { method, stats: new MethodStats(), sync }];
-    });
-    this.#bound = Object.assign(Object.create(null), Object.fromEntries(bound));
+    this.#bound = new Map(
+      service.methods.map((method): [string, Bound] => {
+        const isRepeatable = this.#repeats && method.idempotent;
+        return [method.name, { method, sync: { method: method.number, deadlineMs: this.#deadlineMs, isRepeatable } }];
+      }),
+    );
   }
 
   /** Resolves once there is a connection. Rejects with RpcError: NOT_FOUND, WRONG_VERSION, FULL, PEER_LOST, FENCED, ABORTED. */
   connected(options: CallOptions = {}): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#link.submit(this.#link.connectingCall(this.#channel, options.deadlineMs ?? this.#deadlineMs, resolve, reject));
+      this.#link.submit(connectingCall(this.#channel, options.deadlineMs ?? this.#deadlineMs, resolve, reject));
     });
   }
 
   connectedSync(options: { readonly deadlineMs?: number } = {}): void {
-    this.#link.connectSync(this.#channel, options.deadlineMs ?? this.#deadlineMs);
+    connectSync(this.#link, this.#channel, options.deadlineMs ?? this.#deadlineMs);
   }
 
   /** The place of the connection in the pool's table; undefined while there is none. */
@@ -158,24 +151,10 @@ export class ServiceCaller<Methods extends MethodDeclarations> {
     request: RequestOf<Methods[Name]>,
     options?: { readonly deadlineMs?: number },
   ): ResponseOf<Methods[Name]> {
-    const bound = this.#boundOf(name);
-    const { method, stats, sync } = bound;
+    const { method, sync } = this.#boundOf(name);
     sync.deadlineMs = options?.deadlineMs ?? this.#deadlineMs;
     const isBytes = method.payload.kind === 'bytes';
-    const isTimed = --this.#untilTimed <= 0;
-    const startedAt = isTimed ? performance.now() : 0;
-    stats.ended();
-    let view: Uint8Array;
-    try {
-      view = isBytes ? this.#link.callSync(this.#channel, request as BytesRequest, sync) : this.#sendValue(request, sync);
-    } catch (error) {
-      this.#countError(stats, error);
-      throw error;
-    }
-    if (isTimed) {
-      this.#untilTimed = this.#timedOneOf;
-      stats.took((performance.now() - startedAt) * nsPerMs);
-    }
+    const view = isBytes ? this.#link.callSync(this.#channel, request as BytesRequest, sync) : this.#sendValue(request, sync);
     return (isBytes ? view : this.#valueOf(method, view)) as ResponseOf<Methods[Name]>;
   }
 
@@ -243,8 +222,7 @@ export class ServiceCaller<Methods extends MethodDeclarations> {
   }
 
   get counters(): CallerCounters {
-    const methods = Object.fromEntries(Object.entries(this.#bound).map(([name, { stats }]) => [name, stats.read()]));
-    return { methods, ...this.#link.counters };
+    return this.#link.counters;
   }
 
   /** Ends what is in flight with CLOSED; views of replies are not to be read any more. */
@@ -261,13 +239,13 @@ export class ServiceCaller<Methods extends MethodDeclarations> {
 
   #boundOf(name: string): Bound {
     if (this.#isClosed) throw new RpcError('CLOSED', `the caller of ${this.service} is closed`);
-    const bound = this.#bound[name];
+    const bound = this.#bound.get(name);
     if (bound === undefined) throw new RpcError('UNKNOWN_METHOD', `${this.service} has no method "${name}"; nothing was sent`);
     return bound;
   }
 
   #submit(
-    { method, stats }: Bound,
+    { method }: Bound,
     request: unknown,
     options: CallOptions,
     what: {
@@ -279,12 +257,9 @@ export class ServiceCaller<Methods extends MethodDeclarations> {
     return new Promise((resolve, reject) => {
       const { signal } = options;
       const deadlineMs = options.deadlineMs ?? this.#deadlineMs;
-      const startedAt = performance.now();
       const isRepeatable = what.pin === undefined && this.#repeats && method.idempotent;
       const onError = (error: RpcError): void => {
         signal?.removeEventListener('abort', onAbort);
-        stats.ended();
-        this.#countError(stats, error);
         reject(error);
       };
       const onAbort = (): void =>
@@ -297,15 +272,13 @@ export class ServiceCaller<Methods extends MethodDeclarations> {
         isRepeatable,
         pin: what.pin,
         deadlineMs,
-        deadlineAt: startedAt + deadlineMs,
+        deadlineAt: performance.now() + deadlineMs,
         onResponse: (response, live, slot) => {
           if (response.status !== codes.OK) {
-            onError(this.#link.statusError(response));
+            onError(statusError(this.service, response));
             return false;
           }
           signal?.removeEventListener('abort', onAbort);
-          stats.ended();
-          stats.took((performance.now() - startedAt) * nsPerMs);
           try {
             const value = what.accept(response, live, slot);
             resolve(value);
@@ -359,11 +332,6 @@ export class ServiceCaller<Methods extends MethodDeclarations> {
     } catch {
       throw new RpcError('FAILED', `${this.service}.${method.name} was answered with what is not JSON`);
     }
-  }
-
-  #countError(stats: MethodStats, error: unknown): void {
-    if (error instanceof RpcError && error.code === 'REFUSED') stats.refused();
-    else stats.failed();
   }
 }
 

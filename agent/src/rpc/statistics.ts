@@ -3,6 +3,7 @@
  * lines of their own with plain stores; nobody decides by these numbers, so nothing waits for them.
  */
 import { codes, constants, layout } from '../layout/index.ts';
+import { type MethodFigures, readMethods } from './read-statistics.ts';
 import { RpcError } from './rpc-error.ts';
 
 /** What both need of a core, so that tests can do without one. */
@@ -50,6 +51,8 @@ export class MethodStatistics {
   readonly #words: Uint32Array;
   readonly #names: Uint8Array;
   readonly #mask: number;
+  readonly #pool: Uint8Array;
+  readonly #part: number;
   #seen = 0;
 
   /** Clears the connection's part. Only for who serves the connection. Throws RpcError BAD_ARGUMENT. */
@@ -58,6 +61,8 @@ export class MethodStatistics {
     if (!Number.isInteger(Math.log2(timedOneOf)) || timedOneOf > 2 ** 30)
       throw new RpcError('BAD_ARGUMENT', `one of ${timedOneOf} calls cannot be timed: the number must be a power of two`);
     this.#mask = timedOneOf - 1;
+    this.#pool = pool;
+    this.#part = partOf(connection);
     const bytes = pool.subarray(partOf(connection), partOf(connection) + constants.STATISTICS_CONNECTION_BYTES);
     const head = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     publishEpoch(bytes, StatisticsHead.epoch.offset, 0);
@@ -87,6 +92,12 @@ export class MethodStatistics {
       field.set(bytes.subarray(0, length));
       field.fill(0, length);
     }
+  }
+
+  /** What stands there now, of methods that were called or have a name. */
+  read(): readonly MethodFigures[] {
+    const pool = this.#pool;
+    return readMethods(new DataView(pool.buffer, pool.byteOffset, pool.byteLength), pool, this.#part);
   }
 
   /** Whether the time of the next call is to be taken. */

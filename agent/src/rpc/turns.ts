@@ -1,30 +1,21 @@
-/** When a poll loop on the event loop takes its next turn: at once while there is work, later and later when there is none. */
+/** A poll loop on the event loop: other work of the thread runs between its turns, and a waiter says when the next one is due. */
+import type { Waiter } from './wait.ts';
 
-export interface TurnOptions {
-  /** Turns follow each other without rest for so long after the last work. */
-  readonly spinIdleMs?: number;
-  /** Rest between turns after that. */
-  readonly restMs?: number;
-}
-
-/** Calls `turn` until it says that it is over. Other work of the event loop runs between turns. */
+/** Calls `turn` until it says that it is over. */
 export class Turns {
   readonly #turn: () => 'worked' | 'idle' | 'over';
-  readonly #spinIdleMs: number;
-  readonly #restMs: number;
+  readonly #waiter: Waiter;
   #isRunning = false;
-  #lastWorkMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(turn: () => 'worked' | 'idle' | 'over', options: TurnOptions) {
+  constructor(turn: () => 'worked' | 'idle' | 'over', waiter: Waiter) {
     this.#turn = turn;
-    this.#spinIdleMs = options.spinIdleMs ?? 20;
-    this.#restMs = options.restMs ?? 1;
+    this.#waiter = waiter;
   }
 
   /** Starts, or hurries: a loop that rests takes its turn now. */
   start(): void {
-    this.#lastWorkMs = performance.now();
+    this.#waiter.worked();
     if (this.#timer !== undefined) {
       clearTimeout(this.#timer);
       this.#timer = undefined;
@@ -40,11 +31,13 @@ export class Turns {
     const outcome = this.#turn();
     if (outcome === 'over') {
       this.#isRunning = false;
+      this.#waiter.stop();
       return;
     }
-    const now = performance.now();
-    if (outcome === 'worked') this.#lastWorkMs = now;
-    if (now - this.#lastWorkMs <= this.#spinIdleMs) setImmediate(this.#step);
-    else this.#timer = setTimeout(this.#step, this.#restMs);
+    let restMs = 0;
+    if (outcome === 'worked') this.#waiter.worked();
+    else restMs = this.#waiter.restMs();
+    if (restMs === 0) setImmediate(this.#step);
+    else this.#timer = setTimeout(this.#step, restMs);
   };
 }

@@ -47,6 +47,10 @@ const crowdedLooks = 4_096;
 const leastYieldMs = 0.02;
 /** What is left of spinning, pausing and yielding for work that keeps coming later than that. */
 const leastPatience = 1 / 8;
+/** On the event loop turns follow each other for so long: a turn is an interruption for others, but a rest of it takes a millisecond at least. */
+const turnsMs = 20;
+/** The system's timers, as the event loop rounds them. */
+const shortestRestMs = 1;
 /** Between two looks at how many threads want to run. */
 const crowdAgainMs = 20;
 
@@ -61,6 +65,8 @@ const crowdAgainMs = 20;
  *       else waiter.idle(deadline - performance.now(), entryOffset, flag);
  *     }
  *     waiter.stop();
+ *
+ * A loop on the event loop asks `restMs` instead of `idle` (turns.ts).
  */
 export class Waiter {
   readonly strategy: WaitingStrategy;
@@ -107,15 +113,40 @@ export class Waiter {
    */
   idle(limitMs = Number.POSITIVE_INFINITY, flagOffset = -1, flag = 0): void {
     if (limitMs <= 0) return;
-    const isFirst = !this.#isIdle;
-    this.#isIdle = true;
-    if (isFirst) this.#idleSinceMs = performance.now();
+    const isFirst = this.#beginIdle();
     if (this.strategy === 'adaptive') this.#adapt(isFirst, limitMs, flagOffset, flag);
     else if (this.strategy === 'spin') this.#spins();
     else if (this.strategy === 'pause' || this.strategy === 'timed') this.#pause(limitMs, flagOffset, flag);
     // The first wait of a sleeper is a yield, or each call in a row of calls would cost a sleep.
     else if (this.strategy === 'yield' || isFirst) this.#yield();
     else this.#sleep(performance.now() - this.#idleSinceMs, limitMs);
+  }
+
+  /**
+   * As `idle`, for a loop that must not block its thread: in how many milliseconds to poll again, 0 for the next turn of the event loop. What is
+   * shorter than a turn is done here.
+   */
+  restMs(): number {
+    const isFirst = this.#beginIdle();
+    const idleMs = isFirst ? 0 : performance.now() - this.#idleSinceMs;
+    if (this.strategy === 'adaptive' ? idleMs >= turnsMs * this.#patience : this.strategy === 'sleep' && !isFirst) {
+      this.#isSleeping = true;
+      this.#noLongerSpins();
+      return Math.max(shortestRestMs, this.#sleepMs(idleMs));
+    }
+    if (this.strategy === 'adaptive') {
+      this.#lookForCrowd(this.#idleSinceMs + idleMs);
+      if (this.#isCrowded) this.#yield();
+      else this.#spins();
+    } else if (this.strategy === 'pause' || this.strategy === 'timed') this.#pause(Number.POSITIVE_INFINITY, -1, 0);
+    else if (this.strategy === 'spin') this.#spins();
+    else this.#yield();
+    return 0;
+  }
+
+  /** Whether the process is told to stop. */
+  get isAborted(): boolean {
+    return Atomics.load(this.#abort, 0) !== 0;
   }
 
   /** There was work: the next wait begins with a spin. */
@@ -126,6 +157,14 @@ export class Waiter {
   /** Nobody waits any more, with or without work. */
   stop(): void {
     if (this.#isIdle) this.#endIdle();
+  }
+
+  /** Whether this is the first wait after work. */
+  #beginIdle(): boolean {
+    if (this.#isIdle) return false;
+    this.#isIdle = true;
+    this.#idleSinceMs = performance.now();
+    return true;
   }
 
   #endIdle(): void {
@@ -147,10 +186,7 @@ export class Waiter {
   #adapt(isFirst: boolean, limitMs: number, flagOffset: number, flag: number): void {
     const now = isFirst ? this.#idleSinceMs : performance.now();
     const idleMs = now - this.#idleSinceMs;
-    if (!this.#isSleeping && now - this.#crowdSeenMs >= crowdAgainMs) {
-      this.#crowdSeenMs = now;
-      this.#isCrowded = this.#seesCrowd();
-    }
+    if (!this.#isSleeping) this.#lookForCrowd(now);
     const patience = this.#isCrowded ? 0 : this.#patience;
     if (idleMs < spinMs * patience) {
       this.#spins();
@@ -168,6 +204,12 @@ export class Waiter {
     }
   }
 
+  #lookForCrowd(now: number): void {
+    if (now - this.#crowdSeenMs < crowdAgainMs) return;
+    this.#crowdSeenMs = now;
+    this.#isCrowded = this.#seesCrowd();
+  }
+
   #pause(limitMs: number, flagOffset: number, flag: number): void {
     this.#spins();
     const timed = this.strategy === 'timed';
@@ -183,9 +225,12 @@ export class Waiter {
 
   /** On the abort word: who aborts wakes it. */
   #sleep(idleMs: number, limitMs: number): void {
-    const ms = Math.max(shortestSleepMs, idleMs * sleepPart);
+    Atomics.wait(this.#abort, 0, 0, Math.min(this.#sleepMs(idleMs), limitMs));
+  }
+
+  #sleepMs(idleMs: number): number {
     const longestMs = this.strategy === 'adaptive' && idleMs > longIdleMs ? 2 * this.#longestSleepMs : this.#longestSleepMs;
-    Atomics.wait(this.#abort, 0, 0, Math.min(ms, longestMs, limitMs));
+    return Math.min(Math.max(shortestSleepMs, idleMs * sleepPart), longestMs);
   }
 
   #spins(): void {

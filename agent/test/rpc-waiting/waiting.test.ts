@@ -12,6 +12,7 @@ import { clearAbort } from '../../src/pool/map.ts';
 import { native } from '../../src/pool/native.ts';
 import { connect } from '../../src/rpc/caller.ts';
 import { quotaCores, runnableIn, runnableThreads, usableCores } from '../../src/rpc/cores.ts';
+import { connectService, defineService, json, serve } from '../../src/rpc/index.ts';
 import { RpcError } from '../../src/rpc/rpc-error.ts';
 import { listen, serveUntilClosed } from '../../src/rpc/server.ts';
 import { Waiter, waitingStrategies } from '../../src/rpc/wait.ts';
@@ -170,7 +171,47 @@ test('a way to wait that does not exist is refused by name, and leaves no connec
   expect(inspectPool(there!.pool, poolSizeBytes).connections).toEqual([]);
   using server = listen(there!, 'lazy');
   expect(codeOf(() => connect(here!, 'lazy', { deadlineMs: 0, waiting }))).toBe('BAD_ARGUMENT');
-  expect(server.poll(() => 0, 1)).toBe('closed');
+  expect(server.poll(() => 0, 1)).toBe('idle');
+  expect(server.isTaken).toBe(false);
+});
+
+test.each(waitingStrategies)(
+  'both ends on the event loop that wait by %s find each other, also after a rest, and stop waiting',
+  async (waiting) => {
+    using files = poolFiles();
+    const [there, here] = joinedCores(files, 2);
+    const service = defineService('turns', { methods: { double: json<number, number>() } });
+    const stop = new AbortController();
+    const server = serve(there!, service, { double: (value) => 2 * value }, { waiting });
+    const end = server.runAsync(stop.signal);
+    const caller = connectService(here!, service, { waiting, deadlineMs: 60_000 });
+    for (const restMs of [0, 0, 30, 0]) {
+      expect(await caller.call('double', 21)).toBe(42);
+      const restUntil = performance.now() + restMs;
+      while (performance.now() < restUntil) await new Promise((resolve) => setImmediate(resolve));
+    }
+    caller.close();
+    stop.abort();
+    expect(await end).toBe('stopped');
+    server.close();
+    expect(spinnersOf(there!)[0]).toBe(0);
+  },
+);
+
+test('a loop on the event loop rests once nothing has come for long, and not right after work', () => {
+  using files = poolFiles();
+  const [core] = joinedCores(files, 1);
+  const waiter = new Waiter(core!);
+  expect(waiter.restMs()).toBe(0);
+  const startedMs = performance.now();
+  let restMs = waiter.restMs();
+  for (; restMs === 0; restMs = waiter.restMs());
+  expect(performance.now() - startedMs).toBeGreaterThan(15);
+  expect(restMs).toBeGreaterThanOrEqual(1);
+  expect(spinnersOf(core!)[0]).toBe(0);
+  waiter.worked();
+  expect(waiter.restMs()).toBe(0);
+  waiter.stop();
 });
 
 test('what a timed wait really is, is told', () => {

@@ -160,18 +160,18 @@ test('a caller that floods its ring and never reads costs others no more than it
   const rogue = connect(ends.cores[1]!, service.name, soon);
   const flood = floodOf(ends.cores[1]!, rogue);
   flood();
-  const before = server.counters.methods.echo!.count;
+  const before = server.counters.methods.echo!.calls;
   server.turn();
   server.turn();
-  expect(server.counters.methods.echo!.count - before).toBeLessThanOrEqual(8);
+  expect(server.counters.methods.echo!.calls - before).toBeLessThanOrEqual(8);
 
   using honest = connectService(ends.cores[2]!, service);
   void ends.run(server);
   for (let value = 0; value < 50; value++) {
-    const turnsBefore = server.counters.methods.echo!.count;
+    const turnsBefore = server.counters.methods.echo!.calls;
     flood();
     expect(await honest.call('double', value)).toBe(2 * value);
-    expect(server.counters.methods.echo!.count - turnsBefore).toBeLessThanOrEqual(64);
+    expect(server.counters.methods.echo!.calls - turnsBefore).toBeLessThanOrEqual(64);
   }
   rogue.close();
   await until(() => server.counters.hungUp === 1);

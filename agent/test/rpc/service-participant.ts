@@ -91,7 +91,7 @@ const roles = {
    * other one wait, and waiting looks at clocks, which makes numbers on the heap.
    */
   'call-sync': (core: Core, part: Part) => {
-    using caller = connectService(core, blocking, { deadlineMs, waiting: part.waiting ?? 'adaptive', timedOneOf });
+    using caller = connectService(core, blocking, { deadlineMs, waiting: part.waiting ?? 'adaptive' });
     const request = new Uint8Array(64).fill(7);
     const round = (calls: number): { callerBytes: number; serverBytes: number; nsPerCall: number } => {
       const serverBefore = caller.callSync('heap', null);

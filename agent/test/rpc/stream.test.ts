@@ -135,7 +135,7 @@ test.each(['count', 'slowly'] as const)('a reader that leaves %s early ends the 
   const unread = caller.stream(name, 1_000);
   expect(await unread.return!()).toEqual({ done: true, value: undefined });
   expect(await unread.next()).toEqual({ done: true, value: undefined });
-  expect(server.counters.methods[name]!.count).toBeLessThanOrEqual(10);
+  expect(server.counters.methods[name]!.calls).toBeLessThanOrEqual(10);
 });
 
 test('an item that cannot be sent, or a throw, ends the stream with its error', async () => {

@@ -117,7 +117,7 @@ describe('an abandoned call', () => {
     expect(await codeOf(caller.call('double', 4, { signal: stop.signal }))).toBe('ABORTED');
     void ends.run(server);
     expect(await Promise.all(first)).toEqual([2, 4]);
-    expect(server.counters.methods.double!.count).toBe(2);
+    expect(server.counters.methods.double!.calls).toBe(2);
     expect(caller.counters).toMatchObject({ inFlight: 0, waiting: 0, late: 0 });
   });
 

@@ -1,0 +1,106 @@
+/** Handlers that run while others are served: at most so many at a time, each with a deadline and a signal. */
+import { codes } from '../layout/index.ts';
+import type { Answer } from './answer.ts';
+import { nsPerMs, type ServeLimits } from './serve-options.ts';
+import type { ServedConnection, Task } from './served-connection.ts';
+
+export class Background {
+  readonly #answer: Answer;
+  readonly #limits: ServeLimits;
+  readonly #running = new Set<Task>();
+  #waiting: Task[] = [];
+  #overdue = 0;
+  #isStopped = false;
+
+  constructor(answer: Answer, limits: ServeLimits) {
+    this.#answer = answer;
+    this.#limits = limits;
+  }
+
+  get counters(): { readonly running: number; readonly waiting: number; readonly overdue: number } {
+    return { running: this.#running.size, waiting: this.#waiting.length, overdue: this.#overdue };
+  }
+
+  /** Whether there are more than may run. */
+  get isBehind(): boolean {
+    return this.#waiting.length !== 0;
+  }
+
+  /** Its request is answered later; it starts with the next turn. */
+  add(task: Task): void {
+    task.connection.tasks.add(task);
+    this.#waiting.push(task);
+  }
+
+  /** Starts what may start, and ends what has no time left. */
+  turn(): void {
+    if (this.#waiting.length !== 0) this.#startWaiting();
+    if (this.#running.size !== 0) this.#endOverdue();
+  }
+
+  /** The connection is over, and so are its tasks. */
+  forget({ tasks }: ServedConnection): void {
+    for (const task of tasks) this.#running.delete(task);
+  }
+
+  /** Nothing is answered any more. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#running.clear();
+    this.#waiting = [];
+  }
+
+  #startWaiting(): void {
+    let started = 0;
+    for (const task of this.#waiting) {
+      if (!task.isOver) {
+        if (this.#running.size >= this.#limits.backgroundLimit) break;
+        this.#start(task);
+      }
+      started++;
+    }
+    this.#waiting.splice(0, started);
+  }
+
+  #start(task: Task): void {
+    this.#running.add(task);
+    task.run(task.abort.signal).then(
+      (value) => this.#end(task, () => task.write(value)),
+      (error: unknown) => this.#end(task, () => this.#answer.error(task.connection, task.slot, error)),
+    );
+  }
+
+  /** Answers a task, unless nobody waits for it. `write` makes the answer. */
+  #end(task: Task, write: () => void): void {
+    this.#running.delete(task);
+    if (task.isOver || this.#isStopped) return;
+    task.isOver = true;
+    const { connection, slot } = task;
+    connection.tasks.delete(task);
+    try {
+      write();
+    } catch (error) {
+      this.#answer.error(connection, slot, error);
+    }
+    if (task.stream !== undefined && this.#answer.code !== codes.OK) connection.dropCursor(task.stream);
+    try {
+      connection.server.reply(slot, this.#answer.length, this.#answer.status);
+    } catch {
+      // Nobody awaits a task, so nobody would catch this; a connection that takes no answer is of no use.
+      connection.isOver = true;
+    }
+    connection.server.statistics.count(task.methodNumber, this.#answer.code, (performance.now() - task.startedMs) * nsPerMs);
+  }
+
+  /** Tasks start in the order of their deadlines, so the first that is in time ends the search. */
+  #endOverdue(): void {
+    const since = performance.now() - this.#limits.handlerDeadlineMs;
+    for (const task of this.#running) {
+      if (task.startedMs > since) break;
+      this.#overdue++;
+      const message = `its handler has not ended within ${this.#limits.handlerDeadlineMs} ms; it may still run`;
+      this.#end(task, () => this.#answer.say(task.connection, task.slot, codes.FAILED, message));
+      task.abort.abort();
+    }
+  }
+}
