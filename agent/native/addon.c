@@ -276,20 +276,22 @@ static napi_value write_back(napi_env env, napi_callback_info info) {
   return undefined(env);
 }
 
-/* storeNonTemporal(memory, offset, source): whole aligned 8-byte words. */
+/* storeNonTemporal(memory, offset, source, from, length): whole aligned 8-byte words. */
 static napi_value store_non_temporal(napi_env env, napi_callback_info info) {
   Arguments arguments;
   Bytes memory, source;
-  uint64_t offset;
-  if (!take(env, info, 3, &arguments) || !bytes_of(env, arguments.values[0], &memory) ||
-      !whole(env, arguments.values[1], "offset", &offset) || !bytes_of(env, arguments.values[2], &source))
+  uint64_t offset, from, length;
+  if (!take(env, info, 5, &arguments) || !bytes_of(env, arguments.values[0], &memory) ||
+      !whole(env, arguments.values[1], "offset", &offset) || !bytes_of(env, arguments.values[2], &source) ||
+      !whole(env, arguments.values[3], "from", &from) || !whole(env, arguments.values[4], "length", &length))
     return NULL;
-  if (offset + source.size_bytes > memory.size_bytes) return fail(env, "OUT_OF_RANGE", "the source does not fit behind the offset");
-  if (((uintptr_t)memory.data + offset) % 8 != 0 || source.size_bytes % 8 != 0)
+  if (offset + length > memory.size_bytes) return fail(env, "OUT_OF_RANGE", "the words do not fit behind the offset");
+  if (from + length > source.size_bytes) return fail(env, "OUT_OF_RANGE", "the source has fewer words");
+  if (((uintptr_t)memory.data + offset) % 8 != 0 || length % 8 != 0)
     return fail(env, "UNALIGNED", "non-temporal stores are of whole aligned 8-byte words");
-  for (uint64_t at = 0; at < source.size_bytes; at += 8) {
+  for (uint64_t at = 0; at < length; at += 8) {
     long long word;
-    memcpy(&word, source.data + at, sizeof word);
+    memcpy(&word, source.data + from + at, sizeof word);
     _mm_stream_si64((long long *)(memory.data + offset + at), word);
   }
   _mm_sfence();

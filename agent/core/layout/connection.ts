@@ -80,6 +80,8 @@ export const SHARING_COHERENT: u32 = 1;
 export const SHARING_LINES: u32 = 2;
 /** As before, but a line of entries is invalidated once for all entries that it brings. */
 export const SHARING_FAST: u32 = 3;
+/** As line by line, but entries, and payloads that the core writes, are stored past the caches. */
+export const SHARING_NON_TEMPORAL: u32 = 4;
 
 export const CONNECTION_FREE: u32 = 0;
 /** A server has the slot and is preparing it. */

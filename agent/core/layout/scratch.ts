@@ -169,3 +169,5 @@ export const SCRATCH_FORMAT_OFFSET: u32 = 2944;
 /** Where batches of roots are handed over, and queues found. */
 export const SCRATCH_BATCH_OFFSET: u32 = 3072;
 export const BATCH_LIMIT: u32 = 64;
+/** A line of words that go to the device past the caches. */
+export const SCRATCH_LINE_OFFSET: u32 = 3840;

@@ -59,6 +59,14 @@ export function storeFence(): void {
   hostStoreFence();
 }
 
+@external("host", "storeThrough")
+declare function hostStoreThrough(to: usize, from: usize, sizeBytes: u32): void;
+
+/** movnti: words of this thread's scratch go to the device past the caches; in no order with anything but a later `storeFence`. */
+export function storeThrough(to: usize, from: usize, sizeBytes: u32): void {
+  hostStoreThrough(to, from, sizeBytes);
+}
+
 @external("host", "invalidate")
 declare function hostInvalidate(address: usize): void;
 @external("host", "fullFence")

@@ -19,6 +19,7 @@ const WRITE_BACK: i32 = 5;
 const STORE_FENCE: i32 = 6;
 const INVALIDATE: i32 = 7;
 const FULL_FENCE: i32 = 8;
+const STORE_THROUGH: i32 = 9;
 const SIZE_4: i32 = 4 << 4;
 const SIZE_8: i32 = 8 << 4;
 const PLAIN: i32 = 0 << 8;
@@ -75,6 +76,13 @@ export function writeBack(address: usize, site: i32 = 0): void {
 
 export function storeFence(site: i32 = 0): void {
   access(STORE_FENCE | SIZE_8 | ATOMIC, 0, site, 0, 0, 0, 0);
+}
+
+export function storeThrough(to: usize, from: usize, sizeBytes: u32, site: i32 = 0): void {
+  for (let at: u32 = 0; at < sizeBytes; at += 8) {
+    const word: u64 = wide(access(LOAD | SIZE_8 | PRIVATE, from + at, site, 0, 0, 0, 0));
+    access(STORE_THROUGH | SIZE_8 | PLAIN, to + at, site, <u32>word, high(word), 0, 0);
+  }
 }
 
 export function invalidate(address: usize, site: i32 = 0): void {

@@ -1,4 +1,4 @@
-import { fullFence, invalidate, keep32, keep64, load64, recall32, recall64, store64 } from '../memory/memory';
+import { fullFence, invalidate, keep32, keep64, load64, recall32, recall64 } from '../memory/memory';
 import { mutant } from '../memory/mutant';
 import {
   ABORTED,
@@ -42,7 +42,7 @@ import {
   setOpen,
   slotOf,
 } from './handle';
-import { entryAt, look, markOf, Message, NOT_ACCEPTED, pattern, payloadAt } from './ring';
+import { cachedBytesOf, entryAt, look, markOf, Message, NOT_ACCEPTED, pattern, payloadAt, writePattern } from './ring';
 
 /**
  * Whether the next call may be sent: OK, BUSY, PEER_LOST, CLOSED, ABORTED. The window slides over the slots in order: call i + window needs
@@ -123,7 +123,9 @@ export function rpcSend(handle: u32, lengthBytes: u32, kind: u32): i32 {
   const slot: u32 = slotOf(index, windowLog2);
   const entry: usize = entryAt(requestRing(at), slot);
   const sharing: u32 = recall32(at + offsetof<Handle>("sharing"));
-  Call.send(entry, markOf(index, windowLog2), nextPayload(at), lengthBytes, kind, sharing, recall32(at + offsetof<Handle>("layout")));
+  const layout: u32 = recall32(at + offsetof<Handle>("layout"));
+  const cachedBytes: u32 = mutant(362) ? cachedBytesOf(lengthBytes, sharing) : lengthBytes;
+  Call.send(entry, markOf(index, windowLog2), nextPayload(at), lengthBytes, cachedBytes, kind, sharing, layout);
   wasSent(at, index, slot);
   return <i32>(HANDLE_BASE + slot);
 }
@@ -137,9 +139,18 @@ function wasSent(at: usize, index: u64, slot: u32): void {
 class Call {
   /** See `Message.send` for the steps. */
   @inline
-  static send(entry: usize, mark: u64, payload: usize, lengthBytes: u32, kind: u32, sharing: u32, layout: u32): void {
+  static send(
+    entry: usize,
+    mark: u64,
+    payload: usize,
+    lengthBytes: u32,
+    cachedBytes: u32,
+    kind: u32,
+    sharing: u32,
+    layout: u32,
+  ): void {
     crashPoint(CALL_AFTER_WRITE);
-    Message.send(entry, mark, payload, lengthBytes, kind, sharing, layout);
+    Message.send(entry, mark, payload, lengthBytes, cachedBytes, kind, sharing, layout);
     crashPoint(CALL_AFTER_PUBLISH);
   }
 }
@@ -311,6 +322,7 @@ export function rpcCallBatch(handle: u32, calls: u32, payloadBytes: u32, depth: 
   const responses: usize = responseRing(at);
   const responseBytes: u64 = <u64>offsetOf(responseArena(at));
   const firstLooks: u32 = min<u32>(maxLooks, LOOKS_PER_CHECK);
+  const cachedBytes: u32 = cachedBytesOf(payloadBytes, sharing);
   let next: u64 = recall64(at + offsetof<Handle>("next"));
   let done: u64 = next - popcnt<u64>(recall64(at + offsetof<Handle>("open")));
   if (done == next) {
@@ -330,10 +342,9 @@ export function rpcCallBatch(handle: u32, calls: u32, payloadBytes: u32, depth: 
       const payload: usize = payloadAt(requests, slot, strideBytes);
       const entry: usize = entryAt(requestEntries, slot);
       const mark: u64 = markOf(next, windowLog2);
-      if (mutant(12)) Call.send(entry, mark, payload, payloadBytes, 0, sharing, layout);
-      const first: u64 = pattern(next);
-      for (let place: u32 = 0; place < payloadBytes; place += 8) store64(payload + place, first + <u64>place);
-      if (!mutant(12)) Call.send(entry, mark, payload, payloadBytes, 0, sharing, layout);
+      if (mutant(12)) Call.send(entry, mark, payload, payloadBytes, cachedBytes, 0, sharing, layout);
+      writePattern(payload, next, payloadBytes, sharing);
+      if (!mutant(12)) Call.send(entry, mark, payload, payloadBytes, cachedBytes, 0, sharing, layout);
       next++;
     }
     const mark: u64 = markOf(done, windowLog2);

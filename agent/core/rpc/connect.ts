@@ -37,7 +37,7 @@ import {
   SERVER_CLOSED,
   ServerLine,
   SHARING_COHERENT,
-  SHARING_FAST,
+  SHARING_NON_TEMPORAL,
   WINDOW_LOG2_LIMIT,
 } from '../layout/connection';
 import { closeConnection, connectionAt } from './close';
@@ -47,7 +47,7 @@ import { connectionOf, freeHandle, handleAt, openHandle, peerState, strideOf } f
 
 function fits(windowLog2: u32, payloadBytes: u32, layout: u32, sharing: u32): bool {
   if (windowLog2 < 1 || windowLog2 > WINDOW_LOG2_LIMIT || payloadBytes < 1 || payloadBytes > PAYLOAD_LIMIT_BYTES) return false;
-  if (layout < LAYOUT_FAITHFUL || layout > LAYOUT_HARDENED || sharing < SHARING_COHERENT || sharing > SHARING_FAST) return false;
+  if (layout < LAYOUT_FAITHFUL || layout > LAYOUT_HARDENED || sharing < SHARING_COHERENT || sharing > SHARING_NON_TEMPORAL) return false;
   return strideOf(payloadBytes) << windowLog2 <= ARENA_BYTES;
 }
 

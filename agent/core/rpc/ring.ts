@@ -1,6 +1,18 @@
-import { fullFence, invalidate, load32, load64, publish64, store32, store64, storeFence, writeBack } from '../memory/memory';
+import {
+  fullFence,
+  invalidate,
+  keep64,
+  load32,
+  load64,
+  publish64,
+  store32,
+  store64,
+  storeFence,
+  storeThrough,
+  writeBack,
+} from '../memory/memory';
 import { mutant } from '../memory/mutant';
-import { poolBase } from '../place/place';
+import { poolBase, threadBase } from '../place/place';
 import {
   ARENA_BYTES,
   FaithfulEntry,
@@ -11,9 +23,10 @@ import {
   RingEntry,
   SHARING_COHERENT,
   SHARING_FAST,
-  SHARING_LINES,
+  SHARING_NON_TEMPORAL,
 } from '../layout/connection';
 import { LINE_BYTES } from '../layout/regions';
+import { SCRATCH_LINE_OFFSET } from '../layout/scratch';
 
 /** The upper 16 bits that the entry with this index will have when it arrives. */
 export function markOf(index: u64, windowLog2: u32): u64 {
@@ -46,7 +59,7 @@ export function look(entryAddress: usize, mark: u64, looks: u32, sharing: u32): 
     return 0;
   }
   for (let count: u32 = 0; count < looks; count++) {
-    if (sharing == SHARING_LINES) drop(entryAddress);
+    if (sharing != SHARING_FAST) drop(entryAddress);
     const entry: u64 = load64(entryAddress); // sees R1
     if (entry >> 63 == phase) return entry;
     if (sharing == SHARING_FAST) drop(entryAddress);
@@ -79,17 +92,28 @@ function writeBackRange(from: usize, bytes: u32): void {
 }
 
 /**
- * Sends what lies at `payload`: its bytes, and its header if the kind says so, stand already.
+ * Sends what lies at `payload`: its bytes, and its header if the kind says so, stand already, the first `cachedBytes` of them perhaps in this
+ * machine's cache.
  *
- *   1. flush     Where the device keeps no coherence: write the message's lines back. The locked write of 2 waits for them.
+ *   1. flush     Where the device keeps no coherence: write the message's lines back. The locked write of 2 waits for them, or, before one
+ *                that goes past the caches, a fence.
  *   2. COMMIT    Publish the ring entry: one aligned word.
- *   3. flush     Write the entry's line back.
+ *   3. flush     Write the entry's line back, unless it went past the caches.
  *
  * Dead before 2: nobody saw it. Dead after 2: it is sent, or, without coherence, will be when the line leaves the cache.
  */
 export class Message {
   @inline
-  static send(entryAddress: usize, mark: u64, payload: usize, lengthBytes: u32, kind: u32, sharing: u32, layout: u32): void {
+  static send(
+    entryAddress: usize,
+    mark: u64,
+    payload: usize,
+    lengthBytes: u32,
+    cachedBytes: u32,
+    kind: u32,
+    sharing: u32,
+    layout: u32,
+  ): void {
     const faithful: bool = layout == LAYOUT_FAITHFUL;
     const header: usize = payload - HEADER_BYTES;
     if (faithful) {
@@ -98,7 +122,7 @@ export class Message {
     }
     if (sharing != SHARING_COHERENT && !mutant(322)) {
       const withHeader: bool = faithful || (kind & KIND_HEADER) != 0;
-      writeBackRange(withHeader ? header : payload, withHeader ? lengthBytes + HEADER_BYTES : lengthBytes);
+      writeBackRange(withHeader ? header : payload, withHeader ? cachedBytes + HEADER_BYTES : cachedBytes);
     }
     const word: u64 = faithful
       ? FaithfulEntry.pack(mark, <u32>(header - poolBase))
@@ -109,6 +133,12 @@ export class Message {
   /** Steps 2 and 3. */
   @inline
   static publish(entryAddress: usize, word: u64, sharing: u32): void {
+    if (sharing == SHARING_NON_TEMPORAL && !mutant(324)) {
+      if (!mutant(361)) storeFence();
+      keep64(threadBase + SCRATCH_LINE_OFFSET, word);
+      storeThrough(entryAddress, threadBase + SCRATCH_LINE_OFFSET, 8); // publishes R1
+      return;
+    }
     publish64(entryAddress, word); // publishes R1
     if (sharing != SHARING_COHERENT && !mutant(324)) {
       writeBack(entryAddress);
@@ -162,8 +192,35 @@ function acceptFaithful(entry: u64, sharing: u32): u64 {
 }
 
 /** The echo of the in-core loops: copies whole words. */
-export function copyWords(to: usize, from: usize, lengthBytes: u32): void {
+export function copyWords(to: usize, from: usize, lengthBytes: u32, sharing: u32): void {
+  if (sharing == SHARING_NON_TEMPORAL) {
+    for (let at: u32 = 0; at < lengthBytes; at += 8) storePast(to, at, load64(from + at), lengthBytes);
+    return;
+  }
   for (let at: u32 = 0; at < lengthBytes; at += 8) store64(to + at, load64(from + at));
+}
+
+/** The request of the in-core caller: each word tells the call and its own place. */
+export function writePattern(to: usize, call: u64, lengthBytes: u32, sharing: u32): void {
+  const first: u64 = pattern(call);
+  if (sharing == SHARING_NON_TEMPORAL) {
+    for (let at: u32 = 0; at < lengthBytes; at += 8) storePast(to, at, first + <u64>at, lengthBytes);
+    return;
+  }
+  for (let at: u32 = 0; at < lengthBytes; at += 8) store64(to + at, first + <u64>at);
+}
+
+/** How much of a payload that one of the two above wrote may stand in this machine's cache. */
+export function cachedBytesOf(lengthBytes: u32, sharing: u32): u32 {
+  return sharing == SHARING_NON_TEMPORAL ? 0 : lengthBytes;
+}
+
+/** One word of a payload that begins a line; a line is stored when it is full, because each store is a call of the addon. */
+function storePast(to: usize, at: u32, word: u64, lengthBytes: u32): void {
+  const line: usize = threadBase + SCRATCH_LINE_OFFSET;
+  const inLine: u32 = at & (LINE_BYTES - 1);
+  keep64(line + inLine, word);
+  if (inLine + 8 == LINE_BYTES || at + 8 >= lengthBytes) storeThrough(to + (at - inLine), line, inLine + 8);
 }
 
 /** What the in-core caller writes into the words of its call number `call`, plus each word's place. */

@@ -23,7 +23,7 @@ import {
   setOpen,
   slotOf,
 } from './handle';
-import { copyWords, entryAt, look, markOf, Message, NOT_ACCEPTED, payloadAt } from './ring';
+import { cachedBytesOf, copyWords, entryAt, look, markOf, Message, NOT_ACCEPTED, payloadAt } from './ring';
 
 /**
  * Waits for the next request: HANDLE_BASE + its slot, PENDING after `maxLooks`, ABORTED, CLOSED, PEER_LOST, or REFUSED: one came that does not
@@ -119,7 +119,7 @@ function answer(at: usize, slot: u32, index: u64, lengthBytes: u32, kind: u32): 
   const mark: u64 = markOf(index, recall32(at + offsetof<Handle>("windowLog2")));
   const sharing: u32 = recall32(at + offsetof<Handle>("sharing"));
   const layout: u32 = recall32(at + offsetof<Handle>("layout"));
-  Message.send(entryAt(responseRing(at), slot), mark, payload, lengthBytes, kind, sharing, layout);
+  Message.send(entryAt(responseRing(at), slot), mark, payload, lengthBytes, lengthBytes, kind, sharing, layout);
   clearOpen(at, slot);
   crashPoint(SERVE_AFTER_PUBLISH);
 }
@@ -180,11 +180,12 @@ export function rpcServeLoop(handle: u32, maxRequests: u32, maxLooks: u32): i32 
     const isAccepted: bool = accepted != NOT_ACCEPTED;
     const lengthBytes: u32 = isAccepted ? <u32>accepted : 0;
     const request: usize = Message.payload(entry, layout);
-    if (!mutant(11)) copyWords(response, request, lengthBytes);
+    if (!mutant(11)) copyWords(response, request, lengthBytes, sharing);
     crashPoint(SERVE_AFTER_EXECUTE);
-    Message.send(entryAt(responses, slot), mark, response, lengthBytes, isAccepted ? OK : REFUSED, sharing, layout);
+    const cachedBytes: u32 = cachedBytesOf(lengthBytes, sharing);
+    Message.send(entryAt(responses, slot), mark, response, lengthBytes, cachedBytes, isAccepted ? OK : REFUSED, sharing, layout);
     crashPoint(SERVE_AFTER_PUBLISH);
-    if (mutant(11)) copyWords(response, request, lengthBytes);
+    if (mutant(11)) copyWords(response, request, lengthBytes, sharing);
     if (!isAccepted) refused++;
   }
   remember(at, index, index - first - refused, refused);

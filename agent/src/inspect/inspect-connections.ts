@@ -71,7 +71,7 @@ function inspectRings(view: DataView, slot: number, at: number, problems: string
   }
   if (entryLayout !== constants.LAYOUT_FAITHFUL && entryLayout !== constants.LAYOUT_HARDENED)
     problems.push(`connection ${slot} has layout ${entryLayout}, which does not exist`);
-  if (sharing < constants.SHARING_COHERENT || sharing > constants.SHARING_FAST)
+  if (sharing < constants.SHARING_COHERENT || sharing > constants.SHARING_NON_TEMPORAL)
     problems.push(`connection ${slot} has sharing ${sharing}, which does not exist`);
   const isFaithful = entryLayout === constants.LAYOUT_FAITHFUL;
   const inspectEntry = isFaithful ? inspectFaithfulEntry : inspectHardenedEntry;

@@ -199,7 +199,7 @@ export function instantiateCore(mapped: MappedPool, options: { readonly thread: 
   if (!Number.isInteger(thread) || thread < 0 || thread >= constants.THREAD_LIMIT) {
     throw new RangeError(`thread ${thread} is not from 0 to ${constants.THREAD_LIMIT - 1}`);
   }
-  const { die, flush, monotonicNs, writeBack } = native();
+  const { die, flush, monotonicNs, storeNonTemporal, writeBack } = native();
   const bytes = new Uint8Array(mapped.memory.buffer);
   const instance = new WebAssembly.Instance(compiledCore(), {
     env: { memory: mapped.memory },
@@ -207,7 +207,9 @@ export function instantiateCore(mapped: MappedPool, options: { readonly thread: 
       monotonicNs,
       died: die,
       writeBack: (address: number) => writeBack(bytes, (address >>> 6) * constants.LINE_BYTES, constants.LINE_BYTES),
-      // The addon's write-back ends with an sfence of its own.
+      storeThrough: (to: number, from: number, sizeBytes: number) =>
+        storeNonTemporal(bytes, to >>> 0, bytes, from >>> 0, sizeBytes),
+      // The addon's write-back and its non-temporal stores end with an sfence of their own.
       storeFence: () => {},
       invalidate: (address: number) => flush(bytes, (address >>> 6) * constants.LINE_BYTES, constants.LINE_BYTES),
       // The addon's flush ends with an mfence of its own.

@@ -26,6 +26,9 @@ export interface Request {
   readonly header: Uint8Array | undefined;
 }
 
+/** How both sides keep what they write apart from their caches (docs/rpc.md). */
+export type Sharing = 'coherent' | 'lines' | 'fast' | 'non-temporal';
+
 /** What a server opens a connection with. */
 export interface ListenOptions {
   /** A caller that wants another one is refused. Default 0. */
@@ -36,8 +39,8 @@ export interface ListenOptions {
   readonly payloadBytes?: number;
   /** `faithful`: the paper's entry, reference and flag, nothing checked: for peers that trust each other, and to see what checking costs. */
   readonly layout?: 'hardened' | 'faithful';
-  /** For a device that does not keep the machines' caches coherent: `lines` or `fast` (docs/rpc.md). */
-  readonly sharing?: 'coherent' | 'lines' | 'fast';
+  /** For a device that does not keep the machines' caches coherent: `lines`, `fast` or `non-temporal` (docs/rpc.md). */
+  readonly sharing?: Sharing;
   /** What the server does between looks that find nothing (docs/waiting.md). Default `adaptive`. */
   readonly waiting?: WaitingStrategy;
   /** One of so many calls has its time in the handler taken for the statistics, a power of two. Default 16. */
@@ -45,11 +48,12 @@ export interface ListenOptions {
 }
 
 const layouts = { faithful: constants.LAYOUT_FAITHFUL, hardened: constants.LAYOUT_HARDENED } as const;
-const sharings = {
+const sharings: Readonly<Record<Sharing, number>> = {
   coherent: constants.SHARING_COHERENT,
   lines: constants.SHARING_LINES,
   fast: constants.SHARING_FAST,
-} as const;
+  'non-temporal': constants.SHARING_NON_TEMPORAL,
+};
 
 const states: Readonly<Record<number, ServeState>> = {
   [codes.OK]: 'served',

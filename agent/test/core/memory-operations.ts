@@ -2,13 +2,25 @@
 import binaryen from 'binaryen';
 
 /** In the order of the numbers that agent/core/memory/traced.ts gives them. */
-const kinds = ['load', 'store', 'swap', 'add', 'or', 'writeBack', 'storeFence', 'invalidate', 'fullFence'] as const;
+const kinds = [
+  'load',
+  'store',
+  'swap',
+  'add',
+  'or',
+  'writeBack',
+  'storeFence',
+  'invalidate',
+  'fullFence',
+  'storeThrough',
+] as const;
 
 /** WebAssembly has no instruction for these: the release build calls the host. */
 const hostOperations: Readonly<Record<string, Operation>> = {
   'host.writeBack': { kind: 'writeBack', sizeBytes: 8, order: 'atomic' },
   'host.storeFence': { kind: 'storeFence', sizeBytes: 8, order: 'atomic' },
   'host.invalidate': { kind: 'invalidate', sizeBytes: 8, order: 'atomic' },
+  'host.storeThrough': { kind: 'storeThrough', sizeBytes: 8, order: 'plain' },
   'host.fullFence': { kind: 'fullFence', sizeBytes: 8, order: 'atomic' },
 };
 

@@ -22,7 +22,8 @@ describe('ranges', () => {
     for (const action of [
       () => addon.flush(bytes, 65_000, 1_000),
       () => addon.writeBack(bytes, 2 ** 40, 8),
-      () => addon.storeNonTemporal(bytes, 65_536, new Uint8Array(8)),
+      () => addon.storeNonTemporal(bytes, 65_536, new Uint8Array(8), 0, 8),
+      () => addon.storeNonTemporal(bytes, 0, new Uint8Array(8), 8, 8),
       () => addon.waitWhile(bytes, 65_536, 0n, 0),
       () => addon.startHeartbeat(bytes, 65_536, 100),
       () => addon.map(bytes, 65_536, 4096, '/dev/shm', 0),
@@ -42,17 +43,14 @@ describe('ranges', () => {
 
   test('can be flushed, written back and stored around the caches without changing what they hold', () => {
     const bytes = sharedBytes();
-    native().storeNonTemporal(
-      bytes,
-      128,
-      Uint8Array.from({ length: 64 }, (_, at) => at + 1),
-    );
+    const source = Uint8Array.from({ length: 80 }, (_, at) => at - 7);
+    native().storeNonTemporal(bytes, 128, source, 8, 64);
     native().writeBack(bytes, 100, 200);
     native().flush(bytes, 0, bytes.length);
     expect([...bytes.slice(126, 131)]).toEqual([0, 0, 1, 2, 3]);
     expect(bytes[191]).toBe(64);
-    expect(codeOf(() => native().storeNonTemporal(bytes, 4, new Uint8Array(8)))).toBe('UNALIGNED');
-    expect(codeOf(() => native().storeNonTemporal(bytes, 8, new Uint8Array(7)))).toBe('UNALIGNED');
+    expect(codeOf(() => native().storeNonTemporal(bytes, 4, source, 0, 8))).toBe('UNALIGNED');
+    expect(codeOf(() => native().storeNonTemporal(bytes, 8, source, 0, 7))).toBe('UNALIGNED');
   });
 });
 

@@ -205,36 +205,39 @@ test('what is no call of the service does not compile', async () => {
 });
 
 describe.each(['hardened', 'faithful'] as const)('in the %s layout', (layout) => {
-  test.each(['coherent', 'lines', 'fast'] as const)('shared as %s, calls, streams and channels work', async (sharing) => {
-    await using ends = bothEnds();
-    const service = defineService('layouts', {
-      methods: { double: json<number, number>(), count: { payload: json<number, number>(), stream: true } },
-    });
-    const channels = new Set<number>();
-    using server = serve(
-      ends.cores[0]!,
-      service,
-      {
-        double: (value, { channel }) => {
-          channels.add(channel);
-          return 2 * value;
+  test.each(['coherent', 'lines', 'fast', 'non-temporal'] as const)(
+    'shared as %s, calls, streams and channels work',
+    async (sharing) => {
+      await using ends = bothEnds();
+      const service = defineService('layouts', {
+        methods: { double: json<number, number>(), count: { payload: json<number, number>(), stream: true } },
+      });
+      const channels = new Set<number>();
+      using server = serve(
+        ends.cores[0]!,
+        service,
+        {
+          double: (value, { channel }) => {
+            channels.add(channel);
+            return 2 * value;
+          },
+          *count(limit) {
+            for (let value = 0; value < limit; value++) yield value;
+          },
         },
-        *count(limit) {
-          for (let value = 0; value < limit; value++) yield value;
-        },
-      },
-      { layout, sharing, window: 4 },
-    );
-    using first = connectService(ends.cores[1]!, service, { share: true });
-    using second = connectService(ends.cores[1]!, service, { share: true });
-    void ends.run(server);
-    const sums = [first, second].flatMap((caller) => [1, 2, 3].map((value) => caller.call('double', value)));
-    expect(await Promise.all(sums)).toEqual([2, 4, 6, 2, 4, 6]);
-    expect(channels).toEqual(new Set([0, 1]));
-    const items: number[] = [];
-    for await (const item of second.stream('count', 10)) items.push(item);
-    expect(items).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-  });
+        { layout, sharing, window: 4 },
+      );
+      using first = connectService(ends.cores[1]!, service, { share: true });
+      using second = connectService(ends.cores[1]!, service, { share: true });
+      void ends.run(server);
+      const sums = [first, second].flatMap((caller) => [1, 2, 3].map((value) => caller.call('double', value)));
+      expect(await Promise.all(sums)).toEqual([2, 4, 6, 2, 4, 6]);
+      expect(channels).toEqual(new Set([0, 1]));
+      const items: number[] = [];
+      for await (const item of second.stream('count', 10)) items.push(item);
+      expect(items).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    },
+  );
 });
 
 describe('the counters', () => {

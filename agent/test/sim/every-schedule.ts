@@ -3,7 +3,7 @@
  * earlier one has been is cut off there, because what follows is the same.
  */
 import { CoherentMemory } from './memory/coherent.ts';
-import { isWrite, kinds } from './memory-profile.ts';
+import { isFlush, isWrite, kinds } from './memory-profile.ts';
 import { nameOfSite, type SimulatedClient, type World } from './simulator.ts';
 import { StateHash } from './state-hash.ts';
 
@@ -249,8 +249,7 @@ class Search {
       this.#conflicts = new Uint8Array(words);
     }
     world.mayRunOn = (client, what, address) => {
-      const kind = what & 15;
-      if (kind >= kinds.writeBack) return true;
+      if (isFlush(what)) return true;
       const word = address >> 3;
       const bit = 1 << client.index;
       const accessors = isWrite(what) ? this.#writers : this.#readers;

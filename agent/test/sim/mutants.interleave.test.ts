@@ -33,6 +33,7 @@ import {
   anOfferIsReadFresh,
   everyCallCrossesTheDevice,
   whatIsSentAgainArrives,
+  whatProgramsWriteArrives,
   whatTheDeadDidNotSendHarmsNobody,
   whatWasNotSentHarmsNobody,
 } from './sharing-checks.ts';
@@ -53,6 +54,7 @@ const checks: Readonly<Record<string, Check>> = {
   'who sends beyond its window waits': whoSendsBeyondItsWindowWaits,
   'a fenced client closes nothing': aFencedClientClosesNothing,
   'a look is fresh': aLookIsFresh,
+  'what programs write arrives': whatProgramsWriteArrives,
   'what is sent again arrives': whatIsSentAgainArrives,
   'a connection used again is fresh': aConnectionUsedAgainIsFresh,
   'every call crosses the device': everyCallCrossesTheDevice(200, seed),

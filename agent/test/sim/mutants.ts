@@ -336,6 +336,16 @@ export const mutants = [
   { number: 349, mistake: 'the sequence of an entry carries into its phase', killedBy: 'counters wrap' },
   { number: 350, mistake: 'a fenced client closes what is another’s by now', killedBy: 'a fenced client closes nothing' },
   { number: 360, mistake: 'what is sent again stays in the cache', killedBy: 'what is sent again arrives' },
+  {
+    number: 361,
+    mistake: 'an entry that goes past the caches does not wait for its message',
+    killedBy: 'every call crosses the device',
+  },
+  {
+    number: 362,
+    mistake: 'what a program wrote into a buffer is taken for something that went past the caches',
+    killedBy: 'what programs write arrives',
+  },
 ] as const;
 
 export interface Mutant {

@@ -1,8 +1,10 @@
-/** What a call costs at the device: the bar that it keeps, and the table of docs/rpc-cost.md. */
+/** What a call costs at the device: the bar that it keeps, and the tables of docs/rpc-cost.md. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { constants } from '../../src/layout/index.ts';
 import { accessesOf, costOfCall, costTable } from './rpc-cost.ts';
+import { ways } from './sharing-checks.ts';
+import { costOfSharedCall, sharingTable } from './sharing-cost.ts';
 
 const document = new URL('../../../docs/rpc-cost.md', import.meta.url);
 
@@ -19,9 +21,21 @@ test('the count sees one line more in each direction, and the header line of the
   expect(accessesOf(faithful!) - accessesOf(hardened!)).toBe(2);
 });
 
-test('docs/rpc-cost.md has the table as it is (if not: vitest run -u on this file)', async () => {
-  const text = readFileSync(document, 'utf8');
-  const [begin, end] = ['<!-- costs -->\n', '\n<!-- end of costs -->'];
-  const fresh = text.slice(0, text.indexOf(begin) + begin.length) + costTable() + text.slice(text.indexOf(end));
+test('past the cache or written back, as many lines are fetched; by lines of entries, fewer', () => {
+  const [lines, fast, nonTemporal] = ways.map(({ sharing }) => costOfSharedCall({ sharing, payloadBytes: 64, depth: 16 }));
+  expect(nonTemporal).toMatchObject({ misses: lines!.misses, writeBacks: 0, addonCalls: lines!.addonCalls });
+  // Two entries, each an eighth of a line.
+  expect(fast!.misses).toBeCloseTo(lines!.misses - 2 * (1 - 1 / 8));
+});
+
+test('docs/rpc-cost.md has the tables as they are (if not: vitest run -u on this file)', async () => {
+  let fresh = readFileSync(document, 'utf8');
+  for (const [name, table] of [
+    ['costs', costTable()],
+    ['sharing costs', sharingTable()],
+  ] as const) {
+    const [begin, end] = [`<!-- ${name} -->\n`, `<!-- end of ${name} -->`];
+    fresh = `${fresh.slice(0, fresh.indexOf(begin) + begin.length)}${table}\n${fresh.slice(fresh.indexOf(end))}`;
+  }
   await expect(fresh).toMatchFileSnapshot(document.pathname);
 });

@@ -27,6 +27,7 @@ import {
   anOfferIsReadFresh,
   everyCallCrossesTheDevice,
   whatIsSentAgainArrives,
+  whatProgramsWriteArrives,
   whatTheDeadDidNotSendHarmsNobody,
   whatWasNotSentHarmsNobody,
 } from './sharing-checks.ts';
@@ -117,6 +118,10 @@ describe('in order', () => {
 describe('where nothing leaves a cache by itself', () => {
   test('a look is answered by the device', () => {
     expect(aLookIsFresh(none)).toEqual([]);
+  });
+
+  test('what programs write into buffers arrives', () => {
+    expect(whatProgramsWriteArrives(none)).toEqual([]);
   });
 
   test('a request that is sent again reaches the device again', () => {

@@ -13,7 +13,7 @@ import { call, type Program, type SimulatedClient, World } from './simulator.ts'
 const { CONNECTIONS_OFFSET, CONNECTION_BYTES, CONNECTION_COUNT, CONNECTION_DESCRIPTOR_LINE } = constants;
 
 /** Everything of a connection but its word. */
-function isIncoherent(offset: number): boolean {
+export function isIncoherent(offset: number): boolean {
   const inTable = offset - CONNECTIONS_OFFSET;
   return (
     inTable >= 0 && inTable < CONNECTION_COUNT * CONNECTION_BYTES && inTable % CONNECTION_BYTES >= CONNECTION_DESCRIPTOR_LINE
@@ -23,9 +23,10 @@ function isIncoherent(offset: number): boolean {
 /** Nothing leaves a store buffer or a cache by itself. */
 const quiet = { seed: 1, drainChance: 0, cacheChance: 0 };
 
-const ways = [
+export const ways = [
   { name: 'lines', sharing: constants.SHARING_LINES },
   { name: 'fast', sharing: constants.SHARING_FAST },
+  { name: 'non-temporal', sharing: constants.SHARING_NON_TEMPORAL },
 ] as const;
 
 /** Clients of machines 1, 2 and so on, all joined. */
@@ -50,7 +51,7 @@ export const everyCallCrossesTheDevice =
   (seeds: number, firstSeed: number): Check =>
   (mutant) => {
     for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
-      const { name, sharing } = ways[seed % 2]!;
+      const { name, sharing } = ways[seed % 3]!;
       const windowLog2 = 1 + ((seed >> 1) % 2);
       const layout = (seed >> 2) % 4 === 0 ? constants.LAYOUT_FAITHFUL : constants.LAYOUT_HARDENED;
       const world = machines(2, mutant, seed % 5 === 0 ? quiet : { seed });
@@ -152,10 +153,44 @@ export const aConnectionUsedAgainIsFresh: Check = (mutant) => {
   return problems;
 };
 
-/** A request that the device has lost (its line was overwritten, or repaired after an error) arrives when it is sent again, and is executed once. */
-export const whatIsSentAgainArrives: Check = (mutant) => {
+/** What a program wrote into a buffer by ordinary stores, and what it is answered, arrives whole. */
+export const whatProgramsWriteArrives: Check = (mutant) => {
   const problems: string[] = [];
   for (const { name, sharing } of ways) {
+    const world = machines(2, mutant, quiet);
+    const [server, caller] = [world.clients[0]!, world.clients[1]!];
+    connect(world.clients, { windowLog2: 1, payloadBytes: 100, sharing });
+    for (let number = 1; number < 6; number++) {
+      const slot = (number - 1) % 2;
+      for (const at of [0, 96]) write(caller, payloadOffset(constants.REQUEST_ARENA_OFFSET, slot, 100) + at, number);
+      caller.core.rpcSend(0, 100, 0);
+      drain(caller);
+      server.core.rpcPollRequest(0, 2);
+      for (const at of [0, 96]) {
+        const seen = read(server, payloadOffset(constants.REQUEST_ARENA_OFFSET, slot, 100) + at);
+        if (seen !== number) problems.push(`${name}: byte ${at} of request ${number} arrived as ${seen}`);
+        write(server, payloadOffset(constants.RESPONSE_ARENA_OFFSET, slot, 100) + at, -number);
+      }
+      server.core.rpcReply(0, slot, 100, codes.OK);
+      drain(server);
+      if (caller.core.rpcPoll(0, slot, 2) !== codes.OK) return [...problems, `${name}: call ${number} was not answered`];
+      for (const at of [0, 96]) {
+        const seen = read(caller, payloadOffset(constants.RESPONSE_ARENA_OFFSET, slot, 100) + at);
+        if (seen !== -number) problems.push(`${name}: byte ${at} of response ${number} arrived as ${seen}`);
+      }
+      caller.core.rpcFinish(0, slot);
+    }
+  }
+  return problems;
+};
+
+/**
+ * A request that the device has lost (its line was overwritten, or repaired after an error) arrives when it is sent again, and is executed
+ * once. Only where its sender's cache has it: what went past the caches is nowhere but on the device.
+ */
+export const whatIsSentAgainArrives: Check = (mutant) => {
+  const problems: string[] = [];
+  for (const { name, sharing } of ways.filter((way) => way.name !== 'non-temporal')) {
     const world = machines(2, mutant, quiet);
     const [server, caller] = [world.clients[0]!, world.clients[1]!];
     connect(world.clients, { windowLog2: 2, sharing });
@@ -288,14 +323,15 @@ function useAgain(
 }
 
 /** Stores a word as JavaScript does that fills a buffer. */
-function write({ world, index, machine }: SimulatedClient, offset: number): void {
+function write({ world, index, machine }: SimulatedClient, offset: number, value = 0x0bad_0bad): void {
   const storeOf64 = kinds.store | (8 << 4);
-  world.memory.access(index, machine, storeOf64, world.poolBytes(offset, 8).byteOffset, 0x0bad_0bad, 0x0bad_0bad, 0, 0);
+  world.memory.access(index, machine, storeOf64, world.poolBytes(offset, 8).byteOffset, value, value, 0, 0);
 }
 
-function read({ world, index, machine }: SimulatedClient, offset: number): void {
+/** Its lower half. */
+function read({ world, index, machine }: SimulatedClient, offset: number): number {
   const loadOf64 = kinds.load | (8 << 4);
-  world.memory.access(index, machine, loadOf64, world.poolBytes(offset, 8).byteOffset, 0, 0, 0, 0);
+  return world.memory.access(index, machine, loadOf64, world.poolBytes(offset, 8).byteOffset, 0, 0, 0, 0);
 }
 
 /** A request that was begun and a response that was not given, a call that was sent again, counters: nothing of it survives a close. */

@@ -2,7 +2,7 @@
  * One copy of the bytes in which every access takes effect at once, in the order of the schedule: sequentially consistent, and the
  * fast default for crash sweeps and schedules. What it cannot show, a cache can: see write-back.ts.
  */
-import { kinds, type MemoryExtent, type MemoryProfile } from '../memory-profile.ts';
+import { isFlush, kinds, type MemoryExtent, type MemoryProfile } from '../memory-profile.ts';
 import { ChangedPages } from './changed-pages.ts';
 
 export const coherentMemory = (extent: MemoryExtent): CoherentMemory => new CoherentMemory(extent.sizeBytes);
@@ -36,7 +36,7 @@ export class CoherentMemory implements MemoryProfile {
     expectedHigh: number,
   ): number {
     const kind = what & 15;
-    if (kind >= kinds.writeBack) return 0;
+    if (isFlush(what)) return 0;
     const sizeBytes = (what >> 4) & 15;
     if ((address & (sizeBytes - 1)) !== 0) throw new Error(`an access of ${sizeBytes} bytes at ${address} is not aligned`);
     const words = this.#words;

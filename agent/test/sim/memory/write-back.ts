@@ -178,9 +178,10 @@ export class WriteBackMemory implements MemoryProfile {
       this.upper = cached.upper;
       return answer;
     }
-    if (kind === kinds.store && !isAtomic(what)) {
+    if (kind === kinds.storeThrough || (kind === kinds.store && !isAtomic(what))) {
       if (cached.bufferOf(client, machine).entries.length >= bufferLimit) this.#leaveOne(client);
-      cached.buffer(client, machine, buffered.store, index, isWide, low | 0, high | 0);
+      const store = kind === kinds.store ? buffered.store : buffered.ntstore;
+      cached.buffer(client, machine, store, index, isWide, low | 0, high | 0);
       return 0;
     }
     this.#drain(client);

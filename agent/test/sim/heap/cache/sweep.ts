@@ -1,6 +1,6 @@
 /** Every way in which a machine can go down while a scene is played, as far as deaths and seeds reach. */
 
-import { kinds } from '../../memory-profile.ts';
+import { isFlush } from '../../memory-profile.ts';
 import { inTime, sampled } from '../deaths.ts';
 import type { Scene } from '../operations.ts';
 import {
@@ -98,7 +98,6 @@ export function sweep(scene: Scene, plot: Plot, extent: Extent, options: Paramet
   }
   if (first !== undefined && problems.length > 0) return { runs: 1, problems, found: first };
   begin(stage, 1);
-  const isFlush = (what: number): boolean => (what & 15) >= kinds.writeBack;
   const only = extent.atFlushes === true ? isFlush : undefined;
   const moments = [...momentsOf(stage.cast.victim, () => act(stage, 0), only), 0];
   let runs = 0;

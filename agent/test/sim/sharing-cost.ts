@@ -1,0 +1,111 @@
+/**
+ * What a call costs where the device keeps no coherence, by the way in which the connection is shared. Counted in bursts: the caller sends a whole
+ * window, the server answers it, the caller takes the answers, so that nobody looks in vain. Everything but the connection's word is on the device.
+ */
+import { constants } from '../../src/layout/index.ts';
+import { connectTo, listenAs } from './calls.ts';
+import { type WriteBackMemory, writeBackMemory } from './memory/write-back.ts';
+import type { Kind } from './memory-profile.ts';
+import { isIncoherent, ways } from './sharing-checks.ts';
+import { type SimulatedClient, World } from './simulator.ts';
+
+/** Of one call, both sides together. */
+export interface SharingCost {
+  /** Lines fetched from the device: each is waited for. */
+  readonly misses: number;
+  /** Lines written to it, and words that were stored past the cache: nobody waits but a fence. */
+  readonly writeBacks: number;
+  readonly stores: number;
+  /** Instructions. */
+  readonly flushes: number;
+  readonly fences: number;
+  /** Calls of the addon in the release build, for lines and words; its fences are in them. */
+  readonly addonCalls: number;
+}
+
+const windowLog2 = 4;
+const laps = 4;
+
+export interface SharedCall {
+  readonly sharing: number;
+  /** 0: the call is its entry, a reference and nothing that is read. */
+  readonly payloadBytes: number;
+  readonly depth: number;
+}
+
+export function costOfSharedCall({ sharing, payloadBytes, depth }: SharedCall): SharingCost {
+  const world = new World({
+    memory: writeBackMemory({ profile: 'NC', seed: 1, drainChance: 1, cacheChance: 0, covers: isIncoherent }),
+  });
+  const [server, caller] = [world.client(1), world.client(2)];
+  server.core.format(1, server.process, 0, 0);
+  for (const client of [server, caller]) client.core.join(client.machine, client.process, 0);
+  listenAs(server, 'cost', { windowLog2, payloadBytes: Math.max(64, payloadBytes), sharing });
+  connectTo(caller, 'cost');
+  const sides = [server, caller];
+  const bursts = (laps << windowLog2) / depth;
+  for (let burst = 0; burst < bursts; burst++) exchange(server, caller, depth, payloadBytes);
+  const memory = world.memory as WriteBackMemory;
+  const before = sides.map(({ index }) => ({ ...memory.deviceAccesses(index) }));
+  for (const side of sides) side.forgetCounts();
+  for (let burst = 0; burst < bursts; burst++) exchange(server, caller, depth, payloadBytes);
+  const calls = bursts * depth;
+  const device = (what: 'misses' | 'writeBacks' | 'direct'): number =>
+    sides.reduce((sum, { index }, side) => sum + memory.deviceAccesses(index)[what] - before[side]![what], 0) / calls;
+  const count = (...kinds: Kind[]): number =>
+    sides.reduce((sum, side) => sum + kinds.reduce((of, kind) => of + side.countOf(kind), 0), 0) / calls;
+  const lineStores = count('storeThrough') === 0 ? 0 : 2 * (1 + Math.ceil(payloadBytes / constants.LINE_BYTES));
+  return {
+    misses: device('misses'),
+    writeBacks: device('writeBacks'),
+    stores: device('direct'),
+    flushes: count('writeBack', 'invalidate'),
+    fences: count('storeFence', 'fullFence'),
+    addonCalls: count('writeBack', 'invalidate') + lineStores,
+  };
+}
+
+function exchange(server: SimulatedClient, caller: SimulatedClient, calls: number, payloadBytes: number): void {
+  // Without a look: sent, and not waited for.
+  caller.core.rpcCallBatch(0, calls, payloadBytes, calls, 0);
+  drain(caller);
+  const served = server.core.rpcServeLoop(0, calls, 2);
+  drain(server);
+  const answered = caller.core.rpcCallBatch(0, calls, payloadBytes, calls, 2);
+  if (served !== 0 || answered !== 0) throw new Error(`the calls ended with codes ${served}, ${answered}`);
+}
+
+function drain({ world, index, machine }: SimulatedClient): void {
+  world.memory.endClient(index, machine);
+}
+
+const rows = [
+  { title: '64 bytes, one call at a time', payloadBytes: 64, depth: 1 },
+  { title: '64 bytes, 16 in flight', payloadBytes: 64, depth: 16 },
+  { title: 'reference only, 16 in flight', payloadBytes: 0, depth: 16 },
+] as const;
+
+/** A Markdown table. */
+export function sharingTable(): string {
+  const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const show = (value: number): string => String(Math.round(value * 100) / 100);
+  return [
+    row([
+      'call',
+      'sharing',
+      'lines fetched',
+      'lines written back',
+      'words past the cache',
+      'flushes',
+      'fences',
+      'calls of the addon',
+    ]),
+    row(['---', '---', '---:', '---:', '---:', '---:', '---:', '---:']),
+    ...rows.flatMap(({ title, ...options }) =>
+      ways.map(({ name, sharing }) => {
+        const { misses, writeBacks, stores, flushes, fences, addonCalls } = costOfSharedCall({ sharing, ...options });
+        return row([title, name, ...[misses, writeBacks, stores, flushes, fences, addonCalls].map(show)]);
+      }),
+    ),
+  ].join('\n');
+}
