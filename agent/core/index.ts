@@ -35,7 +35,10 @@ export function introduce(machine: u32, process: u32): void {
 
 export { formatClaimantMachine, formatClaimantProcess, format, poolState } from './format/format';
 export {
+  clientBeats,
   clientIncarnation,
+  clientMachine,
+  clientProcess,
   clientState,
   fenceIfOf,
   fenceIfOn,

@@ -603,14 +603,14 @@ static napi_value stop_heartbeat(napi_env env, napi_callback_info info) {
 
 /* ---------------------------------------------------------------- life and death */
 
-/* setParentDeathSignal(parent): this process dies with that parent; false when it is gone already. */
+/* setParentDeathSignal(parent): this process dies with that parent; false when it is gone already. 0: with none, from here on. */
 static napi_value set_parent_death_signal(napi_env env, napi_callback_info info) {
   Arguments arguments;
   uint64_t parent;
   if (!take(env, info, 1, &arguments) || !whole(env, arguments.values[0], "parent", &parent)) return NULL;
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return fail(env, "REFUSED", "PR_SET_PDEATHSIG: %s", strerror(errno));
+  if (prctl(PR_SET_PDEATHSIG, parent == 0 ? 0 : SIGKILL) != 0) return fail(env, "REFUSED", "PR_SET_PDEATHSIG: %s", strerror(errno));
   napi_value alive;
-  napi_get_boolean(env, (uint64_t)getppid() == parent, &alive);
+  napi_get_boolean(env, parent == 0 || (uint64_t)getppid() == parent, &alive);
   return alive;
 }
 

@@ -253,3 +253,17 @@ export function clientState(client: u32): u32 {
 export function clientIncarnation(client: u32): u32 {
   return ClientWord.incarnation(clientWord(client));
 }
+
+/** The machine of who is in this place, or 0. */
+export function clientMachine(client: u32): u32 {
+  return ClientWord.machine(clientWord(client));
+}
+
+export function clientProcess(client: u32): u32 {
+  return ClientWord.process(clientWord(client));
+}
+
+/** How often the heart of who is in this place has beaten; the lower half, since nobody looks so rarely. */
+export function clientBeats(client: u32): u32 {
+  return <u32>load64(entryOf(client) + CLIENT_HEARTBEAT_LINE + offsetof<ClientHeartbeat>("beats"));
+}

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { layoutHash } from '../layout/index.ts';
-import { AgentError } from '../protocol/agent-error.ts';
+import { AgentError, describeError } from '../protocol/agent-error.ts';
 import type { Request } from '../protocol/lines.ts';
 import { type AgentEvent, type AgentStatus, protocolVersion, type Requests } from '../protocol/messages.ts';
 import type { AgentOptions } from './command-line.ts';
@@ -10,6 +10,7 @@ import { type Listening, listenAlone } from './listen.ts';
 import type { LogFile } from './log-file.ts';
 import type { RunningProgram } from './run-program.ts';
 import type { Configuration, SharedMemory } from './shared-memory.ts';
+import { WorkerRecords } from './worker-records.ts';
 import { Workers } from './workers.ts';
 
 /** How long nothing may have been asked before a spare worker is started: what follows at once is not to be disturbed. */
@@ -40,6 +41,7 @@ export class Agent {
         `fence: ${agent.#fences.kind}` +
         (agent.#fences.reason === null ? '' : ` (${agent.#fences.reason})`),
     );
+    agent.#workers.adopt();
     agent.#workers.prepareSpare();
     return agent;
   }
@@ -67,6 +69,7 @@ export class Agent {
     this.#workers = new Workers({
       folder: options.folder,
       fences: this.#fences,
+      records: new WorkerRecords(`${options.socketPath}.workers`),
       log,
       memory: () => this.#memory,
       emit: (event) => this.#emit(event),
@@ -137,7 +140,7 @@ export class Agent {
   async #configure(asked: Configuration): Promise<Requests['configure']['result']> {
     const { openSharedMemory, refuseOther } = await import('./shared-memory.ts');
     if (this.#configuring !== null) refuseOther(this.#configuring.asked, asked);
-    this.#configuring ??= { asked, done: Promise.resolve(asked).then(openSharedMemory) };
+    this.#configuring ??= { asked, done: Promise.resolve(asked).then((options) => this.#comeToKnow(openSharedMemory(options))) };
     try {
       this.#memory = await this.#configuring.done;
     } catch (error) {
@@ -145,6 +148,20 @@ export class Agent {
       throw error;
     }
     return { client: null };
+  }
+
+  /** What earlier agents of this machine have left in the pool is settled before a worker of this one joins. */
+  #comeToKnow(memory: SharedMemory): SharedMemory {
+    this.#workers.identify(memory);
+    try {
+      const clients = memory.buryLost((pid) => this.#workers.isLiving(pid));
+      if (clients.length > 0) {
+        this.#log.write('info', `recovered whom nobody has seen die on this machine: ${JSON.stringify(clients)}`);
+      }
+    } catch (error) {
+      this.#log.write('error', `who died on this machine before cannot be recovered\n${describeError(error)}`);
+    }
+    return memory;
   }
 
   async #configured(): Promise<SharedMemory> {

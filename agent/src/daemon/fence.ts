@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
+import { hasLivingMember } from './process-state.ts';
 
 export interface Fence {
   /** Must be done before the process maps anything. */
@@ -20,7 +21,12 @@ export interface FenceMaker {
   readonly kind: 'cgroup' | 'process-group';
   /** Why not a cgroup; null if it is one. */
   readonly reason: string | null;
+  /** `name`: like no other's of this machine that may still hold something, also of earlier agents. */
   make(name: string): Fence;
+  /** One that an earlier agent made, around the process `leader`. */
+  find(name: string, leader: number): Fence;
+  /** The names of all that there are. */
+  names(): readonly string[];
   /** Removes what `make` needed. */
   close(): void;
 }
@@ -49,7 +55,7 @@ export function fenceMaker(cgroupFolder: string | null): FenceMaker {
   try {
     // Not recursive: under /proc that never returns (Node 20 takes the kernel's ENOENT for a missing parent, again and again).
     if (made) mkdirSync(cgroupFolder);
-    const probe = new CgroupFence(join(cgroupFolder, `probe-${process.pid}`));
+    const probe = CgroupFence.make(join(cgroupFolder, `probe-${process.pid}`));
     const usable = existsSync(join(probe.folder, 'cgroup.kill'));
     probe.remove();
     if (!usable) return processGroups(`${cgroupFolder} is not a cgroup v2 folder with cgroup.kill`);
@@ -59,8 +65,12 @@ export function fenceMaker(cgroupFolder: string | null): FenceMaker {
   return {
     kind: 'cgroup',
     reason: null,
-    // An agent that was killed left its folders, perhaps with somebody still dying inside: its successor's have other names.
-    make: (name) => new CgroupFence(join(cgroupFolder, `${process.pid}-${name}`)),
+    make: (name) => CgroupFence.make(join(cgroupFolder, name)),
+    find: (name) => new CgroupFence(join(cgroupFolder, name)),
+    names: () => {
+      const entries = readdirSync(cgroupFolder, { withFileTypes: true });
+      return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    },
     close: () => {
       if (made) removeFolder(cgroupFolder);
     },
@@ -68,17 +78,28 @@ export function fenceMaker(cgroupFolder: string | null): FenceMaker {
 }
 
 function processGroups(reason: string): FenceMaker {
-  return { kind: 'process-group', reason, make: () => new ProcessGroupFence(), close: () => {} };
+  return {
+    kind: 'process-group',
+    reason,
+    make: () => new ProcessGroupFence(null),
+    find: (_, leader) => new ProcessGroupFence(leader),
+    names: () => [],
+    close: () => {},
+  };
 }
 
 class CgroupFence implements Fence {
   readonly folder: string;
 
-  constructor(folder: string) {
-    this.folder = folder;
+  static make(folder: string): CgroupFence {
     // Of an earlier process with our number. Only an empty one can be removed.
     removeFolder(folder);
     mkdirSync(folder);
+    return new CgroupFence(folder);
+  }
+
+  constructor(folder: string) {
+    this.folder = folder;
   }
 
   admit(pid: number): void {
@@ -102,7 +123,11 @@ class CgroupFence implements Fence {
 
 class ProcessGroupFence implements Fence {
   /** The worker leads a group of its own, so its pid names the group. */
-  #group: number | null = null;
+  #group: number | null;
+
+  constructor(group: number | null) {
+    this.#group = group;
+  }
 
   admit(pid: number): void {
     this.#group = pid;
@@ -128,25 +153,6 @@ class ProcessGroupFence implements Fence {
       throw error;
     }
   }
-}
-
-/**
- * A dead process stays in its group until its parent has taken notice of it, and an orphan's may be slow at that. It maps nothing
- * any more once it is a zombie *and* its last thread is gone.
- */
-function hasLivingMember(group: number): boolean {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .some((pid) => {
-      try {
-        // pid (name) state parent group ...; a name may hold anything, also a parenthesis.
-        const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\)/s, '').trim().split(' ');
-        if (Number(fields[2]) !== group) return false;
-        return fields[0] !== 'Z' || readdirSync(`/proc/${pid}/task`).length > 1;
-      } catch {
-        return false;
-      }
-    });
 }
 
 function removeFolder(folder: string): void {

@@ -25,7 +25,7 @@ async function main(): Promise<void> {
   }
   // A terminal or an ssh session that ends is no reason to end.
   process.on('SIGHUP', () => {});
-  // A bug here must not leave workers without an agent: they die with it.
+  // Workers that are at a task end it, and leave; the next agent adopts them.
   process.on('uncaughtException', (error) => {
     log.write('error', `the agent fails\n${describeError(error)}`);
     process.exit(1);

@@ -12,6 +12,8 @@ import {
   mapPool,
   PoolError,
   recoverClient,
+  type SeenClient,
+  seeClients,
 } from '../pool/pool.ts';
 import { AgentError } from '../protocol/agent-error.ts';
 import type { ClientIdentity, HeapParameters, Requests } from '../protocol/messages.ts';
@@ -28,6 +30,13 @@ export interface SharedMemory {
    * their names. Returns them.
    */
   bury(pid: number): readonly ClientIdentity[];
+  /**
+   * Before any worker of this agent has joined: the same for whoever joined from this machine and is not living, as workers that died
+   * while there was no agent, and an earlier agent in the middle of a recovery. Nothing while the pool is not formatted.
+   */
+  buryLost(isLiving: (pid: number) => boolean): readonly ClientIdentity[];
+  /** Who this process is in the client table; null: nobody, or the pool is not formatted. */
+  clientOf(pid: number): ClientIdentity | null;
   /** The same for another machine, only after *its* end was seen. Throws AgentError OWN_MACHINE. */
   buryMachine(deadMachine: number): readonly ClientIdentity[];
 }
@@ -42,22 +51,35 @@ export function openSharedMemory(configuration: Configuration): SharedMemory {
   });
   const core = instantiateCore(mapped, { thread: 0 });
   introduceTo(core, { machineNumber });
+  const isFormatted = (): boolean => {
+    try {
+      checkPool(core);
+      return true;
+    } catch (error) {
+      if (error instanceof PoolError) return false;
+      throw error;
+    }
+  };
+  const joinedFromHere = (): readonly SeenClient[] =>
+    isFormatted() ? seeClients(core).filter((client) => client.machineNumber === machineNumber) : [];
   return {
     configuration,
     format: (heap) => formatPool(core, { machineNumber, ...(heap === undefined ? {} : { heap }) }),
-    isFormatted: () => {
-      try {
-        checkPool(core);
-        return true;
-      } catch (error) {
-        if (error instanceof PoolError) return false;
-        throw error;
-      }
-    },
+    isFormatted,
     bury: (pid) => {
       const clients = fenceProcess(core, { machineNumber, pid });
       for (const client of clients) recoverClient(core, client);
       return clients;
+    },
+    buryLost: (isLiving) => {
+      const lost = new Set(joinedFromHere().flatMap(({ pid }) => (isLiving(pid) ? [] : [pid])));
+      const clients = [...lost].flatMap((pid) => fenceProcess(core, { machineNumber, pid }));
+      for (const client of clients) recoverClient(core, client);
+      return clients;
+    },
+    clientOf: (pid) => {
+      const found = joinedFromHere().find((client) => client.pid === pid);
+      return found === undefined ? null : { id: found.id, incarnation: found.incarnation };
     },
     buryMachine: (deadMachine) => {
       if (deadMachine === machineNumber) throw ownMachine(deadMachine);

@@ -4,43 +4,34 @@ import type { Duplex } from 'node:stream';
 import { AgentError, fromWireError } from '../protocol/agent-error.ts';
 import { type LineChannel, lineChannel } from '../protocol/line-channel.ts';
 import type { Joined, JoinParameters, Order, Report, RunParameters } from '../worker/orders.ts';
-import { type Fence, seenEmpty } from './fence.ts';
-
-/** From the order to end until the kernel has shown that nothing of the worker is left. */
-const defaultEndLimitMs = 10_000;
-/** Between two looks at what is not gone after that. */
-const lateLookMs = 200;
-
-export interface ProcessEnd {
-  readonly exitCode: number | null;
-  readonly signal: NodeJS.Signals | null;
-  /** The fence was seen empty: nothing of this worker runs any more, nor will. */
-  readonly seen: boolean;
-}
+import type { Fence } from './fence.ts';
+import { defaultEndLimitMs, type EndableWorker, type ProcessEnd, WorkerEnd } from './worker-end.ts';
 
 type OrderWithoutId = Order extends infer Each ? (Each extends Order ? Omit<Each, 'id'> : never) : never;
 
 /** One worker process, from its start to its seen end. */
-export class WorkerProcess {
+export class WorkerProcess implements EndableWorker {
   readonly pid: number;
+  readonly fenceName: string;
   /** Loaded and waiting for orders; rejects when the process ends before. */
   readonly ready: Promise<void>;
-  /** Resolves once, whatever ends it. Never rejects. */
-  readonly ended: Promise<ProcessEnd>;
-  /** Resolves when the fence was seen empty, however long after `ended` that is. Never rejects. */
-  readonly gone: Promise<void>;
   onProgress: (task: string, progress: unknown) => void = () => {};
   readonly #child: ChildProcess;
   readonly #channel: LineChannel;
-  readonly #fence: Fence;
-  readonly #endLimitMs: number;
+  readonly #end: WorkerEnd;
   readonly #waiting = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>();
   #nextId = 1;
   #becomeReady: () => void = () => {};
-  #settleGone: () => void = () => {};
 
   /** Starts the process inside the fence; it maps nothing before it is told to join. */
-  static start(folder: string, fence: Fence, logDescriptor: number, endLimitMs = defaultEndLimitMs): WorkerProcess {
+  static start(options: {
+    readonly folder: string;
+    readonly fenceName: string;
+    readonly fence: Fence;
+    readonly logDescriptor: number;
+    readonly endLimitMs?: number | undefined;
+  }): WorkerProcess {
+    const { folder, fenceName, fence, logDescriptor, endLimitMs } = options;
     const child = spawn(process.execPath, [join(folder, 'worker.mjs'), String(process.pid)], {
       cwd: folder,
       detached: true,
@@ -60,27 +51,32 @@ export class WorkerProcess {
       fence.remove();
       throw new AgentError('WORKER_START_FAILED', 'a worker cannot be put into its fence', { cause: error });
     }
-    return new WorkerProcess(child, child.pid, fence, endLimitMs);
+    return new WorkerProcess(child, child.pid, fenceName, fence, endLimitMs);
   }
 
-  private constructor(child: ChildProcess, pid: number, fence: Fence, endLimitMs: number) {
+  private constructor(child: ChildProcess, pid: number, fenceName: string, fence: Fence, limitMs = defaultEndLimitMs) {
     this.pid = pid;
+    this.fenceName = fenceName;
     this.#child = child;
-    this.#fence = fence;
-    this.#endLimitMs = endLimitMs;
     this.#channel = lineChannel(child.stdio[3] as Duplex);
     this.#channel.onMessage((message) => this.#receive(message as Report));
-    this.gone = new Promise((resolve) => {
-      this.#settleGone = resolve;
+    const exited = new Promise<Omit<ProcessEnd, 'seen'>>((resolve) => {
+      child.once('exit', (exitCode, signal) => resolve({ exitCode, signal }));
     });
-    this.ended = new Promise((resolve) => {
-      child.once('exit', (exitCode, signal) => void this.#seeEnd(exitCode, signal).then(resolve));
-    });
+    this.#end = new WorkerEnd({ pid, fence, limitMs, exited, lastReport: this.#channel.closed });
     this.ready = new Promise((resolve, reject) => {
       this.#becomeReady = resolve;
       void this.ended.then((end) => reject(this.#died(end)));
     });
     this.ready.catch(() => {});
+  }
+
+  get ended(): Promise<ProcessEnd> {
+    return this.#end.ended;
+  }
+
+  get gone(): Promise<void> {
+    return this.#end.gone;
   }
 
   join(parameters: JoinParameters): Promise<Joined> {
@@ -91,7 +87,6 @@ export class WorkerProcess {
     return this.#order({ order: 'run', parameters });
   }
 
-  /** Tells it to leave the pool and exit; whether it does shows in `ended`. */
   leave(): void {
     this.#channel.send({ order: 'leave', id: this.#nextId++ } satisfies Order);
   }
@@ -105,25 +100,8 @@ export class WorkerProcess {
     this.#child.kill('SIGCONT');
   }
 
-  /** Ends it and everything it started. Resolves with the end that was seen, or, past the limit, throws WORKER_NOT_DEAD. */
-  async kill(): Promise<ProcessEnd> {
-    this.#fence.kill();
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<never>((_, reject) => {
-      const error = new AgentError(
-        'WORKER_NOT_DEAD',
-        `process ${this.pid} was killed but its end was not seen within ${this.#endLimitMs} ms`,
-        {
-          hint: 'it may hang in the kernel; it is fenced when it is gone, or power the machine off',
-        },
-      );
-      timer = setTimeout(() => reject(error), this.#endLimitMs);
-    });
-    try {
-      return await Promise.race([this.ended, limit]);
-    } finally {
-      clearTimeout(timer);
-    }
+  kill(): Promise<ProcessEnd> {
+    return this.#end.kill();
   }
 
   #order(order: OrderWithoutId): Promise<unknown> {
@@ -150,29 +128,6 @@ export class WorkerProcess {
         this.#waiting.get(report.id)?.reject(fromWireError(report.error));
     }
     this.#waiting.delete(report.id);
-  }
-
-  /** Whatever the worker had started dies with it: a child would have inherited the mapping. Never rejects. */
-  async #seeEnd(exitCode: number | null, signal: NodeJS.Signals | null): Promise<ProcessEnd> {
-    try {
-      if (!this.#fence.isEmpty()) this.#fence.kill();
-    } catch {
-      // Then it is not seen empty below, and that is told.
-    }
-    const seen = await seenEmpty(this.#fence, this.#endLimitMs);
-    if (seen) {
-      this.#letGo();
-      // What it reported before its end may still be in the pipe, which nobody holds open any more.
-      await this.#channel.closed;
-    } else {
-      void seenEmpty(this.#fence, Number.POSITIVE_INFINITY, lateLookMs).then(() => this.#letGo());
-    }
-    return { exitCode, signal, seen };
-  }
-
-  #letGo(): void {
-    this.#fence.remove();
-    this.#settleGone();
   }
 
   #died(end: ProcessEnd): AgentError {

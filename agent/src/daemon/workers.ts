@@ -1,17 +1,21 @@
 import { AgentError, describeError } from '../protocol/agent-error.ts';
 import type { AgentEvent, AgentStatus, ClientIdentity, Requests, WorkerExit } from '../protocol/messages.ts';
-import type { FenceMaker } from './fence.ts';
+import { type FenceMaker, seenEmpty } from './fence.ts';
 import type { LogFile } from './log-file.ts';
 import type { SharedMemory } from './shared-memory.ts';
-import { type ProcessEnd, WorkerProcess } from './worker-process.ts';
+import { AdoptedWorker } from './adopted-worker.ts';
+import { isRunning, readProcess } from './process-state.ts';
+import { defaultEndLimitMs, type ProcessEnd } from './worker-end.ts';
+import { WorkerProcess } from './worker-process.ts';
+import type { WorkerRecords } from './worker-records.ts';
 
 const startLimitMs = 120_000;
 const leaveLimitMs = 10_000;
 
 interface Worker {
   readonly name: string;
-  readonly process: WorkerProcess;
-  /** Null while it starts. */
+  readonly process: WorkerProcess | AdoptedWorker;
+  /** Null while it starts, and for one that was adopted before its agent knew the pool. */
   client: ClientIdentity | null;
   task: string | null;
   readonly exit: Promise<WorkerExit>;
@@ -20,10 +24,11 @@ interface Worker {
 export interface WorkersOptions {
   readonly folder: string;
   readonly fences: FenceMaker;
+  readonly records: WorkerRecords;
   readonly log: LogFile;
   readonly memory: () => SharedMemory | null;
   readonly emit: (event: AgentEvent) => void;
-  /** How long an end may take to be seen, see `WorkerProcess.ended`. */
+  /** How long an end may take to be seen, see `EndableWorker.ended`. */
   readonly endLimitMs?: number;
 }
 
@@ -69,25 +74,50 @@ export class Workers {
     }
   }
 
+  /**
+   * Takes over what earlier agents of this machine have left. Workers that live are watched from here on; of the dead ones the pool is
+   * told when it is known (`SharedMemory.buryLost`).
+   */
+  adopt(): void {
+    const { fences, records, log, endLimitMs } = this.#options;
+    const left = records.all();
+    for (const record of left) {
+      const fence = fences.find(record.fence, record.pid);
+      // A number names a group only while the process that had it lives.
+      if (!isRunning(record) && (fences.kind === 'process-group' || fence.isEmpty())) {
+        records.remove(record.pid);
+        fence.remove();
+        continue;
+      }
+      this.#watch(record.worker, new AdoptedWorker(record, fence, endLimitMs));
+      log.write('info', `adopts worker ${record.worker}, process ${record.pid}`);
+    }
+    for (const name of fences.names()) if (!left.some(({ fence }) => fence === name)) void this.#clear(name);
+  }
+
+  /** Says who the adopted ones are in the pool. */
+  identify(memory: SharedMemory): void {
+    for (const worker of this.#byName.values()) worker.client ??= memory.clientOf(worker.process.pid);
+  }
+
+  /** Whether this is a worker whose end has not been seen. */
+  isLiving(pid: number): boolean {
+    return [...this.#byName.values()].some(({ process }) => process.pid === pid);
+  }
+
   async start(request: Requests['startWorker']['parameters'], memory: SharedMemory): Promise<Requests['startWorker']['result']> {
     if (this.#closing !== null) throw new AgentError('SHUTTING_DOWN', 'the agent is ending');
     if (this.#byName.has(request.worker)) {
       throw new AgentError('WORKER_EXISTS', `there is a worker ${request.worker} already`, { hint: 'stop it first' });
     }
     const process = this.#takeSpare() ?? this.#startProcess();
-    const worker: Worker = {
-      name: request.worker,
-      process,
-      client: null,
-      task: null,
-      exit: process.ended.then((end) => this.#seeEnd(worker, end)),
-    };
-    this.#byName.set(worker.name, worker);
+    const worker = this.#watch(request.worker, process);
     process.onProgress = (task, progress) => {
       this.#options.emit({ event: 'task-progress', worker: worker.name, task, progress });
     };
     const { pool, history, machineNumber } = memory.configuration;
     try {
+      this.#record(request.worker, process);
       const joined = await within(
         startLimitMs,
         `worker ${worker.name} did not join the pool`,
@@ -103,11 +133,17 @@ export class Workers {
 
   async run(request: Requests['runTask']['parameters']): Promise<unknown> {
     const worker = this.#joined(request.worker);
+    const { process } = worker;
+    if (process instanceof AdoptedWorker) {
+      throw new AgentError('WORKER_ADOPTED', `worker ${worker.name} was started by an earlier agent and takes no more tasks`, {
+        hint: 'it leaves when its task is over; stop it to have a new one',
+      });
+    }
     if (worker.task !== null) throw new AgentError('WORKER_BUSY', `worker ${worker.name} is running ${worker.task}`);
     worker.task = request.task;
     try {
       const { task, parameters, deadlineMs } = request;
-      return await this.undisturbed(() => worker.process.run({ task, parameters, deadlineMs }));
+      return await this.undisturbed(() => process.run({ task, parameters, deadlineMs }));
     } finally {
       worker.task = null;
     }
@@ -145,6 +181,7 @@ export class Workers {
       pid: process.pid,
       client,
       task,
+      adopted: process instanceof AdoptedWorker,
     }));
   }
 
@@ -161,11 +198,43 @@ export class Workers {
       ...[...this.#byName.values()].map((worker) => this.#end(worker)),
       spare?.kill().catch((error: unknown) => this.#options.log.write('error', describeError(error))),
     ]);
+    // Those whose end was not seen stay on record for the next agent.
+    if (this.#options.records.all().length === 0) this.#options.records.removeAll();
+  }
+
+  #watch(name: string, process: WorkerProcess | AdoptedWorker): Worker {
+    const worker: Worker = {
+      ...{ name, process, client: null, task: null },
+      exit: process.ended.then((end) => this.#seeEnd(worker, end)),
+    };
+    this.#byName.set(name, worker);
+    return worker;
+  }
+
+  /** Before it is told to join: who joined and is on no record is dead. */
+  #record(worker: string, { pid, fenceName }: WorkerProcess): void {
+    const startTicks = readProcess(pid)?.startTicks;
+    if (startTicks !== undefined) this.#options.records.add({ worker, pid, startTicks, fence: fenceName });
+  }
+
+  /** What a killed agent has left in no record has joined nothing. */
+  async #clear(fenceName: string): Promise<void> {
+    const fence = this.#options.fences.find(fenceName, 0);
+    try {
+      fence.kill();
+      if (await seenEmpty(fence, this.#options.endLimitMs ?? defaultEndLimitMs)) fence.remove();
+    } catch (error) {
+      this.#options.log.write('warn', `${fenceName} of an earlier agent cannot be removed\n${describeError(error)}`);
+    }
   }
 
   #startProcess(): WorkerProcess {
     const { folder, fences, log, endLimitMs } = this.#options;
-    return WorkerProcess.start(folder, fences.make(`worker-${++this.#count}`), log.descriptor, endLimitMs);
+    const fenceName = `${process.pid}-worker-${++this.#count}`;
+    return WorkerProcess.start({
+      ...{ folder, fenceName, fence: fences.make(fenceName) },
+      ...{ logDescriptor: log.descriptor, endLimitMs },
+    });
   }
 
   #takeSpare(): WorkerProcess | null {
@@ -185,6 +254,7 @@ export class Workers {
       atNs: Number(process.hrtime.bigint()),
     };
     this.#byName.delete(worker.name);
+    if (end.seen) this.#options.records.remove(worker.process.pid);
     this.#options.log.write(end.exitCode === 0 ? 'info' : 'warn', `worker exited: ${JSON.stringify(exit)}`);
     this.#options.emit({ event: 'worker-exited', ...exit });
     if (!end.seen) void this.#buryLater(worker);
@@ -199,6 +269,7 @@ export class Workers {
     );
     await worker.process.gone;
     const fenced = this.#bury(worker);
+    this.#options.records.remove(worker.process.pid);
     this.#options.log.write('info', `process ${worker.process.pid} is gone at last, fenced: ${JSON.stringify(fenced)}`);
   }
 

@@ -62,6 +62,9 @@ export interface CoreExports {
   suspectedIncarnation(client: number): number;
   clientState(client: number): number;
   clientIncarnation(client: number): number;
+  clientMachine(client: number): number;
+  clientProcess(client: number): number;
+  clientBeats(client: number): number;
 
   recordInvoke(operation: number, callLow: number, callHigh: number, valueLow: number, valueHigh: number): number;
   recordEnd(operation: number, callLow: number, callHigh: number, outcome: number, valueLow: number, valueHigh: number): number;

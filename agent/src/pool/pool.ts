@@ -9,6 +9,7 @@
  *     const heartbeat = startHeartbeat(mapped, self, { intervalMs: 100 });
  */
 
+export { type SeenClient, seeClients } from './clients.ts';
 export { type ArmedCrash, arm, type Core, instantiateCore } from './core.ts';
 export { fenceMachine, fenceProcess, grantFence, introduceTo, isFenced, recoverClient } from './fence.ts';
 export { checkPool, type FormatOptions, formatPool } from './format.ts';

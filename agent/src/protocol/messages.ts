@@ -11,7 +11,7 @@
 import type { WireError } from './agent-error.ts';
 
 /** Raised with every change of a message. */
-export const protocolVersion = 3;
+export const protocolVersion = 4;
 
 /** Longest line either side accepts, in bytes; a longer one ends the channel. */
 export const lineLimitBytes = 8 * 1024 * 1024;
@@ -132,6 +132,7 @@ export interface ClientIdentity {
 export interface WorkerExit {
   readonly worker: string;
   readonly pid: number;
+  /** Null with `signal` for an adopted worker: how it ended is told to nobody but who started it. */
   readonly exitCode: number | null;
   readonly signal: string | null;
   /** The end was seen (cgroup empty) and a fence grant for this incarnation stands in the pool. */
@@ -154,6 +155,8 @@ export interface AgentStatus {
     /** Null while it starts. */
     readonly client: ClientIdentity | null;
     readonly task: string | null;
+    /** Started by an earlier agent of this machine, which died: it ends what it was at and leaves; it can be stopped. */
+    readonly adopted: boolean;
   }[];
 }
 

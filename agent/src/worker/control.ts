@@ -18,24 +18,29 @@ export type FromPoolThread = Report | { readonly mapped: MappedPool };
 export type ToPoolThread = Order | { readonly abort: true };
 
 export function control(): void {
-  // The kernel ends a worker whose agent is gone, also one that is stopped.
-  // Its number comes from the agent itself: an agent that is gone by now has left another parent.
+  // The kernel ends a worker whose agent is gone, also one that is stopped, until it joins. The agent gives its own number: one that
+  // is gone by now has left another parent.
   if (!native().setParentDeathSignal(Number(process.argv[2]))) die('the agent is gone already');
   const agent = lineChannel(new Socket({ fd: agentDescriptor, readable: true, writable: true }));
-  // The agent is gone: nobody could tell anybody of this worker's end, so it must not go on.
-  void agent.closed.then(() => die('the agent closed its end'));
   const thread = new Worker(new URL(import.meta.url));
   thread.on('error', (error) => die(`the pool thread failed: ${error.stack ?? error.message}`));
   thread.on('exit', (code) => (code === 0 ? process.exit(0) : die(`the pool thread ended with ${code}`)));
   const desk = new OrderDesk(thread, agent);
   thread.on('message', (message: FromPoolThread) => desk.fromPoolThread(message));
   agent.onMessage((message) => desk.fromAgent(message as Order));
+  void agent.closed.then(() => desk.outliveAgent());
+  // From an agent that adopted this worker, and has no channel to it.
+  process.on('SIGTERM', () => desk.leave());
 }
 
 class OrderDesk {
   readonly #thread: Worker;
   readonly #agent: LineChannel;
   #mapped: MappedPool | null = null;
+  /** Told to join; from then on its death matters to others, and its life too. */
+  #joining: { readonly id: number } | 'not' | 'done' = 'not';
+  #isOrphan = false;
+  #isLeaving = false;
   #current: { readonly id: number; readonly task: string; readonly deadlineMs: number; overdue: boolean } | null = null;
   #deadline: NodeJS.Timeout | undefined;
   #grace: NodeJS.Timeout | undefined;
@@ -47,9 +52,7 @@ class OrderDesk {
 
   fromAgent(order: Order): void {
     if (order.order === 'leave') {
-      this.#current = null;
-      this.#abort('leave', leaveGraceMs);
-      this.#thread.postMessage(order satisfies ToPoolThread);
+      this.leave();
       return;
     }
     if (this.#current !== null) {
@@ -63,7 +66,26 @@ class OrderDesk {
       if (this.#mapped !== null) clearAbort(this.#mapped);
       this.#deadline = setTimeout(() => this.#passDeadline(), deadlineMs);
     }
+    if (order.order === 'join') {
+      // Whoever calls it, or is called, is not to lose it with its agent.
+      native().setParentDeathSignal(0);
+      this.#joining = { id: order.id };
+    }
     this.#thread.postMessage(order satisfies ToPoolThread);
+  }
+
+  /** Nobody is there to give orders any more. What this worker is at goes on to its end, then it leaves. */
+  outliveAgent(): void {
+    if (this.#joining === 'not') die('the agent closed its end, and this worker has joined nothing');
+    this.#isOrphan = true;
+    this.#leaveIfOrphan();
+  }
+
+  leave(): void {
+    this.#isLeaving = true;
+    this.#current = null;
+    this.#abort('leave', leaveGraceMs);
+    this.#thread.postMessage({ order: 'leave', id: 0 } satisfies ToPoolThread);
   }
 
   fromPoolThread(message: FromPoolThread): void {
@@ -74,12 +96,21 @@ class OrderDesk {
     const current = this.#current;
     if (current === null || message.report === 'progress' || message.report === 'ready' || message.id !== current.id) {
       this.#agent.send(message);
+      if ('id' in message && typeof this.#joining === 'object' && message.id === this.#joining.id) this.#joining = 'done';
+      this.#leaveIfOrphan();
       return;
     }
     clearTimeout(this.#deadline);
     clearTimeout(this.#grace);
     this.#current = null;
     this.#agent.send(current.overdue ? overdueReport(current, message) : message);
+    this.#leaveIfOrphan(` after ${current.task}`);
+  }
+
+  #leaveIfOrphan(after = ''): void {
+    if (!this.#isOrphan || this.#isLeaving || this.#joining !== 'done' || this.#current !== null) return;
+    process.stderr.write(`worker ${process.pid} leaves${after}: its agent is gone\n`);
+    this.leave();
   }
 
   #passDeadline(): void {

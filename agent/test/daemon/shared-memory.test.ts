@@ -8,13 +8,17 @@ import { historySizeBytes, poolFiles, poolSizeBytes } from '../pool/pool-files.t
 
 const [own, dead, living] = [1, 2, 3] as const;
 
-function scene(files: ReturnType<typeof poolFiles>) {
-  const memory = openSharedMemory({
+function openMemory(files: ReturnType<typeof poolFiles>) {
+  return openSharedMemory({
     machine: 'vm1',
     machineNumber: own,
     pool: { path: files.poolPath, sizeBytes: poolSizeBytes },
     history: { path: files.historyPath, sizeBytes: historySizeBytes },
   });
+}
+
+function scene(files: ReturnType<typeof poolFiles>) {
+  const memory = openMemory(files);
   memory.format(undefined);
   const mapped = mapPool(files);
   const join = (thread: number, machine: number, process: number): { core: Core; id: number; incarnation: number } => {
@@ -59,6 +63,29 @@ test('a client whose recoverer died with the same machine is recovered at once: 
 
   expect(memory.buryMachine(dead)).toHaveLength(2);
   expect(clientsOf(first.core)).toEqual([]);
+});
+
+test('of those who joined from the own machine, the ones that do not live are fenced and recovered; nobody of another machine', () => {
+  using files = poolFiles();
+  const { memory, join } = scene(files);
+  const [lost, alive, elsewhere] = [join(0, own, 70), join(1, own, 71), join(2, living, 70)];
+
+  const buried = memory.buryLost((pid) => pid === 71);
+
+  expect(buried).toEqual([{ id: lost.id, incarnation: lost.incarnation }]);
+  expect(clientsOf(lost.core)).toEqual([
+    { id: alive.id, machine: own },
+    { id: elsewhere.id, machine: living },
+  ]);
+  expect(memory.clientOf(71)).toEqual({ id: alive.id, incarnation: alive.incarnation });
+  expect(memory.clientOf(70)).toBeNull();
+});
+
+test('nobody is lost in a pool that is not formatted', () => {
+  using files = poolFiles();
+  const memory = openMemory(files);
+
+  expect(memory.buryLost(() => false)).toEqual([]);
 });
 
 test('a machine does not recover itself', () => {

@@ -1,10 +1,10 @@
 /** Workers that die, by SIGKILL, for real: seen, fenced, told; and everybody else goes on. */
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { hostCgroup } from './host-cgroup.ts';
-import { endAgent, startAgent, TestController } from './local-agent.ts';
+import { TestController } from './local-agent.ts';
 import { LocalPod, temporaryBundle } from './local-pod.ts';
 import { isGone, until } from './until.ts';
 
@@ -115,56 +115,10 @@ describe.each(fences)('with a $kind as fence, a worker', ({ kind, folder }) => {
   });
 });
 
-test.each(fences)('the successor of a killed agent starts workers in a $kind', async ({ kind, folder }) => {
-  const cgroupOf = folder === undefined ? {} : { cgroup: folder };
-  pod = await LocalPod.start(bundle.folder, { machines: 1, ...cgroupOf });
-  const { pid } = await pod.on(1).request('startWorker', { worker: 'w' });
-  pod.agents[0]!.process.kill('SIGKILL');
-  await until('its worker is gone', () => isGone(pid));
-  const successor = await startAgent({
-    ...{ bundle: bundle.folder, folder: pod.files.folder, machine: 'm1' },
-    ...(folder === undefined ? {} : { cgroup: join(folder, 'm1') }),
-  });
-  const controller = await TestController.attach(successor);
-  try {
-    await controller.request('configure', pod.files.configuration(1));
-    expect((await controller.request('status', {})).fence).toBe(kind);
-    const started = await controller.request('startWorker', { worker: 'w' });
-    expect(started.pid).not.toBe(pid);
-    // Not even its first spare, whose number is the one that the killed agent used.
-    expect(successor.log()).not.toContain('no spare worker');
-  } finally {
-    controller.close();
-    await endAgent(successor);
-    if (folder !== undefined) removeCgroups(join(folder, 'm1'));
-  }
-});
-
-/** What nobody is left to remove. */
-function removeCgroups(folder: string): void {
-  for (const entry of readdirSync(folder, { withFileTypes: true })) if (entry.isDirectory()) rmdirSync(join(folder, entry.name));
-  rmdirSync(folder);
-}
-
 describe('a worker', () => {
   const start = async (machines: number) => {
     pod = await LocalPod.start(bundle.folder, { machines });
   };
-
-  test.each([
-    ['that spins', () => {}],
-    ['that is stopped', (pid: number) => process.kill(pid, 'SIGSTOP')],
-  ])('%s dies with its agent', async (_, prepare) => {
-    await start(1);
-    const { pid, client } = await pod.on(1).request('startWorker', { worker: 'w' });
-    pod.task(1, 'w', 'rpc-serve', { service: 'echo', handler: 'core' }).catch(() => {});
-    await pod.on(1).event('task-progress');
-    prepare(pid);
-    pod.agents[0]!.process.kill('SIGKILL');
-    await until('it is gone', () => isGone(pid));
-    // Nobody has seen its end who may say so.
-    expect(pod.inspect().clients[client.id]).toMatchObject({ state: 'joined', fencedIncarnation: 0 });
-  });
 
   test('is gone and fenced when its agent answers that it shuts down', async () => {
     await start(1);

@@ -7,6 +7,7 @@ import type { Fence } from '../../src/daemon/fence.ts';
 import { fenceMaker } from '../../src/daemon/fence.ts';
 import { LogFile } from '../../src/daemon/log-file.ts';
 import type { SharedMemory } from '../../src/daemon/shared-memory.ts';
+import { WorkerRecords } from '../../src/daemon/worker-records.ts';
 import { Workers } from '../../src/daemon/workers.ts';
 import type { AgentEvent } from '../../src/protocol/index.ts';
 import { isGone, until } from './until.ts';
@@ -65,8 +66,11 @@ function start(change: (fence: Fence) => Partial<Fence> = () => ({})) {
       return [{ id: 0, incarnation: 1 }];
     },
     buryMachine: () => [],
+    buryLost: () => [],
+    clientOf: () => null,
   };
   workers = new Workers({
+    records: new WorkerRecords(join(folder, 'records')),
     ...{ folder, fences: { ...groups, make }, log: new LogFile(openSync('/dev/null', 'a')) },
     ...{ memory: () => memory, emit: (event: AgentEvent) => events.push(event), endLimitMs: 50 },
   });

@@ -1,19 +1,28 @@
 import { attachToMachine } from '../deploy/deploy-agent.ts';
-import { environmentError, usageError } from '../errors/cxlpod-error.ts';
+import type { Topology } from '../config/topology.ts';
+import { CxlpodError, environmentError, usageError } from '../errors/cxlpod-error.ts';
 import { findProvider } from '../provider/find-provider.ts';
 import type { Machine } from '../provider/provider.ts';
 import { machinePlans } from './machine-plan.ts';
 import type { Pod, PodMachine } from './pod.ts';
 import { knownPods, podPaths } from './pod-paths.ts';
 import { type PodState, readPodState } from './pod-state.ts';
+import { agentDied, restartAgent } from './restart-agent.ts';
 import { closeAll, RunningPod, unknownMachine } from './running-pod.ts';
 
 const attachWithinMs = 10_000;
 
+interface OpenOptions {
+  readonly signal?: AbortSignal;
+  /** Starts a new agent where one has died; else that is an error. */
+  readonly restartAgents?: boolean;
+}
+
 /** Connects to every agent of a pod that is up. */
-export async function openPod(pod: string, options: { readonly signal?: AbortSignal } = {}): Promise<Pod> {
+export async function openPod(pod: string, options: OpenOptions = {}): Promise<Pod> {
   const state = await requireUp(pod);
-  const opened = await Promise.allSettled((await openMachines(state)).map((machine) => connect(machine, options.signal)));
+  const found = await openMachines(state);
+  const opened = await Promise.allSettled(found.map((machine) => connect(machine, state.topology, options)));
   const machines = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
   const failed = opened.find((each) => each.status === 'rejected');
   if (failed !== undefined) {
@@ -62,11 +71,13 @@ export async function requireProved(pod: string): Promise<void> {
   });
 }
 
-async function connect(machine: Machine, signal: AbortSignal | undefined): Promise<PodMachine> {
+async function connect(machine: Machine, topology: Topology, { signal, restartAgents }: OpenOptions): Promise<PodMachine> {
+  const stop = signal === undefined ? {} : { signal };
   try {
-    const agent = await attachToMachine(machine, { attachWithinMs, ...(signal === undefined ? {} : { signal }) });
-    return { machine, agent };
+    return { machine, agent: await attachToMachine(machine, { attachWithinMs, ...stop }) };
   } catch (error) {
+    const isDead = error instanceof CxlpodError && error.code === agentDied;
+    if (isDead && restartAgents === true) return await restartAgent(machine, topology, stop);
     await machine.close();
     throw error;
   }

@@ -28,7 +28,7 @@ export async function resetPod(name: string, options: { signal: AbortSignal; qui
 }
 
 async function reset(name: string, { signal, quiet }: { signal: AbortSignal; quiet: boolean }): Promise<GateReport> {
-  const { topology, environment, paths, machines: before } = await openPod(name, { signal });
+  const { topology, environment, paths, machines: before } = await openPod(name, { signal, restartAgents: true });
   const machines: PodMachine[] = [];
   let report: GateReport | undefined;
   const plan: Plan = [

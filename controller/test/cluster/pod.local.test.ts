@@ -1,6 +1,7 @@
 /** A pod's life on provider local: real daemons, real sockets, real SIGKILL, in a state folder of the test's own. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { inspectPoolFile } from '@cxlpod/agent/inspect';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { PodStatus } from '../../src/cluster/pod-status.ts';
 import { Bench } from './cxlpod.ts';
@@ -283,6 +284,50 @@ test('a second interrupt ends at once, and down finds the rest', async () => {
 });
 
 describe('an agent', () => {
+  test('that is killed in the middle of a run leaves nothing that down does not find', async () => {
+    const pod = bench.newPod();
+    await bench.mustRun(['up', 'local', '--name', pod]);
+    const { run, workers } = await killAgentInRun(pod);
+    run.process.kill('SIGKILL');
+    await run.ended;
+    expect(workers.length).toBe(2);
+    expect(bench.processes(pod, 'worker.mjs')).toEqual(expect.arrayContaining(workers));
+
+    await bench.mustRun(['down', '--name', pod]);
+
+    expect(bench.leftovers(pod)).toEqual([]);
+  });
+
+  test('that was killed is replaced by reset, and what it left is ended', async () => {
+    const pod = bench.newPod();
+    await bench.mustRun(['up', 'local', '--name', pod]);
+    const { run, workers } = await killAgentInRun(pod);
+    run.process.kill('SIGKILL');
+    await run.ended;
+
+    await bench.mustRun(['reset', '--name', pod]);
+
+    expect(bench.processes(pod, 'worker.mjs').filter((pid) => workers.includes(pid))).toEqual([]);
+    expect((await bench.run(['status', '--name', pod])).exitCode).toBe(0);
+  });
+
+  /** `workers`: those that are at their tasks without it. */
+  const killAgentInRun = async (pod: string) => {
+    const scenario = join(bench.folder, `${pod}.yaml`);
+    writeFileSync(scenario, `name: endless\ntopology: local\nworkload: { name: calls, calls: 100000 }\n`);
+    const run = bench.start(['run', scenario, '--name', pod]);
+    await run.said('100000 calls, one by one');
+    const pool = () => inspectPoolFile(`/dev/shm/cxlpod/${pod}/pool.raw`);
+    const isServed = () => pool().connections.some(({ served }) => served > 0);
+    await vi.waitUntil(isServed, { timeout: 60_000, interval: 5 });
+    const workers = pool().clients.flatMap(({ state, pid }) => (state === 'joined' ? [pid] : []));
+    // Stopped, or their tasks might be over before anybody looks.
+    for (const pid of workers) process.kill(pid, 'SIGSTOP');
+    const agent = join(bench.podFolder(pod), 'machines', 'vm1', 'agent', 'agent.mjs');
+    for (const pid of bench.processes(pod, agent)) process.kill(pid, 'SIGKILL');
+    return { run, workers };
+  };
+
   test('that crashes at its start is told with its last words, and the rest is taken back', async () => {
     const pod = bench.newPod();
     const crash = join(bench.folder, 'crash.cjs');
