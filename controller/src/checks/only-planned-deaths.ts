@@ -1,4 +1,5 @@
 import { createFaults } from '../faults/index.ts';
+import type { SeenExit } from '../runs/evidence.ts';
 import { type Check, invalid, valid } from './check.ts';
 
 /** Always checked: a worker that dies by itself has found a broken invariant, or is one. */
@@ -21,7 +22,10 @@ export const onlyPlannedDeaths: Check = {
       );
       return invalid(`Died without being asked to: ${named.join(', ')}.`, { unplanned });
     }
-    const failed = exits.filter((exit) => exit.asked && exit.exitCode !== 0);
+    // How a worker ended that outlived its agent nobody was told; one that was not fenced has left.
+    const hasLeft = (exit: SeenExit): boolean =>
+      exit.exitCode === 0 || (exit.exitCode === null && exit.signal === null && exit.fenced === null);
+    const failed = exits.filter((exit) => exit.asked && !hasLeft(exit));
     if (failed.length > 0) return invalid(`${failed.length} workers failed when they were asked to leave the pool.`, { failed });
     const planned = exits.filter((exit) => !exit.asked).length;
     return valid(`${exits.length} workers ended: ${exits.length - planned} left when asked, ${planned} by a fault.`, {
