@@ -1,10 +1,10 @@
 import { AgentError, describeError } from '../protocol/agent-error.ts';
 import type { AgentEvent, AgentStatus, ClientIdentity, Requests, WorkerExit } from '../protocol/messages.ts';
+import { AdoptedWorker } from './adopted-worker.ts';
 import { type FenceMaker, seenEmpty } from './fence.ts';
 import type { LogFile } from './log-file.ts';
-import type { SharedMemory } from './shared-memory.ts';
-import { AdoptedWorker } from './adopted-worker.ts';
 import { isRunning, readProcess } from './process-state.ts';
+import type { SharedMemory } from './shared-memory.ts';
 import { defaultEndLimitMs, type ProcessEnd } from './worker-end.ts';
 import { WorkerProcess } from './worker-process.ts';
 import type { WorkerRecords } from './worker-records.ts';

@@ -1,5 +1,5 @@
-import { attachToMachine } from '../deploy/deploy-agent.ts';
 import type { Topology } from '../config/topology.ts';
+import { attachToMachine } from '../deploy/deploy-agent.ts';
 import { CxlpodError, environmentError, usageError } from '../errors/cxlpod-error.ts';
 import { findProvider } from '../provider/find-provider.ts';
 import type { Machine } from '../provider/provider.ts';
