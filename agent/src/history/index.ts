@@ -1,2 +1,3 @@
+export { type HistoryCount, openHistoryCount } from './count.ts';
 export { type History, type HistoryRecord, readHistory, readHistoryFile } from './read.ts';
 export { type Operation, type Outcome, operations, outcomes, recordEnd, recordInvoke } from './record.ts';

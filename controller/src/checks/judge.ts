@@ -28,10 +28,13 @@ export function judgeOne(check: Check, evidence: Evidence): Judged {
 }
 
 /** Always checked: a run whose fault never happened has tested nothing. */
-function faultsFired({ scenario }: Evidence): Check[] {
+function faultsFired({ scenario, faults }: Evidence): Check[] {
   return createFaults(scenario).map((fault, index, all) => ({
     name: all.length === 1 ? 'fault-fired' : `fault-fired-${index + 1}`,
     sentence: `${fault.sentence} was seen to happen.`,
-    check: (evidence) => fault.fired(evidence),
+    check: (evidence) => {
+      const outcome = faults[index];
+      return outcome === undefined ? unknown('Nothing is known of this fault.') : fault.fired(evidence, outcome);
+    },
   }));
 }

@@ -7,13 +7,13 @@ export const onlyPlannedDeaths: Check = {
   name: 'only-planned-deaths',
   sentence: 'No worker died but those that a fault killed.',
   check: ({ scenario, exits }) => {
-    // Each fault kills once: a second death of the same post is nobody's plan.
-    const unused = createFaults(scenario);
+    // Each fault kills so many: one death more of the same post is nobody's plan.
+    const left = createFaults(scenario).map((fault) => ({ fault, kills: fault.kills ?? 1 }));
     const unplanned = exits.filter((exit) => {
       if (exit.asked) return false;
-      const index = unused.findIndex((fault) => fault.explains(exit));
-      if (index === -1) return true;
-      unused.splice(index, 1);
+      const killer = left.find(({ fault, kills }) => kills > 0 && fault.explains?.(exit) === true);
+      if (killer === undefined) return true;
+      killer.kills--;
       return false;
     });
     if (unplanned.length > 0) {

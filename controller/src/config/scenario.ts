@@ -2,19 +2,63 @@
 import { z } from 'zod';
 import { checkNames } from '../checks/index.ts';
 import { nearest } from '../errors/nearest.ts';
-import { faultKinds } from '../faults/index.ts';
+import type { FaultKind } from '../faults/fault.ts';
+import { type FaultName, faultKinds } from '../faults/index.ts';
+import { variantsOf } from '../runs/draw-template.ts';
 import { workloads } from '../workload/index.ts';
 import { name } from './names.ts';
+import { duration } from './quantities.ts';
 
 const seedLimit = 2 ** 32 - 1;
 const faultLimit = 100;
 
+type FaultShape = { [Name in FaultName]: z.ZodOptional<(typeof faultKinds)[Name]['parameters']> };
+
+const faultShape = Object.fromEntries(
+  Object.entries(faultKinds).map(([kind, { parameters }]) => [kind, parameters.optional()]),
+) as unknown as FaultShape;
+
 /** Exactly one key: the kind of the fault. */
-const fault = z
-  .strictObject({ killWorker: faultKinds.killWorker.parameters.optional() })
+export const faultSchema = z
+  .strictObject(faultShape)
   .refine((one) => Object.values(one).filter((value) => value !== undefined).length === 1, {
     error: `must have exactly one key, one of ${Object.keys(faultKinds).join(', ')}`,
   });
+
+/** The kind of a fault, whose parameters are drawn; or a fault with `{ oneOf: [...] }` or `{ from, to }` in places of values. */
+const faultTemplate = z.union([z.string(), z.record(z.string(), z.unknown())]).superRefine((template, context) => {
+  const refuse = (message: string, path: PropertyKey[] = []) => context.addIssue({ code: 'custom', message, path });
+  if (typeof template === 'string') {
+    const kinds = Object.entries(faultKinds).flatMap(([kind, { draw }]: [string, FaultKind]) =>
+      draw === undefined ? [] : [kind],
+    );
+    if (kinds.includes(template)) return;
+    const suggestion = nearest(template, kinds);
+    const known = kinds.length === 0 ? 'none' : kinds.join(', ');
+    refuse(
+      `${JSON.stringify(template)} cannot be drawn (${suggestion === null ? `known are ${known}` : `did you mean ${suggestion}?`})`,
+    );
+    return;
+  }
+  for (const variant of variantsOf(template)) {
+    const parsed = faultSchema.safeParse(variant);
+    if (parsed.success) continue;
+    for (const issue of parsed.error.issues) refuse(issue.message, issue.path);
+    return;
+  }
+});
+
+const randomFaults = z
+  .strictObject({
+    faults: z.array(faultTemplate).min(1).max(faultLimit),
+    /** How many, at least and at most. */
+    count: z.tuple([z.number().int().min(0).max(faultLimit), z.number().int().min(1).max(faultLimit)]).default([1, 3]),
+    /** Those that do not say when strike so soon after work began. */
+    within: duration.default(5_000),
+  })
+  .refine(({ count }) => count[0] <= count[1], { path: ['count'], error: 'must be two numbers, the smaller one first' });
+
+export type RandomFaults = z.output<typeof randomFaults>;
 
 const check = z.string().superRefine((text, context) => {
   if (checkNames.includes(text)) return;
@@ -60,8 +104,12 @@ export const scenarioSchema = z.strictObject({
   /** What `run --up` boots: a name of infra/topologies, or a path. A running pod is taken as it is. */
   topology: z.string().min(1).default('two'),
   workload,
-  faults: z.array(fault).max(faultLimit).default([]),
+  faults: z.array(faultSchema).max(faultLimit).default([]),
+  /** Faults drawn from the seed, beside those above; `run.json` has them as drawn. */
+  random: randomFaults.optional(),
   checks: z.array(check).default([]),
+  /** `invalid`: a negative control, which must be found wrong; one that comes out valid is a failure. */
+  expect: z.enum(['valid', 'invalid']).default('valid'),
   /** Given to whatever is random; a run with the same seed makes the same choices. */
   seed: z.number().int().min(0).max(seedLimit).default(1),
 });

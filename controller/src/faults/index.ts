@@ -1,10 +1,18 @@
-/** Every fault that a scenario can name. */
+/** Every fault that a scenario can name: a new one is a file and a line here. */
 import type { Scenario } from '../config/scenario.ts';
-import type { Fault } from './fault.ts';
+import type { Fault, FaultKind } from './fault.ts';
 import { killWorker } from './kill-worker.ts';
 
-export const faultKinds = { killWorker } as const;
+export const faultKinds = {
+  killWorker,
+} as const;
 
+export type FaultName = keyof typeof faultKinds;
+
+/** Of a scenario whose random parts were drawn (`concrete-scenario.ts`), in its order. */
 export function createFaults({ faults }: Pick<Scenario, 'faults'>): Fault[] {
-  return faults.flatMap(({ killWorker: kill }) => (kill === undefined ? [] : [killWorker.create(kill)]));
+  return faults.map((named) => {
+    const [kind, parameters] = Object.entries(named).find(([, value]) => value !== undefined)!;
+    return (faultKinds[kind as FaultName] as unknown as FaultKind).create(parameters);
+  });
 }

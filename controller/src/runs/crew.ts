@@ -26,6 +26,8 @@ export interface Hand {
   readonly client: ClientIdentity;
   /** From 1; each restart of the post adds one. */
   readonly attempt: number;
+  /** What it was armed with when it started. */
+  readonly crash: Crash | null;
   /** Resolves when its end was seen. Never rejects. */
   readonly exit: Promise<SeenExit>;
   task<Name extends TaskName>(
@@ -55,18 +57,24 @@ interface Place {
   hand: Hand | null;
   attempts: number;
   resume: ((hand: Hand) => void) | null;
+  /** Who waits for the first worker of this post. */
+  readonly awaiting: Set<(hand: Hand) => void>;
 }
 
 export class Crew {
   readonly exits: SeenExit[] = [];
   /** How often a post was filled again. */
   restarts = 0;
+  /** Resolves when the first worker was given something to do. */
+  readonly atWork: Promise<void>;
+  #beAtWork: () => void = () => {};
   readonly #pod: Pod;
   readonly #timeline: Timeline;
   readonly #arm: (post: Post) => Crash | null;
   readonly #places = new Map<string, Place>();
   readonly #waiting = new Map<string, (exit: SeenExit) => void>();
-  readonly #watchers = new Set<(exit: SeenExit) => void>();
+  readonly #armed = new Map<Crash, Promise<SeenExit>>();
+  readonly #armedWatchers = new Map<Crash, () => void>();
   readonly #asked = new Set<string>();
   readonly #unsubscribe: readonly (() => void)[];
 
@@ -74,14 +82,17 @@ export class Crew {
     this.#pod = pod;
     this.#timeline = timeline;
     this.#arm = arm;
+    this.atWork = new Promise((resolve) => {
+      this.#beAtWork = resolve;
+    });
     this.#unsubscribe = pod.machines.map(({ machine, agent }) => agent.onEvent((event) => this.#onEvent(machine.name, event)));
   }
 
-  /** Starts a worker; the first one of a post is armed as the faults ask, its successors are not. */
+  /** Starts a worker, armed as the faults ask. */
   async hire(post: Post): Promise<Hand> {
     const place = this.#place(post);
     place.attempts++;
-    const crash = place.attempts === 1 ? this.#arm(post) : null;
+    const crash = this.#arm(post);
     const { agent } = this.#pod.machine(post.machine);
     const sent = this.#timeline.now();
     const { pid, client } = await agent.request(
@@ -112,10 +123,17 @@ export class Crew {
       pid,
       client,
       attempt: place.attempts,
+      crash,
       exit,
       task: (name, parameters, options) => this.#runTask(post, name, parameters, options),
     };
     place.hand = hand;
+    for (const tell of place.awaiting) tell(hand);
+    place.awaiting.clear();
+    if (crash !== null) {
+      this.#armed.set(crash, exit);
+      this.#armedWatchers.get(crash)?.();
+    }
     return hand;
   }
 
@@ -156,25 +174,29 @@ export class Crew {
     return hand;
   }
 
-  /** The first end of a worker at `post`, whether it was hired yet or not; null when `signal` gives up first. */
-  firstExit(post: Post, signal: AbortSignal): Promise<SeenExit | null> {
-    const isMine = (exit: SeenExit): boolean => exit.machine === post.machine && exit.worker === post.worker;
+  /** The end of the worker that was armed with `crash`, whether it was hired yet or not; null when `signal` gives up first. */
+  exitOfArmed(crash: Crash, signal: AbortSignal): Promise<SeenExit | null> {
     return new Promise((resolve) => {
-      const done = (exit: SeenExit | null): void => {
-        this.#watchers.delete(watcher);
-        signal.removeEventListener('abort', giveUp);
-        resolve(exit);
-      };
-      const watcher = (exit: SeenExit): void => {
-        if (isMine(exit)) done(exit);
-      };
-      const giveUp = (): void => done(null);
-      this.#watchers.add(watcher);
-      signal.addEventListener('abort', giveUp);
-      const earlier = this.exits.find(isMine);
-      if (earlier !== undefined) done(earlier);
-      else if (signal.aborted) giveUp();
+      const giveUp = (): void => resolve(null);
+      signal.addEventListener('abort', giveUp, { once: true });
+      if (signal.aborted) giveUp();
+      const watch = (): void => void this.#armed.get(crash)?.then(resolve);
+      if (this.#armed.has(crash)) watch();
+      else this.#armedWatchers.set(crash, watch);
     });
+  }
+
+  /** The worker at `post`, once there is one that lives; null when there is none any more, or `signal` gives up first. */
+  async living(post: Post, signal: AbortSignal): Promise<Hand | null> {
+    const { hand, awaiting } = this.#place(post);
+    const hired =
+      hand ??
+      (await new Promise<Hand | null>((resolve) => {
+        awaiting.add(resolve);
+        signal.addEventListener('abort', () => resolve(null), { once: true });
+        if (signal.aborted) resolve(null);
+      }));
+    return hired === null || signal.aborted || this.#hasEnded(hired) ? null : hired;
   }
 
   /** The worker that holds `post` now. */
@@ -233,6 +255,7 @@ export class Crew {
   ): Promise<Tasks[Name]['result']> {
     const { agent } = this.#pod.machine(post.machine);
     const lane = { machine: post.machine, name: `${post.worker}: tasks` };
+    this.#beAtWork();
     const sent = this.#timeline.now();
     const result = await this.#timeline.during(lane, 'task', label ?? task, () =>
       agent.request('runTask', { worker: post.worker, task, parameters, deadlineMs }, { timeoutMs: deadlineMs + answerGraceMs }),
@@ -257,7 +280,6 @@ export class Crew {
     if (this.exits.some((seen) => processKey(seen.machine, seen.pid) === key)) return;
     const seen = { ...exit, machine, asked: this.#asked.has(key) };
     this.exits.push(seen);
-    for (const watcher of this.#watchers) watcher(seen);
     this.#waiting.get(key)?.(seen);
     this.#waiting.delete(key);
   }
@@ -279,7 +301,7 @@ export class Crew {
       throw environmentError('NO_SUCH_MACHINE', `the run wants a worker on ${post.machine}, which this pod does not have`);
     }
     const key = `${post.machine}/${post.worker}`;
-    const place = this.#places.get(key) ?? { post, hand: null, attempts: 0, resume: null };
+    const place = this.#places.get(key) ?? { post, hand: null, attempts: 0, resume: null, awaiting: new Set() };
     this.#places.set(key, place);
     return place;
   }

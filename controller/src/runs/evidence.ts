@@ -7,8 +7,10 @@ import type { Finding } from '@cxlpod/agent/inspect';
 import type { WorkerExit } from '@cxlpod/agent/protocol';
 import type { Scenario } from '../config/scenario.ts';
 import type { Stamp } from '../traces/align-clocks.ts';
+import type { Detail } from '../traces/timeline.ts';
 
 export interface Evidence {
+  /** With its random parts drawn: `faults` are those of this run. */
   readonly scenario: Scenario;
   /** In number order. */
   readonly machines: readonly string[];
@@ -16,6 +18,7 @@ export interface Evidence {
   readonly workload: { readonly name: string; readonly result: unknown } | null;
   /** Every worker process that ended during the run, in the order seen. */
   readonly exits: readonly SeenExit[];
+  /** In the order of `scenario.faults`. */
   readonly faults: readonly FaultOutcome[];
   /** This run's part of the pod's history; null when it could not be read. */
   readonly history: RunHistory | null;
@@ -56,8 +59,18 @@ export interface FaultOutcome {
   readonly sentence: string;
   /** When the controller saw it happen; null: never. */
   readonly struckAt: Stamp | null;
+  /** What the strike saw; null: nothing. */
+  readonly seen: SeenFault | null;
   /** When the harm was undone, e.g. a new worker was ready; null: never. */
   readonly healedAt: Stamp | null;
+  /** Why it could not strike, or not be healed. */
+  readonly error: string | null;
+}
+
+export interface SeenFault {
+  /** What was seen to happen, without a full stop. */
+  readonly sentence: string;
+  readonly evidence: Detail;
 }
 
 /** A check's or a fault's answer. */

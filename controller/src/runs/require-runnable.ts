@@ -1,27 +1,38 @@
 import type { Coherence } from '@cxlpod/agent/protocol';
 import type { Scenario } from '../config/scenario.ts';
 import { usageError } from '../errors/cxlpod-error.ts';
+import type { Fault } from '../faults/fault.ts';
 import { createFaults } from '../faults/index.ts';
+import type { ProviderName } from '../provider/provider.ts';
 import { workloads } from '../workload/index.ts';
 import type { Workload } from '../workload/workload.ts';
 
 export interface RunnablePod {
   readonly name: string;
+  readonly provider: ProviderName;
   readonly machines: readonly string[];
   readonly pool: { readonly heap: { readonly coherence: Coherence } };
 }
 
-/** Refuses, before anything is started, what this pod cannot run. */
+/** Refuses, before anything is started, what this pod cannot run. `scenario`: with its random parts drawn. */
 export function requireRunnable(scenario: Scenario, topology: RunnablePod): void {
   requireNeeds(workloads[scenario.workload.name], scenario.topology, topology);
-  for (const fault of createFaults(scenario)) {
-    const missing = fault.needs.machines.find((machine) => !topology.machines.includes(machine));
-    if (missing === undefined) continue;
+  for (const fault of createFaults(scenario)) requireFault(fault, scenario.name, topology);
+}
+
+function requireFault({ kind, needs }: Fault, scenario: string, { name, provider, machines }: RunnablePod): void {
+  const missing = needs.machines.find((machine) => !machines.includes(machine));
+  if (missing !== undefined) {
+    throw usageError('NO_SUCH_MACHINE', `a fault of ${scenario} is on ${missing}, which pod ${name} does not have`, {
+      hint: `its machines are ${machines.join(', ')}`,
+    });
+  }
+  if (needs.providers?.includes(provider) === false) {
     throw usageError(
-      'NO_SUCH_MACHINE',
-      `a fault of ${scenario.name} is on ${missing}, which pod ${topology.name} does not have`,
+      'FAULT_NEEDS_PROVIDER',
+      `${kind} cannot be done to pod ${name}, whose machines are of provider ${provider}`,
       {
-        hint: `its machines are ${topology.machines.join(', ')}`,
+        hint: `a topology with provider: ${needs.providers.join(' or ')}`,
       },
     );
   }

@@ -7,6 +7,7 @@ import { type LoadedScenario, loadScenario } from '../config/load-scenario.ts';
 import { exitCodes, usageError } from '../errors/cxlpod-error.ts';
 import { describeRun } from '../report/describe-run.ts';
 import { writeReport } from '../report/write-report.ts';
+import { concreteScenario } from './concrete-scenario.ts';
 import { requireRunnable } from './require-runnable.ts';
 import { exitCodeOfRun } from './run-error.ts';
 import { RunFolder } from './run-folder.ts';
@@ -70,7 +71,7 @@ async function onNewPod(scenarios: readonly LoadedScenario[], options: Options, 
     });
   }
   const topology = loadTopology(wanted, { name: options.name });
-  for (const { scenario } of scenarios) requireRunnable(scenario, topology);
+  for (const { scenario } of scenarios) requireRunnable(concreteScenario(scenario, topology.machines), topology);
   const { pod } = await upPod({ topology, signal: context.signal, quiet: context.quiet(), say: context.say });
   try {
     await using opened = pod;
@@ -86,7 +87,7 @@ async function runAll(
   { runs }: Options,
   context: CommandContext,
 ): Promise<FinishedRun[]> {
-  for (const { scenario } of scenarios) requireRunnable(scenario, pod.topology);
+  for (const { scenario } of scenarios) requireRunnable(concreteScenario(scenario, pod.topology.machines), pod.topology);
   const finished: FinishedRun[] = [];
   for (const loaded of scenarios) {
     const folder = RunFolder.create(runs, loaded.scenario.name, new Date());

@@ -7,8 +7,8 @@ import type { Pod } from '../cluster/pod.ts';
 import { readPodState } from '../cluster/pod-state.ts';
 import type { LoadedScenario } from '../config/load-scenario.ts';
 import { printTopology } from '../config/print-topology.ts';
+import type { Scenario } from '../config/scenario.ts';
 import { interruptedError } from '../errors/interrupted.ts';
-import type { Fault } from '../faults/fault.ts';
 import { createFaults } from '../faults/index.ts';
 import { alignClocks } from '../traces/align-clocks.ts';
 import { alignTimeline } from '../traces/align-timeline.ts';
@@ -17,9 +17,11 @@ import { LatencyBook } from '../traces/latency-book.ts';
 import { Timeline } from '../traces/timeline.ts';
 import { workloads } from '../workload/index.ts';
 import type { Workload, WorkloadContext } from '../workload/workload.ts';
+import { concreteScenario } from './concrete-scenario.ts';
 import { Crew } from './crew.ts';
-import type { AuditedPool, Evidence, FaultOutcome, RunHistory } from './evidence.ts';
+import type { AuditedPool, Evidence, RunHistory } from './evidence.ts';
 import { orAborted } from './or-aborted.ts';
+import { openProgress } from './progress.ts';
 import { overSubscriptionOf, provenanceOf } from './provenance.ts';
 import { nextTicket, readRunHistory } from './read-history.ts';
 import { requireRunnable } from './require-runnable.ts';
@@ -27,6 +29,7 @@ import { describeError } from './run-error.ts';
 import type { RunFolder } from './run-folder.ts';
 import { type RunError, type RunRecord, runRecordFormat } from './run-record.ts';
 import { saveHistory } from './saved-history.ts';
+import { Strikes } from './strike-faults.ts';
 import { worst } from './verdict.ts';
 
 export interface RunOptions {
@@ -38,12 +41,14 @@ export interface RunOptions {
 }
 
 const controllerLane = { machine: 'controller', name: 'run' };
+
 /** Writes everything but the report. Throws when the run folder cannot be written, or the operator interrupts. */
 export async function runScenario(options: RunOptions): Promise<RunRecord> {
-  requireRunnable(options.loaded.scenario, options.pod.topology);
+  const scenario = concreteScenario(options.loaded.scenario, options.pod.topology.machines);
+  requireRunnable(scenario, options.pod.topology);
   options.folder.write('scenario.yaml', options.loaded.text);
   options.folder.write('topology.yaml', printTopology(options.pod.topology));
-  const run = new Run(options);
+  const run = new Run(options, scenario);
   await run.execute();
   await run.collect();
   return run.conclude();
@@ -53,8 +58,9 @@ class Run {
   readonly #options: RunOptions;
   readonly #timeline = new Timeline();
   readonly #latencies = new LatencyBook();
-  readonly #faults: readonly Fault[];
-  readonly #outcomes: FaultOutcome[];
+  /** With its random parts drawn. */
+  readonly #scenario: Scenario;
+  readonly #strikes: Strikes;
   readonly #crew: Crew;
   readonly #startedAt = new Date();
   readonly #startMs = performance.now();
@@ -67,15 +73,11 @@ class Run {
   #pool: PoolInspection | null = null;
   #history: RunHistory | null = null;
 
-  constructor(options: RunOptions) {
+  constructor(options: RunOptions, scenario: Scenario) {
     this.#options = options;
-    this.#faults = createFaults(options.loaded.scenario);
-    this.#outcomes = this.#faults.map(({ kind, sentence }) => ({ kind, sentence, struckAt: null, healedAt: null }));
-    this.#crew = new Crew(
-      options.pod,
-      this.#timeline,
-      (post) => this.#faults.map((fault) => fault.arm(post)).find((crash) => crash) ?? null,
-    );
+    this.#scenario = scenario;
+    this.#strikes = new Strikes(createFaults(scenario));
+    this.#crew = new Crew(options.pod, this.#timeline, (post) => this.#strikes.arm(post));
     this.#firstTicket = nextTicket(options.pod.paths.historyFile);
   }
 
@@ -99,7 +101,7 @@ class Run {
     } finally {
       this.#crew.close();
     }
-    if (signal.aborted) throw interruptedError(`run ${this.#options.loaded.scenario.name}`);
+    if (signal.aborted) throw interruptedError(`run ${this.#scenario.name}`);
   }
 
   /** Reads what is left: pool, history, logs. What cannot be had is noted, and judged as missing. */
@@ -143,10 +145,10 @@ class Run {
       verdict: worst([...checks.map(({ verdict }) => verdict), ...ofError]),
       checks,
       error: this.#error,
-      scenario: loaded.scenario,
+      scenario: this.#scenario,
       sentences: {
-        workload: workloads[loaded.scenario.workload.name].sentence,
-        faults: this.#faults.map(({ sentence }) => sentence),
+        workload: workloads[this.#scenario.workload.name].sentence,
+        faults: this.#strikes.outcomes.map(({ sentence }) => sentence),
       },
       pod: pod.name,
       topology: { name: topology.name, machines: topology.machines, poolBytes: topology.pool.sizeBytes },
@@ -155,7 +157,7 @@ class Run {
       provenance: await provenanceOf(pod.name, loaded.fileName),
       startedAt: this.#startedAt.toISOString(),
       tookMs: performance.now() - this.#startMs,
-      seed: loaded.scenario.seed,
+      seed: this.#scenario.seed,
       restarts: {
         machines: Object.values(state?.bootRestarts ?? {}).reduce((sum, times) => sum + times, 0),
         workers: this.#crew.restarts,
@@ -177,11 +179,11 @@ class Run {
 
   #evidence(): Evidence {
     return {
-      scenario: this.#options.loaded.scenario,
+      scenario: this.#scenario,
       machines: this.#options.pod.topology.machines,
       workload: this.#workload,
       exits: this.#crew.exits,
-      faults: this.#outcomes,
+      faults: this.#strikes.outcomes,
       history: this.#history,
       pool: this.#pool === null ? null : auditedPool(this.#pool),
     };
@@ -199,28 +201,21 @@ class Run {
   }
 
   async #work(): Promise<void> {
-    const { pod, loaded, signal, say } = this.#options;
+    const { pod, signal, say } = this.#options;
     const { timeline, latencies } = { timeline: this.#timeline, latencies: this.#latencies };
-    const context: WorkloadContext = { pod, crew: this.#crew, timeline, latencies, seed: loaded.scenario.seed, signal, say };
-    const workload: Workload = workloads[loaded.scenario.workload.name] as unknown as Workload;
-    const over = new AbortController();
-    const strikes = Promise.allSettled(this.#faults.map((fault, index) => this.#strike(fault, index, context, over.signal)));
+    const { seed, workload: parameters } = this.#scenario;
+    const context: WorkloadContext = { pod, crew: this.#crew, timeline, latencies, seed, signal, say };
+    const workload: Workload = workloads[parameters.name] as unknown as Workload;
+    const progress = openProgress(pod.paths, this.#firstTicket);
+    this.#strikes.begin(context, progress);
     try {
-      const result = await orAborted(workload.run(loaded.scenario.workload, context), signal);
+      const result = await orAborted(workload.run(parameters, context), signal);
       this.#workload = { name: workload.name, result };
     } finally {
-      over.abort();
-      const failed = (await strikes).find((strike) => strike.status === 'rejected');
-      if (failed !== undefined) this.#error ??= describeError(failed.reason);
+      const failed = await this.#strikes.end();
+      progress.close();
+      if (failed !== null) this.#error ??= describeError(failed.error);
     }
-  }
-
-  async #strike(fault: Fault, index: number, context: WorkloadContext, over: AbortSignal): Promise<void> {
-    if (!(await fault.strike(context, over))) return;
-    const struckAt = this.#timeline.now();
-    this.#outcomes[index] = { ...this.#outcomes[index]!, struckAt };
-    await fault.heal(context);
-    this.#outcomes[index] = { ...this.#outcomes[index]!, healedAt: this.#timeline.now() };
   }
 
   #phase<T>(name: string, act: () => Promise<T>): Promise<T> {

@@ -45,7 +45,7 @@ import {
 const faultFired: Check = {
   name: 'fault-fired',
   sentence: '',
-  check: (evidence) => createFaults(evidence.scenario)[0]!.fired(evidence),
+  check: (evidence) => createFaults(evidence.scenario)[0]!.fired(evidence, evidence.faults[0]!),
 };
 
 const failure = callsResult().failures[0]!;

@@ -96,18 +96,20 @@ describe('a pod', () => {
   const incoherent = { heap: { coherence: 'none' } } as const;
 
   test('of one machine cannot run a workload of two', () => {
-    expect(refusal(() => requireRunnable(scenario, { name: 'one', machines: ['vm1'], pool }))).toContain('needs 2 machines');
+    expect(refusal(() => requireRunnable(scenario, { name: 'one', provider: 'qemu', machines: ['vm1'], pool }))).toContain(
+      'needs 2 machines',
+    );
   });
 
   test('without the machine of a fault is told which machines it has', () => {
-    const text = refusal(() => requireRunnable(scenario, { name: 'two', machines: ['vm1', 'vm2'], pool }));
+    const text = refusal(() => requireRunnable(scenario, { name: 'two', provider: 'qemu', machines: ['vm1', 'vm2'], pool }));
 
     expect(text).toContain('is on vm7');
     expect(text).toContain('its machines are vm1, vm2');
   });
 
   test('on a device that promises nothing between machines cannot run what needs the heap', () => {
-    const two = { name: 'two', machines: ['vm1', 'vm2'], pool: incoherent };
+    const two = { name: 'two', provider: 'qemu', machines: ['vm1', 'vm2'], pool: incoherent } as const;
     const needsHeap = { name: 'kv', needs: { machines: 2, heap: true } };
 
     const text = refusal(() => requireNeeds(needsHeap, 'two', two));

@@ -1,0 +1,60 @@
+/** A worker that was armed when it started dies inside a lock-free operation, after it wrote its last words. */
+import type { Crash, Post } from '../runs/crew.ts';
+import type { Evidence, FaultOutcome, Judgement } from '../runs/evidence.ts';
+import type { Fault } from './fault.ts';
+
+export function killAtPoint(post: Post, crash: Crash): Pick<Fault, 'sentence' | 'schedule' | 'arm' | 'strike' | 'fired'> {
+  const { machine, worker } = post;
+  const { point, hit } = crash;
+  return {
+    sentence: `SIGKILL to ${worker} on ${machine} at ${point}, passage ${hit}`,
+    schedule: { when: 'armed' },
+    arm: (other) => (other.machine === machine && other.worker === worker ? crash : null),
+    strike: async ({ crew }, signal) => {
+      const exit = await crew.exitOfArmed(crash, signal);
+      if (exit === null || exit.asked) return null;
+      return {
+        sentence: `${worker} on ${machine} died by ${exit.signal ?? `exit code ${exit.exitCode}`}, armed with ${point}`,
+        evidence: { point, hit, signal: exit.signal, pid: exit.pid },
+        at: { clock: machine, ns: exit.atNs },
+      };
+    },
+    fired: (evidence, outcome) => judge(evidence, outcome, post, crash),
+  };
+}
+
+/** Its last words are in the history, and it was seen to die. */
+function judge(
+  { exits, history, machines }: Evidence,
+  { seen }: FaultOutcome,
+  { machine, worker }: Post,
+  { point, hit }: Crash,
+): Judgement {
+  const pid = seen?.evidence.pid;
+  const exit = exits.find(
+    (each) => each.machine === machine && each.worker === worker && !each.asked && (pid === undefined || each.pid === pid),
+  );
+  const machineNumber = machines.indexOf(machine) + 1;
+  const lastWords = history?.records.find(
+    (record) => record.kind === 'last-words' && record.machine === machineNumber && record.pid === exit?.pid,
+  );
+  const unknown = (why: string): Judgement => ({
+    verdict: 'unknown',
+    sentence: `The fault was not seen to fire: ${why}.`,
+    evidence: { exit: exit ?? null, lastWords: lastWords ?? null },
+  });
+  if (exit === undefined) return unknown(`${worker} on ${machine} did not die`);
+  if (exit.signal !== 'SIGKILL')
+    return unknown(`${worker} ended with ${exit.signal ?? `exit code ${exit.exitCode}`}, not SIGKILL`);
+  if (exit.fenced === null) return unknown(`the end of ${worker} was not seen, so it is not fenced`);
+  if (history === null) return unknown('the history cannot be read');
+  if (lastWords?.kind !== 'last-words') return unknown(`pid ${exit.pid} left no last words`);
+  if (lastWords.point !== point || lastWords.hit !== hit) {
+    return unknown(`pid ${exit.pid} died at ${lastWords.point}, passage ${lastWords.hit}, not at ${point}, passage ${hit}`);
+  }
+  return {
+    verdict: 'valid',
+    sentence: `${worker} on ${machine} wrote its last words at ${point}, passage ${hit}, and was then seen to die by SIGKILL; it is fenced.`,
+    evidence: { exit, lastWords },
+  };
+}

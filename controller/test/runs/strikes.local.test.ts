@@ -1,0 +1,45 @@
+/** Faults of workers on provider local, by the command line: each is seen to fire at its moment. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { RunRecord } from '../../src/runs/run-record.ts';
+import { Bench, type Ended } from '../cluster/cxlpod.ts';
+
+let bench: Bench;
+let pod: string;
+beforeAll(async () => {
+  bench = new Bench();
+  pod = bench.newPod();
+  await bench.mustRun(['up', 'local', '--name', pod]);
+}, 120_000);
+afterAll(async () => bench.clear());
+
+function scenario(name: string, text: string): string {
+  const path = join(bench.folder, `${name}.yaml`);
+  writeFileSync(path, `name: ${name}\n${text}`);
+  return path;
+}
+
+const record = (ended: Ended): RunRecord => (JSON.parse(ended.stdout) as RunRecord[])[0]!;
+const run = async (name: string, text: string): Promise<RunRecord> =>
+  record(await bench.run(['run', '--name', pod, '--json', scenario(name, text)]));
+const answered = '[at-most-once, answered-after-restart, history-whole, pool-sound]';
+
+test('a worker dies after so many operations, another is put in its place and dies at a crash point, a third one serves', async () => {
+  const ran = await run(
+    'twice',
+    `workload: { name: calls, calls: 2000 }
+faults:
+  - killWorker: { on: vm1, atOperations: 300 }
+  - killWorker: { on: vm1, at: rpc/serve/after-publish, hit: 1 }
+checks: ${answered}\n`,
+  );
+
+  expect(ran.error).toBeNull();
+  expect(ran.checks.filter(({ verdict }) => verdict !== 'valid')).toEqual([]);
+  expect(ran).toMatchObject({ verdict: 'valid', error: null });
+  const [first, second] = ran.faults;
+  expect(first).toMatchObject({ seen: { evidence: { signal: 'SIGKILL', fenced: true } }, error: null });
+  expect(second).toMatchObject({ seen: { evidence: { signal: 'SIGKILL', point: 'rpc/serve/after-publish' } }, error: null });
+  expect(ran.faults.every(({ healedAt }) => healedAt !== null)).toBe(true);
+});
