@@ -276,6 +276,19 @@ static napi_value write_back(napi_env env, napi_callback_info info) {
   return undefined(env);
 }
 
+/* prefetch(memory, offset): the line of a byte. */
+static napi_value prefetch(napi_env env, napi_callback_info info) {
+  Arguments arguments;
+  Bytes bytes;
+  uint64_t offset;
+  if (!take(env, info, 2, &arguments) || !bytes_of(env, arguments.values[0], &bytes) ||
+      !whole(env, arguments.values[1], "offset", &offset))
+    return NULL;
+  if (offset >= bytes.size_bytes) return fail(env, "OUT_OF_RANGE", "the byte is not inside the memory");
+  _mm_prefetch((const char *)(bytes.data + offset), _MM_HINT_T0);
+  return undefined(env);
+}
+
 /* storeNonTemporal(memory, offset, source, from, length): whole aligned 8-byte words. */
 static napi_value store_non_temporal(napi_env env, napi_callback_info info) {
   Arguments arguments;
@@ -656,6 +669,7 @@ NAPI_MODULE_INIT() {
       {"unmap", unmap},
       {"flush", flush},
       {"writeBack", write_back},
+      {"prefetch", prefetch},
       {"storeNonTemporal", store_non_temporal},
       {"monotonicNs", monotonic_ns},
       {"clockReadNs", clock_read_ns},

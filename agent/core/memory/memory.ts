@@ -77,6 +77,14 @@ export function invalidate(address: usize): void {
   hostInvalidate(address);
 }
 
+@external("host", "prefetch")
+declare function hostPrefetch(address: usize): void;
+
+/** prefetcht0: the line comes from the device while others are worked on. A hint, in no order with anything but a `fullFence` before it. */
+export function prefetch(address: usize): void {
+  hostPrefetch(address);
+}
+
 /** mfence: everything before it is done before anything after it, loads and flushes as well. */
 export function fullFence(): void {
   hostFullFence();

@@ -20,6 +20,7 @@ const STORE_FENCE: i32 = 6;
 const INVALIDATE: i32 = 7;
 const FULL_FENCE: i32 = 8;
 const STORE_THROUGH: i32 = 9;
+const PREFETCH: i32 = 10;
 const SIZE_4: i32 = 4 << 4;
 const SIZE_8: i32 = 8 << 4;
 const PLAIN: i32 = 0 << 8;
@@ -87,6 +88,10 @@ export function storeThrough(to: usize, from: usize, sizeBytes: u32, site: i32 =
 
 export function invalidate(address: usize, site: i32 = 0): void {
   access(INVALIDATE | SIZE_8 | ATOMIC, address, site, 0, 0, 0, 0);
+}
+
+export function prefetch(address: usize, site: i32 = 0): void {
+  access(PREFETCH | SIZE_8 | ATOMIC, address, site, 0, 0, 0, 0);
 }
 
 export function fullFence(site: i32 = 0): void {

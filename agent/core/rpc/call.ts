@@ -25,7 +25,7 @@ import {
   CALL_AFTER_WRITE,
 } from '../crash-points/catalogue';
 import { Handle, HANDLE_CALLER } from '../layout/scratch';
-import { CONNECTION_SERVER_LINE, HANDLE_BASE, KIND_HEADER, KIND_LIMIT, RingEntry, ServerLine, SHARING_COHERENT } from '../layout/connection';
+import { CONNECTION_SERVER_LINE, HANDLE_BASE, KIND_HEADER, KIND_LIMIT, RingEntry, ServerLine, SHARING_COHERENT, SHARING_FAST } from '../layout/connection';
 import { connectionAt } from './close';
 import {
   connectionOf,
@@ -42,7 +42,7 @@ import {
   setOpen,
   slotOf,
 } from './handle';
-import { cachedBytesOf, entryAt, look, markOf, Message, NOT_ACCEPTED, pattern, payloadAt, writePattern } from './ring';
+import { cachedBytesOf, entryAt, fetchAhead, look, markOf, Message, NOT_ACCEPTED, pattern, payloadAt, writePattern } from './ring';
 
 /**
  * Whether the next call may be sent: OK, BUSY, PEER_LOST, CLOSED, ABORTED. The window slides over the slots in order: call i + window needs
@@ -355,6 +355,7 @@ export function rpcCallBatch(handle: u32, calls: u32, payloadBytes: u32, depth: 
       if (code != OK) break;
       entry = look(address, mark, 2, sharing);
     }
+    if (sharing == SHARING_FAST) fetchAhead(responses, slotOf(done, windowLog2), windowLog2);
     const accepted: u64 = Message.accept(entry, mark, responseBytes, limitBytes, sharing, layout);
     if (accepted == NOT_ACCEPTED || !isStatus(<u32>(accepted >> 32))) {
       code = disbelieve(at);

@@ -4,6 +4,7 @@ import {
   keep64,
   load32,
   load64,
+  prefetch,
   publish64,
   store32,
   store64,
@@ -47,7 +48,7 @@ export function payloadAt(arena: usize, slot: u32, strideBytes: u32): usize {
 /**
  * The entry, once its phase has flipped; 0 (never an entry: it would refer to the superblock) after `looks` looks. Where the device keeps no
  * coherence each look drops the line before it reads; the fast way drops it only after a look that found nothing, so that the entries that
- * came with the last one cost nothing (Oasis, message channel).
+ * came with the last one cost nothing, and has the next line fetched meanwhile (`fetchAhead`; Oasis, message channel).
  */
 export function look(entryAddress: usize, mark: u64, looks: u32, sharing: u32): u64 {
   const phase: u64 = mark >> 15;
@@ -67,10 +68,24 @@ export function look(entryAddress: usize, mark: u64, looks: u32, sharing: u32): 
   return 0;
 }
 
+const ENTRIES_PER_LINE_LOG2: u32 = 3;
+const ENTRIES_PER_LINE: u32 = 1 << ENTRIES_PER_LINE_LOG2;
+
 /** The next load of this line comes from the device. */
 function drop(address: usize): void {
   if (!mutant(320)) invalidate(address);
   if (!mutant(321)) fullFence();
+}
+
+/**
+ * Who has found the first entry of a line has the next one fetched meanwhile; what the machine has cached of it is of the last lap. Fetched too
+ * early it is of the last lap as well, and dropped by the look that finds nothing.
+ */
+export function fetchAhead(ring: usize, slot: u32, windowLog2: u32): void {
+  if ((slot & (ENTRIES_PER_LINE - 1)) != 0 || windowLog2 <= ENTRIES_PER_LINE_LOG2) return;
+  const next: usize = entryAt(ring, (slot + ENTRIES_PER_LINE) & ((<u32>1 << windowLog2) - 1));
+  drop(next);
+  prefetch(next);
 }
 
 /** Whether a payload of this length at this offset lies in the arena and within the agreed size. All in 64 bits: what is below the arena wraps. */

@@ -4,7 +4,7 @@ import { BAD_ARGUMENT, CLOSED, FAILED, OK, PENDING, REFUSED, TOO_LARGE, UNKNOWN_
 import { crashPoint } from '../crash-points/crash-point';
 import { SERVE_AFTER_EXECUTE, SERVE_AFTER_PUBLISH, SERVE_AFTER_SEE, SERVE_AFTER_TAKE } from '../crash-points/catalogue';
 import { Handle, HANDLE_SERVER } from '../layout/scratch';
-import { CONNECTION_SERVER_LINE, HANDLE_BASE, KIND_HEADER, KIND_LIMIT, ServerLine, SHARING_COHERENT } from '../layout/connection';
+import { CONNECTION_SERVER_LINE, HANDLE_BASE, KIND_HEADER, KIND_LIMIT, ServerLine, SHARING_COHERENT, SHARING_FAST } from '../layout/connection';
 import { connectionAt } from './close';
 import { reportServed } from './connect';
 import {
@@ -23,7 +23,7 @@ import {
   setOpen,
   slotOf,
 } from './handle';
-import { cachedBytesOf, copyWords, entryAt, look, markOf, Message, NOT_ACCEPTED, payloadAt } from './ring';
+import { cachedBytesOf, copyWords, entryAt, fetchAhead, look, markOf, Message, NOT_ACCEPTED, payloadAt } from './ring';
 
 /**
  * Waits for the next request: HANDLE_BASE + its slot, PENDING after `maxLooks`, ABORTED, CLOSED, PEER_LOST, or REFUSED: one came that does not
@@ -49,6 +49,7 @@ export function rpcPollRequest(handle: u32, maxLooks: u32): i32 {
     entry = look(address, mark, 2, sharing);
   }
   crashPoint(SERVE_AFTER_SEE);
+  if (sharing == SHARING_FAST) fetchAhead(requestRing(at), slot, windowLog2);
   const layout: u32 = recall32(at + offsetof<Handle>("layout"));
   const payloadBytes: u32 = recall32(at + offsetof<Handle>("payloadBytes"));
   const accepted: u64 = Message.accept(entry, mark, <u64>offsetOf(requestArena(at)), payloadBytes, sharing, layout);
@@ -174,6 +175,7 @@ export function rpcServeLoop(handle: u32, maxRequests: u32, maxLooks: u32): i32 
       entry = look(address, mark, 2, sharing);
     }
     crashPoint(SERVE_AFTER_SEE);
+    if (sharing == SHARING_FAST) fetchAhead(requests, slot, windowLog2);
     const accepted: u64 = Message.accept(entry, mark, requestBytes, payloadBytes, sharing, layout);
     crashPoint(SERVE_AFTER_TAKE);
     const response: usize = payloadAt(responseBuffers, slot, strideBytes);

@@ -8,7 +8,7 @@ const { Node, NodeKind } = assemblyscript;
 
 const door = new Set([
   'load32', 'load64', 'store32', 'store64', 'publish32', 'publish64', 'swap64', 'add64', 'or64', 'plainIncrement64', 'writeBack',
-  'storeFence', 'storeThrough', 'invalidate', 'fullFence',
+  'storeFence', 'storeThrough', 'invalidate', 'prefetch', 'fullFence',
   'keep32', 'keep64', 'recall32', 'recall64',
 ]);
 

@@ -202,7 +202,7 @@ export function instantiateCore(mapped: MappedPool, options: { readonly thread: 
   if (!Number.isInteger(thread) || thread < 0 || thread >= constants.THREAD_LIMIT) {
     throw new RangeError(`thread ${thread} is not from 0 to ${constants.THREAD_LIMIT - 1}`);
   }
-  const { die, flush, monotonicNs, storeNonTemporal, writeBack } = native();
+  const { die, flush, monotonicNs, prefetch, storeNonTemporal, writeBack } = native();
   const bytes = new Uint8Array(mapped.memory.buffer);
   const instance = new WebAssembly.Instance(compiledCore(), {
     env: { memory: mapped.memory },
@@ -215,6 +215,7 @@ export function instantiateCore(mapped: MappedPool, options: { readonly thread: 
       // The addon's write-back and its non-temporal stores end with an sfence of their own.
       storeFence: () => {},
       invalidate: (address: number) => flush(bytes, (address >>> 6) * constants.LINE_BYTES, constants.LINE_BYTES),
+      prefetch: (address: number) => prefetch(bytes, address >>> 0),
       // The addon's flush ends with an mfence of its own.
       fullFence: () => {},
       broken(invariant: number): never {

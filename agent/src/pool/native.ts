@@ -10,6 +10,7 @@ export interface Native {
   unmap(memory: Uint8Array, offset: number, length: number): void;
   flush(memory: Uint8Array, offset: number, length: number): void;
   writeBack(memory: Uint8Array, offset: number, length: number): void;
+  prefetch(memory: Uint8Array, offset: number): void;
   storeNonTemporal(memory: Uint8Array, offset: number, source: Uint8Array, from: number, length: number): void;
   monotonicNs(): number;
   clockReadNs(reads: number): number;

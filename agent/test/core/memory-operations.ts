@@ -13,6 +13,7 @@ const kinds = [
   'invalidate',
   'fullFence',
   'storeThrough',
+  'prefetch',
 ] as const;
 
 /** WebAssembly has no instruction for these: the release build calls the host. */
@@ -20,6 +21,7 @@ const hostOperations: Readonly<Record<string, Operation>> = {
   'host.writeBack': { kind: 'writeBack', sizeBytes: 8, order: 'atomic' },
   'host.storeFence': { kind: 'storeFence', sizeBytes: 8, order: 'atomic' },
   'host.invalidate': { kind: 'invalidate', sizeBytes: 8, order: 'atomic' },
+  'host.prefetch': { kind: 'prefetch', sizeBytes: 8, order: 'atomic' },
   'host.storeThrough': { kind: 'storeThrough', sizeBytes: 8, order: 'plain' },
   'host.fullFence': { kind: 'fullFence', sizeBytes: 8, order: 'atomic' },
 };

@@ -26,7 +26,14 @@ describe('instances that share one memory cannot overwrite each other', () => {
 
   test('only the functions of the host are imported', () => {
     const imported = [...shipped.functions.values()].map((fn) => fn.importedFrom).filter((name) => name !== '');
-    const flushes = ['host.storeFence', 'host.writeBack', 'host.invalidate', 'host.fullFence', 'host.storeThrough'];
+    const flushes = [
+      'host.storeFence',
+      'host.writeBack',
+      'host.invalidate',
+      'host.fullFence',
+      'host.storeThrough',
+      'host.prefetch',
+    ];
     const ofHost = ['host.broken', 'host.died', 'host.monotonicNs', ...flushes];
     expect(ofHost).toEqual(expect.arrayContaining(imported));
     expect(new Set(imported).size).toBe(imported.length);

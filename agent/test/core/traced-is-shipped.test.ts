@@ -31,7 +31,7 @@ test('each exported function does the same operations in the same order in both'
 
 /** Every operation of the door, with its arguments' order and width: what the core does not use today is compared as well. */
 const probe = `
-import { add64, fullFence, invalidate, load32, load64, or64 } from './memory/memory';
+import { add64, fullFence, invalidate, load32, load64, or64, prefetch } from './memory/memory';
 import { publish32, publish64, store32, store64, storeFence, storeThrough, swap64, writeBack } from './memory/memory';
 export function everything(at: usize): void {
   store32(at, load32(at + 4));
@@ -45,6 +45,7 @@ export function everything(at: usize): void {
   invalidate(at);
   fullFence();
   storeThrough(at, at + 80, 16);
+  prefetch(at);
 }`;
 
 test('each operation of the door is the same in both', async () => {
@@ -78,6 +79,7 @@ test('each operation of the door is the same in both', async () => {
     'atomic invalidate of 8',
     'atomic fullFence of 8',
     'plain storeThrough of 8',
+    'atomic prefetch of 8',
   ]);
 });
 

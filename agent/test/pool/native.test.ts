@@ -24,6 +24,7 @@ describe('ranges', () => {
       () => addon.writeBack(bytes, 2 ** 40, 8),
       () => addon.storeNonTemporal(bytes, 65_536, new Uint8Array(8), 0, 8),
       () => addon.storeNonTemporal(bytes, 0, new Uint8Array(8), 8, 8),
+      () => addon.prefetch(bytes, 65_536),
       () => addon.waitWhile(bytes, 65_536, 0n, 0),
       () => addon.startHeartbeat(bytes, 65_536, 100),
       () => addon.map(bytes, 65_536, 4096, '/dev/shm', 0),
@@ -46,6 +47,7 @@ describe('ranges', () => {
     const source = Uint8Array.from({ length: 80 }, (_, at) => at - 7);
     native().storeNonTemporal(bytes, 128, source, 8, 64);
     native().writeBack(bytes, 100, 200);
+    native().prefetch(bytes, 191);
     native().flush(bytes, 0, bytes.length);
     expect([...bytes.slice(126, 131)]).toEqual([0, 0, 1, 2, 3]);
     expect(bytes[191]).toBe(64);

@@ -27,14 +27,15 @@ export const kinds = {
   invalidate: 7,
   fullFence: 8,
   storeThrough: 9,
+  prefetch: 10,
 } as const;
 export type Kind = keyof typeof kinds;
 
-/** Flushes and fences change no byte. */
+/** Flushes, fences and prefetches change no byte. */
 export const isWrite = (what: number): boolean =>
   ((what & 15) >= kinds.store && (what & 15) <= kinds.or) || (what & 15) === kinds.storeThrough;
 
-export const isFlush = (what: number): boolean => (what & 15) >= kinds.writeBack && (what & 15) <= kinds.fullFence;
+export const isFlush = (what: number): boolean => (what & 15) >= kinds.writeBack && (what & 15) !== kinds.storeThrough;
 
 /** A store that publishes (an xchg on x86), not one that waits in the store buffer. */
 export const isAtomic = (what: number): boolean => what >> 8 === 1;

@@ -4,6 +4,7 @@
  */
 import { constants } from '../../src/layout/index.ts';
 import { connectTo, listenAs } from './calls.ts';
+import type { DeviceAccesses } from './memory/cached-memory.ts';
 import { type WriteBackMemory, writeBackMemory } from './memory/write-back.ts';
 import type { Kind } from './memory-profile.ts';
 import { isIncoherent, ways } from './sharing-checks.ts';
@@ -13,6 +14,10 @@ import { type SimulatedClient, World } from './simulator.ts';
 export interface SharingCost {
   /** Lines fetched from the device: each is waited for. */
   readonly misses: number;
+  /** Of the server, and of the caller, which work at the same time: the larger one bounds how many calls there can be. */
+  readonly missesOf: readonly [server: number, caller: number];
+  /** Lines fetched ahead, while others are worked on. */
+  readonly prefetches: number;
   /** Lines written to it, and words that were stored past the cache: nobody waits but a fence. */
   readonly writeBacks: number;
   readonly stores: number;
@@ -31,12 +36,13 @@ export interface SharedCall {
   /** 0: the call is its entry, a reference and nothing that is read. */
   readonly payloadBytes: number;
   readonly depth: number;
+  /** Processors may ignore a prefetch. */
+  readonly ignoresHints?: boolean;
 }
 
-export function costOfSharedCall({ sharing, payloadBytes, depth }: SharedCall): SharingCost {
-  const world = new World({
-    memory: writeBackMemory({ profile: 'NC', seed: 1, drainChance: 1, cacheChance: 0, covers: isIncoherent }),
-  });
+export function costOfSharedCall({ sharing, payloadBytes, depth, ignoresHints = false }: SharedCall): SharingCost {
+  const quiet = { seed: 1, drainChance: 1, cacheChance: 0, ignoresHints };
+  const world = new World({ memory: writeBackMemory({ profile: 'NC', ...quiet, covers: isIncoherent }) });
   const [server, caller] = [world.client(1), world.client(2)];
   server.core.format(1, server.process, 0, 0);
   for (const client of [server, caller]) client.core.join(client.machine, client.process, 0);
@@ -50,18 +56,21 @@ export function costOfSharedCall({ sharing, payloadBytes, depth }: SharedCall): 
   for (const side of sides) side.forgetCounts();
   for (let burst = 0; burst < bursts; burst++) exchange(server, caller, depth, payloadBytes);
   const calls = bursts * depth;
-  const device = (what: 'misses' | 'writeBacks' | 'direct'): number =>
-    sides.reduce((sum, { index }, side) => sum + memory.deviceAccesses(index)[what] - before[side]![what], 0) / calls;
+  const of = (side: 0 | 1, what: keyof DeviceAccesses): number =>
+    (memory.deviceAccesses(sides[side]!.index)[what] - before[side]![what]) / calls;
+  const device = (what: keyof DeviceAccesses): number => of(0, what) + of(1, what);
   const count = (...kinds: Kind[]): number =>
-    sides.reduce((sum, side) => sum + kinds.reduce((of, kind) => of + side.countOf(kind), 0), 0) / calls;
+    sides.reduce((sum, side) => sum + kinds.reduce((own, kind) => own + side.countOf(kind), 0), 0) / calls;
   const lineStores = count('storeThrough') === 0 ? 0 : 2 * (1 + Math.ceil(payloadBytes / constants.LINE_BYTES));
   return {
     misses: device('misses'),
+    missesOf: [of(0, 'misses'), of(1, 'misses')],
+    prefetches: device('prefetches'),
     writeBacks: device('writeBacks'),
     stores: device('direct'),
     flushes: count('writeBack', 'invalidate'),
     fences: count('storeFence', 'fullFence'),
-    addonCalls: count('writeBack', 'invalidate') + lineStores,
+    addonCalls: count('writeBack', 'invalidate', 'prefetch') + lineStores,
   };
 }
 
@@ -79,6 +88,9 @@ function drain({ world, index, machine }: SimulatedClient): void {
   world.memory.endClient(index, machine);
 }
 
+const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+const show = (value: number): string => String(Math.round(value * 1000) / 1000);
+
 const rows = [
   { title: '64 bytes, one call at a time', payloadBytes: 64, depth: 1 },
   { title: '64 bytes, 16 in flight', payloadBytes: 64, depth: 16 },
@@ -87,25 +99,48 @@ const rows = [
 
 /** A Markdown table. */
 export function sharingTable(): string {
-  const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  const show = (value: number): string => String(Math.round(value * 100) / 100);
   return [
     row([
       'call',
       'sharing',
       'lines fetched',
+      'fetched ahead',
       'lines written back',
       'words past the cache',
       'flushes',
       'fences',
       'calls of the addon',
     ]),
-    row(['---', '---', '---:', '---:', '---:', '---:', '---:', '---:']),
+    row(['---', '---', '---:', '---:', '---:', '---:', '---:', '---:', '---:']),
     ...rows.flatMap(({ title, ...options }) =>
       ways.map(({ name, sharing }) => {
-        const { misses, writeBacks, stores, flushes, fences, addonCalls } = costOfSharedCall({ sharing, ...options });
-        return row([title, name, ...[misses, writeBacks, stores, flushes, fences, addonCalls].map(show)]);
+        const { misses, prefetches, writeBacks, stores, flushes, fences, addonCalls } = costOfSharedCall({ sharing, ...options });
+        return row([title, name, ...[misses, prefetches, writeBacks, stores, flushes, fences, addonCalls].map(show)]);
       }),
     ),
+  ].join('\n');
+}
+
+/** With 16 in flight: past the cache at each look (`lines`), and by lines of entries. */
+const receivers = [
+  { title: 'one that receives references', payloadBytes: 0, waits: ([server]: SharingCost['missesOf']) => server },
+  { title: 'calls, reference only', payloadBytes: 0, waits: (of: SharingCost['missesOf']) => Math.max(...of) },
+  { title: 'calls of 64 bytes', payloadBytes: 64, waits: (of: SharingCost['missesOf']) => Math.max(...of) },
+] as const;
+
+/** A Markdown table: lines that the slower side waits for, for one message; and how often less that is in the fast mode. */
+export function receiverTable(): string {
+  return [
+    row(['window 16, saturated', 'past the cache', 'fast, prefetch ignored', 'fast', 'throughput, modelled']),
+    row(['---', '---:', '---:', '---:', '---:']),
+    ...receivers.map(({ title, payloadBytes, waits }) => {
+      const lines = (sharing: number, ignoresHints: boolean): number =>
+        waits(costOfSharedCall({ sharing, payloadBytes, depth: 16, ignoresHints }).missesOf);
+      const past = lines(constants.SHARING_LINES, false);
+      const serial = lines(constants.SHARING_FAST, true);
+      const ahead = lines(constants.SHARING_FAST, false);
+      const factor = `${(past / serial).toFixed(1)} × to ${(past / ahead).toFixed(1)} ×`;
+      return row([title, show(past), show(serial), show(ahead), factor]);
+    }),
   ].join('\n');
 }

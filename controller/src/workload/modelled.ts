@@ -27,3 +27,25 @@ export const modelledCall: ModelledLatency = {
   highNs: 4 * accessNs.high,
   published: publishedModel,
 };
+
+/** A receiver that takes references as fast as they come, past the cache at each look and in the fast mode: docs/rpc-cost.md. */
+export interface ModelledReceiver {
+  /** Lines of the device that it waits for, for one reference. */
+  readonly pastTheCache: number;
+  /** When prefetches are ignored, and when each has come in time. */
+  readonly fast: { readonly serial: number; readonly ahead: number };
+  /** Of the throughput. */
+  readonly factor: { readonly low: number; readonly high: number };
+  /** Oasis, on hardware. */
+  readonly publishedFactor: number;
+}
+
+const waitsPast = 1;
+const waitsFast = { serial: 1 / 8, ahead: 1 / 16 } as const;
+
+export const modelledReceiver: ModelledReceiver = {
+  pastTheCache: waitsPast,
+  fast: waitsFast,
+  factor: { low: waitsPast / waitsFast.serial, high: waitsPast / waitsFast.ahead },
+  publishedFactor: 29,
+};

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -11,6 +11,7 @@ import { printBench, printBenchMarkdown } from '../../src/bench/print-bench.ts';
 import { layoutsFigure, windowFigure } from '../../src/bench/rpc.ts';
 import { exitCodes } from '../../src/errors/cxlpod-error.ts';
 import { compare } from '../../src/workload/compare.ts';
+import { modelledReceiver } from '../../src/workload/modelled.ts';
 
 const up = (value: number | null): BenchFigure =>
   figure({
@@ -148,4 +149,13 @@ describe('figures of calls', () => {
     expect(of(125)).toMatchObject({ value: 1.25, bar: 1.25, holds: true });
     expect(of(126)).toMatchObject({ holds: false });
   });
+});
+
+test('the fast mode is modelled with as many lines as the simulator counts', () => {
+  const document = readFileSync(new URL('../../../docs/rpc-cost.md', import.meta.url), 'utf8');
+  const [, past, serial, ahead] = /^\| one that receives references \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|/m.exec(document)!;
+
+  expect(modelledReceiver.pastTheCache).toBe(Number(past));
+  expect(modelledReceiver.fast.serial).toBeCloseTo(Number(serial));
+  expect(modelledReceiver.fast.ahead).toBeCloseTo(Number(ahead));
 });

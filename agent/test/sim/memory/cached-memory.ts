@@ -31,6 +31,8 @@ export function profileNamed(name: DeviceProfile['name']): DeviceProfile {
 /** What one client made the device do; a miss that finds the line dirty in another machine is a write-back and a miss. */
 export interface DeviceAccesses {
   misses: number;
+  /** Misses that nobody waits for. */
+  prefetches: number;
   writeBacks: number;
   /** Loads, stores and compare-and-swaps that went past the cache. */
   direct: number;
@@ -250,9 +252,11 @@ export class CachedMemory {
     this.cacheOf(machine).drop(entry);
   }
 
-  /** Rule 7. */
-  prefetch(machine: number, line: number): void {
-    if (this.profile.isCached) this.#fetch(nobody, machine, line);
+  /** Rule 7; on behalf of a client when that asked for it. */
+  prefetch(machine: number, line: number, client = nobody): void {
+    if (!this.profile.isCached) return;
+    if (this.cacheOf(machine).get(line) === undefined) this.#count(client, 'prefetches');
+    this.#fetch(nobody, machine, line);
   }
 
   #fetch(client: number, machine: number, line: number): CachedLine {
@@ -297,7 +301,7 @@ export class CachedMemory {
     if (client === nobody) return;
     let accesses = this.accesses.get(client);
     if (accesses === undefined) {
-      accesses = { misses: 0, writeBacks: 0, direct: 0 };
+      accesses = { misses: 0, prefetches: 0, writeBacks: 0, direct: 0 };
       this.accesses.set(client, accesses);
     }
     accesses[what]++;

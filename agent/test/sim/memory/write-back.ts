@@ -32,6 +32,8 @@ export interface WriteBackOptions {
    * itself before, unless the chances say so: what could have happened is decided afterwards.
    */
   readonly choose?: Choose;
+  /** Lines come only when they are asked for: a prefetch is a hint. */
+  readonly ignoresHints?: boolean;
   /**
    * Which lines of the pool the profile is about, by the offset of an access; all of them without it. The others are coherent, as
    * on a device that keeps only a part of its memory so.
@@ -128,7 +130,7 @@ export class WriteBackMemory implements MemoryProfile {
 
   /** What the device was asked for by a client since the start, or since the last restore. */
   deviceAccesses(client: number): Readonly<DeviceAccesses> {
-    return this.#cached.accesses.get(client) ?? { misses: 0, writeBacks: 0, direct: 0 };
+    return this.#cached.accesses.get(client) ?? { misses: 0, prefetches: 0, writeBacks: 0, direct: 0 };
   }
 
   access(
@@ -162,6 +164,10 @@ export class WriteBackMemory implements MemoryProfile {
     this.#happen();
     const index = address >> 2;
     const cached = this.#cached;
+    if (kind === kinds.prefetch) {
+      if (this.#options.ignoresHints !== true) cached.prefetch(machine, address >> 6, client);
+      return 0;
+    }
     if (kind === kinds.writeBack || kind === kinds.invalidate) {
       if (cached.bufferOf(client, machine).entries.length >= bufferLimit) this.#leaveOne(client);
       const flush = kind === kinds.writeBack ? buffered.clwb : buffered.clflushopt;
