@@ -34,7 +34,7 @@ const outcomeOf: Readonly<Record<RpcErrorCode, Outcome>> = {
 export const rpcCallThroughCrash: Workload<'rpc-call-through-crash'> = {
   parameters: object<Parameters>({
     service: name,
-    calls: integer(1, 10_000_000),
+    calls: integer(0, 10_000_000),
     payloadBytes: integer(1, 65_536),
     callDeadlineMs: integer(1, 600_000),
     reconnectWithinMs: integer(1, 600_000),
@@ -42,6 +42,7 @@ export const rpcCallThroughCrash: Workload<'rpc-call-through-crash'> = {
   run: (context, parameters) => {
     const series = new CallSeries(context, parameters);
     try {
+      if (parameters.calls === 0) series.sayGoodbye();
       while (series.answered < parameters.calls) series.callOnce();
       return series.result();
     } finally {
@@ -90,6 +91,11 @@ class CallSeries {
     }
     this.#record(recordEnd(this.#core, { operation: 'rpc-call', call, outcome: 'ok' }));
     this.#succeed(monotonicNs());
+  }
+
+  /** For a server that still waits for somebody who closes. */
+  sayGoodbye(): void {
+    this.#connection = this.#connect();
   }
 
   result(): Tasks['rpc-call-through-crash']['result'] {

@@ -1,7 +1,7 @@
 import type { Evidence } from '../runs/evidence.ts';
 import { callsResultOf } from '../workload/result-of.ts';
 import { type Check, invalid, unknown, valid } from './check.ts';
-import { clientKey, endsByCall, invokesOf, type LastWords, lastWordsOf } from './read-calls.ts';
+import { clientKey, endsByCall, type Invoke, invokesOf, type LastWords, lastWordsOf } from './read-calls.ts';
 
 /**
  * As far as histories can say: a call begins once and ends once at most; and the servers together executed no more requests than
@@ -24,24 +24,32 @@ export const atMostOnce: Check = {
     const endedTwice = [...endsByCall(records)].find(([, ends]) => ends.length > 1);
     if (endedTwice !== undefined) return invalid('A call ended twice.', { call: endedTwice[0], ends: endedTwice[1] });
 
-    const published = result.answered + result.failures.filter(({ code }) => sentAndUnanswered.includes(code)).length;
+    const lost = callsOfDead(evidence, invokes);
+    const answered = result.answered + lost.answered;
+    const published = answered + lost.unanswered + result.failures.filter(({ code }) => sentAndUnanswered.includes(code)).length;
     const byLiving = result.served.reduce((sum, served) => sum + served, 0);
     const byDead = lastWordsOf(records)
       .map(executedBefore)
       .reduce((sum, executed) => ({ least: sum.least + executed.least, most: sum.most + executed.most }), { least: 0, most: 0 });
     const least = byLiving + byDead.least;
-    const most = silentDeaths(evidence) > 0 ? Number.POSITIVE_INFINITY : byLiving + byDead.most;
-    const facts = { published, answered: result.answered, executed: least === most ? least : { least, most } };
+    const most = silentDeaths(evidence) + result.idle > 0 ? Number.POSITIVE_INFINITY : byLiving + byDead.most;
+    const facts = { published, answered, executed: least === most ? least : { least, most } };
     const executed = least === most ? `${least}` : `at least ${least}`;
     if (least > published) return invalid(`${executed} requests were executed, but only ${published} were sent.`, facts);
-    if (most < result.answered)
-      return invalid(`${result.answered} calls were answered, but only ${executed} were executed.`, facts);
-    return valid(
-      `${published} requests were sent, ${executed} executed, ${result.answered} answered; no call ended twice.`,
-      facts,
-    );
+    if (most < answered) return invalid(`${answered} calls were answered, but only ${executed} were executed.`, facts);
+    return valid(`${published} requests were sent, ${executed} executed, ${answered} answered; no call ended twice.`, facts);
   },
 };
+
+/** A caller that died reports no calls; the history has them. */
+function callsOfDead({ exits, history }: Evidence, invokes: readonly Invoke[]): { answered: number; unanswered: number } {
+  const dead = new Set(exits.flatMap(({ asked, pid }) => (asked ? [] : [pid])));
+  const begun = invokes.filter(({ operation, pid }) => operation === 'rpc-call' && dead.has(pid));
+  const ends = endsByCall(history?.records ?? []);
+  const outcomes = begun.map((invoke) => ends.get(clientKey(invoke))?.[0]?.outcome);
+  const unanswered = outcomes.filter((outcome) => outcome === undefined || ['unknown', 'timeout'].includes(outcome)).length;
+  return { answered: outcomes.filter((outcome) => outcome === 'ok').length, unanswered };
+}
 
 /** Those who died elsewhere than at a crash point had no time to say how far they were. */
 function silentDeaths({ exits, history }: Evidence): number {

@@ -43,6 +43,8 @@ export type Duty<Result> = (hand: Hand) => Promise<Result>;
 export interface Employment<Result> {
   /** Of the duties that ended by themselves, in order; those of workers that died have none. Rejects when a living worker fails. */
   results(): Promise<readonly Result[]>;
+  /** The post's duty is over: whoever fills it from now on gets none. */
+  end(): void;
 }
 
 /** Beside the task's own deadline: for the way there and back, and for an agent that is busy. */
@@ -65,7 +67,7 @@ export class Crew {
   readonly exits: SeenExit[] = [];
   /** How often a post was filled again. */
   restarts = 0;
-  /** Resolves when the first worker was given something to do. */
+  /** Resolves when the first worker was given something to do, clocks aside. */
   readonly atWork: Promise<void>;
   #beAtWork: () => void = () => {};
   readonly #pod: Pod;
@@ -161,6 +163,9 @@ export class Crew {
         if (failure !== null) throw failure.error;
         return results;
       },
+      end: () => {
+        this.#place(hand.post).resume = null;
+      },
     };
   }
 
@@ -255,7 +260,7 @@ export class Crew {
   ): Promise<Tasks[Name]['result']> {
     const { agent } = this.#pod.machine(post.machine);
     const lane = { machine: post.machine, name: `${post.worker}: tasks` };
-    this.#beAtWork();
+    if (task !== 'clock') this.#beAtWork();
     const sent = this.#timeline.now();
     const result = await this.#timeline.during(lane, 'task', label ?? task, () =>
       agent.request('runTask', { worker: post.worker, task, parameters, deadlineMs }, { timeoutMs: deadlineMs + answerGraceMs }),
@@ -311,7 +316,8 @@ export function laneOf(post: Post): { readonly machine: string; readonly name: s
   return { machine: post.machine, name: post.worker };
 }
 
-function isDeath(error: unknown): boolean {
+/** A worker that died took its task with it. */
+export function isDeath(error: unknown): boolean {
   return error instanceof CxlpodError && error.code === 'WORKER_DIED';
 }
 

@@ -204,7 +204,11 @@ class Run {
     const { pod, signal, say } = this.#options;
     const { timeline, latencies } = { timeline: this.#timeline, latencies: this.#latencies };
     const { seed, workload: parameters } = this.#scenario;
-    const context: WorkloadContext = { pod, crew: this.#crew, timeline, latencies, seed, signal, say };
+    const endFaults = async (): Promise<void> => {
+      const failed = await this.#strikes.end();
+      if (failed !== null) this.#error ??= describeError(failed.error);
+    };
+    const context: WorkloadContext = { pod, crew: this.#crew, timeline, latencies, seed, signal, endFaults, say };
     const workload: Workload = workloads[parameters.name] as unknown as Workload;
     const progress = openProgress(pod.paths, this.#firstTicket);
     this.#strikes.begin(context, progress);
@@ -212,9 +216,8 @@ class Run {
       const result = await orAborted(workload.run(parameters, context), signal);
       this.#workload = { name: workload.name, result };
     } finally {
-      const failed = await this.#strikes.end();
+      await endFaults();
       progress.close();
-      if (failed !== null) this.#error ??= describeError(failed.error);
     }
   }
 

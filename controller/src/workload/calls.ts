@@ -1,12 +1,13 @@
 /**
- * `calls`: one caller that goes on calling, one by one, until so many calls were answered, whatever becomes of the server. Every call is
- * in the history. This is what a server is killed under.
+ * `calls`: one caller that goes on calling, one by one, until so many calls were answered, whatever becomes of the server. A caller that
+ * dies has a successor, which begins anew. Every call is in the history. This is what servers and callers are killed under.
  */
 import type { CallFailure, Tasks } from '@cxlpod/agent/protocol';
 import { z } from 'zod';
 import { duration } from '../config/quantities.ts';
 import type { Hand } from '../runs/crew.ts';
 import { both } from './both.ts';
+import { CallsAtWork } from './calls-at-work.ts';
 import { measureClocks } from './clocks.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
@@ -34,6 +35,8 @@ export interface CallsResult {
   readonly callDeadlineMs: number;
   /** Requests that each server executed which ended by itself; one that died reports nothing. */
   readonly served: readonly number[];
+  /** Servers that were put in place too late to be called, or did not see in time that the caller was gone; they report nothing. */
+  readonly idle: number;
   readonly refused: number;
   readonly clockReadNs: readonly { readonly machine: string; readonly ns: number }[];
 }
@@ -54,17 +57,26 @@ export const calls = {
     );
     const clockReadNs = await measureClocks(server, caller, context);
 
-    const serve = context.crew.employ(server, (hand) =>
-      hand.task('rpc-serve', { service, handler: 'core' }, { deadlineMs, label: `serve ${service}` }),
-    );
+    const work = new CallsAtWork(context, server, caller, {
+      serve: (hand) => hand.task('rpc-serve', { service, handler: 'core' }, { deadlineMs, label: `serve ${service}` }),
+      call: (hand) =>
+        hand.task(
+          'rpc-call-through-crash',
+          { service, calls: wanted, payloadBytes, callDeadlineMs: callDeadline, reconnectWithinMs: reconnectWithin },
+          { deadlineMs, label: `${wanted} calls` },
+        ),
+      knock: (hand) =>
+        hand.task(
+          'rpc-call-through-crash',
+          { service, calls: 0, payloadBytes, callDeadlineMs: callDeadline, reconnectWithinMs: knockMs },
+          { deadlineMs, label: 'goodbye' },
+        ),
+    });
     context.say(`calls: ${wanted} calls, one by one`);
-    const called = await caller.task(
-      'rpc-call-through-crash',
-      { service, calls: wanted, payloadBytes, callDeadlineMs: callDeadline, reconnectWithinMs: reconnectWithin },
-      { deadlineMs, label: `${wanted} calls` },
-    );
-    const served = await serve.results();
-    await measureClocks(context.crew.handAt(server.post) ?? server, caller, context);
+    const { called, served, idle } = await work.done();
+    await context.endFaults();
+    const [lastServer, lastCaller] = [server, caller].map((hand) => context.crew.handAt(hand.post) ?? hand);
+    if (idle === 0) await measureClocks(lastServer!, lastCaller!, context);
     draw(called, caller, context);
     return {
       wanted,
@@ -74,6 +86,7 @@ export const calls = {
       longestStallNs: called.longestStallNs,
       callDeadlineMs: callDeadline,
       served: served.map((each) => each.served),
+      idle,
       refused: served.reduce((sum, each) => sum + each.refused, 0),
       clockReadNs,
     };
@@ -81,6 +94,9 @@ export const calls = {
 } satisfies Workload<CallsParameters, CallsResult>;
 
 type Called = Tasks['rpc-call-through-crash']['result'];
+
+/** Not longer than a server needs to see that its last caller has gone, on a busy machine. */
+const knockMs = 500;
 
 /** Generous: one call in a thousand calls of an emulated machine may wait for a whole time slice of the host. */
 const slowCallMs = 5;

@@ -29,6 +29,11 @@ export interface WorkloadContext {
   /** Of the scenario, for whatever is random. */
   readonly seed: number;
   readonly signal: AbortSignal;
+  /**
+   * No fault strikes from now on, and what was struck is healed: for the end of a workload that measures or looks after its work.
+   * Called in any case when the workload has ended.
+   */
+  endFaults(): Promise<void>;
   /** One line for the person who waits. */
   say(text: string): void;
 }

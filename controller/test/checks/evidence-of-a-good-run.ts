@@ -65,6 +65,7 @@ export function callsResult(changes: Partial<CallsResult> = {}): CallsResult {
     longestStallNs: 9_000_000,
     callDeadlineMs: 1000,
     served: [3],
+    idle: 0,
     refused: 0,
     clockReadNs: [],
     ...changes,

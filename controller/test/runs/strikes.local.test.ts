@@ -43,3 +43,18 @@ checks: ${answered}\n`,
   expect(second).toMatchObject({ seen: { evidence: { signal: 'SIGKILL', point: 'rpc/serve/after-publish' } }, error: null });
   expect(ran.faults.every(({ healedAt }) => healedAt !== null)).toBe(true);
 });
+
+test('a caller dies at any moment, another one begins anew, and nothing is executed twice', async () => {
+  const ran = await run(
+    'caller-dies',
+    `workload: { name: calls, calls: 3000 }
+faults:
+  - killWorker: { on: vm2, worker: caller, atOperations: 500 }
+  - killWorker: { on: vm2, worker: caller, at: rpc/call/after-write, hit: 20 }
+checks: [at-most-once, history-whole, pool-sound]\n`,
+  );
+
+  expect(ran.error).toBeNull();
+  expect(ran.checks.filter(({ verdict }) => verdict !== 'valid')).toEqual([]);
+  expect(ran.exits.filter(({ worker, signal }) => worker === 'caller' && signal === 'SIGKILL')).toHaveLength(2);
+});
