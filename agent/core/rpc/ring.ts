@@ -113,7 +113,7 @@ function writeBackRange(from: usize, bytes: u32): void {
  *   1. flush     Where the device keeps no coherence: write the message's lines back. The locked write of 2 waits for them, or, before one
  *                that goes past the caches, a fence.
  *   2. COMMIT    Publish the ring entry: one aligned word.
- *   3. flush     Write the entry's line back, unless it went past the caches.
+ *   3. flush     Write the entry's line back, unless it went past the caches. Nothing that follows has to wait for that.
  *
  * Dead before 2: nobody saw it. Dead after 2: it is sent, or, without coherence, will be when the line leaves the cache.
  */
@@ -155,10 +155,7 @@ export class Message {
       return;
     }
     publish64(entryAddress, word); // publishes R1
-    if (sharing != SHARING_COHERENT && !mutant(324)) {
-      writeBack(entryAddress);
-      storeFence();
-    }
+    if (sharing != SHARING_COHERENT && !mutant(324)) writeBack(entryAddress);
   }
 
   /**

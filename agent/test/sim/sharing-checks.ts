@@ -21,7 +21,7 @@ export function isIncoherent(offset: number): boolean {
 }
 
 /** Nothing leaves a store buffer or a cache by itself. */
-const quiet = { seed: 1, drainChance: 0, cacheChance: 0 };
+export const quiet = { seed: 1, drainChance: 0, cacheChance: 0 };
 
 export const ways = [
   { name: 'lines', sharing: constants.SHARING_LINES },
@@ -30,7 +30,7 @@ export const ways = [
 ] as const;
 
 /** Clients of machines 1, 2 and so on, all joined. */
-function machines(count: number, mutant: number, memory: Partial<WriteBackOptions>): World {
+export function machines(count: number, mutant: number, memory: Partial<WriteBackOptions>): World {
   const world = new World({ mutant, memory: writeBackMemory({ profile: 'NC', ...memory, covers: isIncoherent }) });
   for (let machine = 1; machine <= count; machine++) {
     const client = world.client(machine);
@@ -41,7 +41,7 @@ function machines(count: number, mutant: number, memory: Partial<WriteBackOption
 }
 
 /** The server is client 0, the caller client 1; the handle of each is 0. */
-function connect([server, caller]: readonly SimulatedClient[], of: Shape): void {
+export function connect([server, caller]: readonly SimulatedClient[], of: Shape): void {
   listenAs(server!, 'echo', of);
   connectTo(caller!, 'echo');
 }
@@ -214,7 +214,7 @@ export const whatIsSentAgainArrives: Check = (mutant) => {
 };
 
 /** What it stored and flushed leaves its processor, as it soon does; into the cache or, if flushed, onto the device. */
-function drain({ world, index, machine }: SimulatedClient): void {
+export function drain({ world, index, machine }: SimulatedClient): void {
   world.memory.endClient(index, machine);
 }
 

@@ -12,10 +12,11 @@ import {
   type MemoryMaker,
   type MemoryProfile,
 } from '../memory-profile.ts';
+import type { StateHash } from '../state-hash.ts';
 import { CachedMemory, type CachedMemoryState, type DeviceAccesses, type DeviceProfile, profileNamed } from './cached-memory.ts';
 import type { ChangedPages } from './changed-pages.ts';
 import { CoherentMemory } from './coherent.ts';
-import { type Choose, Device, type DeviceState } from './device.ts';
+import { type Choose, Device, type DeviceState, wordsPerLine } from './device.ts';
 import { buffered } from './store-buffer.ts';
 
 export interface WriteBackOptions {
@@ -122,6 +123,49 @@ export class WriteBackMemory implements MemoryProfile {
 
   #below(count: number): number {
     return Math.floor(this.#next() * count);
+  }
+
+  // -- for searches that let happen by themselves what can happen -----------------------------------------------------------
+
+  get cached(): CachedMemory {
+    return this.#cached;
+  }
+
+  /** The device, in words from address 0. */
+  get device(): Int32Array {
+    return this.#device.words;
+  }
+
+  /** Whether the profile is about this address; others are coherent. */
+  readonly isCovered = (address: number): boolean =>
+    address >= this.#poolBase && address < this.#poolEnd && this.#options.covers?.(address - this.#poolBase) !== false;
+
+  /** Lets `addTo` see what is written to coherent bytes from here on. */
+  set isHashing(isHashing: boolean) {
+    this.#plain.isHashing = isHashing;
+  }
+
+  /** Adds all that it holds: coherent bytes, of the device those lines, caches and store buffers. */
+  addTo(hash: StateHash, lines: Iterable<number>): void {
+    hash.add(this.#plain.hashLow);
+    hash.add(this.#plain.hashHigh);
+    for (const line of lines) {
+      for (let word = line * wordsPerLine; word < (line + 1) * wordsPerLine; word++) hash.add(this.#device.words[word]!);
+      for (const [machine, cache] of this.#cached.caches) {
+        const entry = cache.get(line);
+        if (entry === undefined) continue;
+        hash.add(machine * 2 + (entry.isDirty ? 1 : 0));
+        for (const word of entry.words) hash.add(word);
+      }
+    }
+    for (const [client, { entries }] of this.#cached.buffers) {
+      for (const { kind, index, low, high } of entries) {
+        hash.add(client * 8 + kind);
+        hash.add(index);
+        hash.add(low);
+        hash.add(high);
+      }
+    }
   }
 
   get problems(): readonly string[] {
