@@ -8,8 +8,16 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { benchPool, machineNumber } from '../heap-bench/bench-pool.ts';
 import { constants } from '../layout/index.ts';
 import { type Core, instantiateCore, joinPool, type MappedPool } from '../pool/pool.ts';
-import { connect, listen } from '../rpc/index.ts';
-import { type ReferenceCaller, type ReferenceHandler, withReferences } from '../rpc/references.ts';
+import {
+  connect,
+  connectService,
+  defineService,
+  type HeapArguments,
+  heap,
+  listen,
+  type ServiceCaller,
+  serve,
+} from '../rpc/index.ts';
 import { type HeapClient, openHeap, type Ref } from '../shm/index.ts';
 import { buildTree, leafOf, type TreeShape, walkTree } from './linked.ts';
 import { StreamCaller, type StreamReader, serialisedMessage, serveStream } from './stream.ts';
@@ -27,19 +35,30 @@ const leafCount = tree.fanOut ** tree.levels;
 
 const deadlineMs = 10_000;
 const looks = 1_000;
+/** The server looks so often whose turn it is. */
+const turnMs = 1;
 const roundNs = 300_000;
-const methods = { look: 0, touch: 1, edit: 2 } as const;
 const stopped = -1;
 
+const one = heap({ takes: 1, gives: 0 });
+const service = defineService('references', { methods: { look: one, touch: one, edit: one } });
+type MethodName = keyof (typeof service)['declarations'];
+
+const nothing = {};
+const argumentOf = (bytes: Uint8Array): number => new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+
 /** What the server does with a reference. */
-const handler: ReferenceHandler = ({ bytes, refs, method }) => {
-  const [ref] = refs as [Ref];
-  if (method === methods.touch) touch(ref.bytes, new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true));
-  if (method === methods.edit) {
-    using leaf = leafOf(ref, tree, new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true));
+const handlers = {
+  look: () => nothing,
+  touch: ({ bytes, refs: [ref] }: HeapArguments<1>) => {
+    touch(ref.bytes, argumentOf(bytes));
+    return nothing;
+  },
+  edit: ({ bytes, refs: [ref] }: HeapArguments<1>) => {
+    using leaf = leafOf(ref, tree, argumentOf(bytes));
     leaf.view.setUint32(512, leaf.view.getUint32(512, true) + 1, true);
-  }
-  return {};
+    return nothing;
+  },
 };
 
 /** Keeps what was looked at from being left out. */
@@ -71,20 +90,20 @@ function openAs(mapped: MappedPool, thread: number): readonly [Core, HeapClient]
 /** The server's thread. */
 export function serveReferences(): void {
   const { mapped, turn } = workerData as Orders;
-  const [core, heap] = openAs(mapped, 1);
+  const [core, heapHere] = openAs(mapped, 1);
   const streams = streamBuffers.map((buffers) => serveStream(listen(core, buffers.service, buffers), streamReader()));
-  using references = withReferences(listen(core, 'references'), heap);
+  using references = serve(core, service, handlers, { heap: heapHere, waiting: 'spin' });
   parentPort!.postMessage('ready');
   for (;;) {
     const now = Atomics.load(turn, 0);
     if (now === stopped) break;
     const stream = streams[now];
-    if (stream === undefined) references.poll(handler, looks, 1_000);
+    if (stream === undefined) references.run({ deadlineMs: turnMs });
     else stream.poll(looks, 1_000);
   }
   references.close();
   for (const stream of streams) stream.close();
-  heap.close();
+  heapHere.close();
 }
 
 /** What the server does with a message that has come through the stream whole: it touches it, or makes a tree of it and edits a leaf. */
@@ -187,7 +206,7 @@ class Bench {
   readonly #heap: HeapClient;
   readonly #turn: Int32Array<SharedArrayBuffer>;
   readonly #rounds: number;
-  readonly #calls: ReferenceCaller;
+  readonly #calls: ServiceCaller<(typeof service)['declarations']>;
   readonly #streams: readonly StreamCaller[];
   readonly #request = new Uint8Array(8);
 
@@ -195,7 +214,8 @@ class Bench {
     this.#heap = heap;
     this.#turn = turn;
     this.#rounds = rounds;
-    this.#calls = withReferences(connect(core, 'references', { deadlineMs }), heap);
+    this.#calls = connectService(core, service, { heap, deadlineMs });
+    this.#calls.connectedSync();
     this.#streams = streamBuffers.map(({ service }) => new StreamCaller(connect(core, service, { deadlineMs })));
   }
 
@@ -208,13 +228,13 @@ class Bench {
       (_, id): BenchRecord => ({ id, x: 1.5, y: 2.5, z: 3.5 }),
     );
     const change = mode === 'rewritten';
-    const byReference = (method: number) => (number: number) => {
+    const byReference = (method: MethodName) => (number: number) => {
       if (change) rewrite(shared, bytes, number & 255);
       this.#callWith(object, method, bytes);
     };
     const found = this.#measure([
-      { name: 'reference', turn: streamBuffers.length, call: byReference(methods.touch) },
-      { name: 'reference only', turn: streamBuffers.length, call: byReference(methods.look) },
+      { name: 'reference', turn: streamBuffers.length, call: byReference('touch') },
+      { name: 'reference only', turn: streamBuffers.length, call: byReference('look') },
       ...this.#streamWays((stream, number) => {
         if (change) rewrite(own, bytes, number & 255);
         stream.send(own, 0);
@@ -227,7 +247,7 @@ class Bench {
           this.#streams.at(-1)!.send(serialize(records), serialisedMessage);
         },
       },
-      { name: 'reference again', turn: streamBuffers.length, call: byReference(methods.touch) },
+      { name: 'reference again', turn: streamBuffers.length, call: byReference('touch') },
     ]);
     const stream = streamsOf(found);
     const [reference, referenceOnly, referenceAgain] = [
@@ -245,7 +265,7 @@ class Bench {
   edit(): EditFigure {
     using root = buildTree(this.#heap, tree);
     const serialised = new Uint8Array(leafCount * tree.leafBytes);
-    const editLeaf = (number: number): void => this.#callWith(root, methods.edit, (number * 617) % leafCount);
+    const editLeaf = (number: number): void => this.#callWith(root, 'edit', (number * 617) % leafCount);
     const found = this.#measure([
       { name: 'reference', turn: streamBuffers.length, call: editLeaf },
       ...this.#streamWays((stream, number) => {
@@ -269,9 +289,9 @@ class Bench {
     for (const stream of this.#streams) stream.close();
   }
 
-  #callWith(object: Ref, method: number, argument: number): void {
+  #callWith(object: Ref, method: MethodName, argument: number): void {
     new DataView(this.#request.buffer).setUint32(0, argument, true);
-    this.#calls.callSync(this.#request, { refs: [object], method, deadlineMs });
+    this.#calls.callSync(method, { bytes: this.#request, refs: [object] });
   }
 
   #streamWays(call: (stream: StreamCaller, number: number) => void): readonly Way[] {

@@ -47,13 +47,15 @@ export class Background {
   stop(): void {
     this.#isStopped = true;
     this.#running.clear();
+    for (const task of this.#waiting) task.discard?.();
     this.#waiting = [];
   }
 
   #startWaiting(): void {
     let started = 0;
     for (const task of this.#waiting) {
-      if (!task.isOver) {
+      if (task.isOver) task.discard?.();
+      else {
         if (this.#running.size >= this.#limits.backgroundLimit) break;
         this.#start(task);
       }
@@ -65,16 +67,21 @@ export class Background {
   #start(task: Task): void {
     this.#running.add(task);
     task.run(task.abort.signal).then(
-      (value) => this.#end(task, () => task.write(value)),
-      (error: unknown) => this.#end(task, () => this.#answer.error(task.connection, task.slot, error)),
+      (value) => {
+        if (!this.#end(task, () => task.write(value))) task.discard?.(value);
+      },
+      (error: unknown) => {
+        if (!this.#end(task, () => this.#answer.error(task.connection, task.slot, error))) task.discard?.();
+      },
     );
   }
 
-  /** Answers a task, unless nobody waits for it. `write` makes the answer. */
-  #end(task: Task, write: () => void): void {
+  /** Answers a task, unless nobody waits for it; whether it did. `write` makes the answer. `goesOn`: the handler still has what it was given. */
+  #end(task: Task, write: () => void, goesOn = false): boolean {
     this.#running.delete(task);
-    if (task.isOver || this.#isStopped) return;
+    if (task.isOver || this.#isStopped) return false;
     task.isOver = true;
+    if (!goesOn) task.hold?.();
     const { connection, slot } = task;
     connection.tasks.delete(task);
     try {
@@ -83,13 +90,15 @@ export class Background {
       this.#answer.error(connection, slot, error);
     }
     if (task.stream !== undefined && this.#answer.code !== codes.OK) connection.dropCursor(task.stream);
+    let status = this.#answer.code;
     try {
-      connection.server.reply(slot, this.#answer.length, this.#answer.status);
+      status = connection.reply(slot, this.#answer);
     } catch {
       // Nobody awaits a task, so nobody would catch this; a connection that takes no answer is of no use.
       connection.isOver = true;
     }
-    connection.server.statistics.count(task.methodNumber, this.#answer.code, (performance.now() - task.startedMs) * nsPerMs);
+    connection.server.statistics.count(task.methodNumber, status, (performance.now() - task.startedMs) * nsPerMs);
+    return true;
   }
 
   /** Tasks start in the order of their deadlines, so the first that is in time ends the search. */
@@ -99,7 +108,7 @@ export class Background {
       if (task.startedMs > since) break;
       this.#overdue++;
       const message = `its handler has not ended within ${this.#limits.handlerDeadlineMs} ms; it may still run`;
-      this.#end(task, () => this.#answer.say(task.connection, task.slot, codes.FAILED, message));
+      this.#end(task, () => this.#answer.say(task.connection, task.slot, codes.FAILED, message), true);
       task.abort.abort();
     }
   }

@@ -1,7 +1,8 @@
 /** A call of a link, from `submit` to its end. */
 import type { Response } from './caller.ts';
+import type { HeapRequest } from './heap-message.ts';
 import type { LiveConnection } from './live-connection.ts';
-import type { RpcError } from './rpc-error.ts';
+import type { PolledAnswer } from './reference-caller.ts';
 
 /** Its end is told exactly once. */
 export interface Call {
@@ -11,6 +12,8 @@ export interface Call {
   readonly streamWord: number;
   /** Writes the request into the buffer; its length, which may be more than there is room for. */
   write: (buffer: Uint8Array) => number;
+  /** Of a method of kind `heap`, instead of `write`. */
+  heap?: HeapRequest | undefined;
   /** May be sent to another server when the first was lost. */
   readonly isRepeatable: boolean;
   /** Of a stream: the connection that it was opened on. */
@@ -18,9 +21,9 @@ export interface Call {
   readonly deadlineMs: number;
   readonly deadlineAt: number;
   /** Whether it keeps the slot, and releases it later. */
-  readonly onResponse: (response: Response, live: LiveConnection, slot: number) => boolean;
+  readonly onResponse: (response: Response | PolledAnswer, live: LiveConnection, slot: number) => boolean;
   readonly onConnected?: () => void;
-  readonly onError: (error: RpcError) => void;
+  readonly onError: (error: Error) => void;
   slot: number | undefined;
   sentAt: number;
 }
@@ -52,7 +55,7 @@ export function connectingCall(
   channel: Channel,
   deadlineMs: number,
   onConnected: () => void,
-  onError: (error: RpcError) => void,
+  onError: (error: Error) => void,
 ): Call {
   return {
     channel,

@@ -216,8 +216,23 @@ export class Connection {
   /** Nobody waits for the call any more. Its slot is free once the response has come. */
   abandon(slot: number): void {
     if (this.#state[slot] !== 'open') return;
+    this.giveUp(slot);
     this.#state[slot] = 'late';
-    this.#statistics.late();
+  }
+
+  /** As `abandon`, for who looks at the response when it comes, and finishes it. */
+  giveUp(slot: number): void {
+    if (this.#state[slot] === 'open') this.#statistics.late();
+  }
+
+  /** Calls that are abandoned and not answered yet. */
+  get lateCount(): number {
+    return this.#state.reduce((count, state) => count + (state === 'late' ? 1 : 0), 0);
+  }
+
+  /** Gives back the slots of abandoned calls that have been answered. Throws RpcError as `poll`. */
+  finishLate(): void {
+    this.#freeLate();
   }
 
   /** Publishes the call in a slot again: harmless for a server that has seen it. */

@@ -3,8 +3,11 @@ import { codes, constants } from '../layout/index.ts';
 import { Answer, checkedLength } from './answer.ts';
 import { Background } from './background.ts';
 import { Cursor, type Pulled } from './cursor.ts';
+import { dropAll, type HeapResult } from './heap-message.ts';
 import { streamSteps, streamWord } from './message-header.ts';
+import type { Parts } from './message-parts.ts';
 import { readJson } from './payload.ts';
+import { dropParts } from './reference-server.ts';
 import { RpcError } from './rpc-error.ts';
 import { nsPerMs, type ServeLimits } from './serve-options.ts';
 import type { ServedConnection, Task } from './served-connection.ts';
@@ -46,10 +49,12 @@ export class Executor {
     const { kind } = server;
     context.channel = 0;
     let stream = 0;
+    let word = 0;
     if ((kind & constants.KIND_HEADER) !== 0) {
       const header = connection.requestHeader(slot);
       context.channel = header.channel;
       stream = header.stream;
+      word = header.references;
     }
     const number = kind & (constants.KIND_LIMIT - 1);
     const bound = this.#methods[number];
@@ -59,6 +64,7 @@ export class Executor {
       return true;
     }
     if (bound.method.stream) return this.#pull(connection, slot, bound, stream);
+    if (bound.method.payload.kind === 'heap') return this.#withReferences(connection, slot, bound, word);
     if (bound.method.handler === 'background') return this.#queue(connection, slot, bound);
     const { statistics } = server;
     if (!statistics.isTimed()) {
@@ -85,6 +91,66 @@ export class Executor {
     } catch (error) {
       this.answer.error(connection, slot, error);
     }
+  }
+
+  /** Answers by itself. */
+  #withReferences(connection: ServedConnection, slot: number, bound: Bound, word: number): false {
+    const { server, context } = connection;
+    const { method, handler } = bound;
+    const isTimed = server.statistics.isTimed();
+    const startedMs = isTimed ? performance.now() : 0;
+    const parts = this.#accept(connection, slot, method, word);
+    if (parts !== undefined && method.handler === 'background') {
+      this.#queueWithReferences(connection, slot, bound, parts);
+      return false;
+    }
+    if (parts !== undefined) {
+      connection.references!.hold(slot, parts);
+      try {
+        this.answer.references(method, handler({ bytes: parts.bytes, refs: parts.refs }, context));
+      } catch (error) {
+        this.answer.error(connection, slot, error);
+      }
+    }
+    const status = connection.reply(slot, this.answer);
+    const ns = isTimed ? (performance.now() - startedMs) * nsPerMs : undefined;
+    server.statistics.count(method.number, status, ns);
+    if (ns !== undefined && ns > this.#limits.budgetNs) server.statistics.overran(method.number);
+    return false;
+  }
+
+  /** What came with the request; undefined when it is refused, or there is no memory for it: then `answer` says so. */
+  #accept(connection: ServedConnection, slot: number, { name, payload }: Method, word: number): Parts | undefined {
+    let parts: Parts | undefined;
+    try {
+      parts = connection.references!.accept(connection.server.request(slot), word);
+    } catch (error) {
+      this.answer.error(connection, slot, error);
+      return undefined;
+    }
+    if (parts === undefined) {
+      this.answer.say(connection, slot, codes.REFUSED, `the request of ${name} says it brings references that it does not bring`);
+      return undefined;
+    }
+    if (payload.kind !== 'heap' || payload.takes === undefined || payload.takes === parts.refs.length) return parts;
+    this.answer.say(connection, slot, codes.REFUSED, `${name} takes ${payload.takes} references, not ${parts.refs.length}`);
+    dropParts(parts);
+    return undefined;
+  }
+
+  #queueWithReferences(connection: ServedConnection, slot: number, bound: Bound, parts: Parts): void {
+    const { connection: place, channel } = connection.context;
+    // The buffer is somebody else's once the caller is gone; an object is not.
+    const bytes = parts.holder === undefined ? parts.bytes.slice() : parts.bytes;
+    this.#later(connection, slot, bound, {
+      run: async (signal) => bound.handler({ bytes, refs: parts.refs }, { connection: place, channel, signal }),
+      write: (value) => this.answer.references(bound.method, value),
+      hold: () => connection.references!.hold(slot, parts),
+      discard: (value) => {
+        dropAll((value as HeapResult | undefined)?.refs ?? []);
+        dropParts(parts);
+      },
+    });
   }
 
   #queue(connection: ServedConnection, slot: number, bound: Bound): boolean {
@@ -186,15 +252,14 @@ export class Executor {
     connection: ServedConnection,
     slot: number,
     { method }: Bound,
-    what: Pick<Task, 'run' | 'write'> & { readonly stream?: number },
+    { stream, ...what }: Pick<Task, 'run' | 'write' | 'hold' | 'discard'> & { readonly stream?: number },
   ): void {
     this.background.add({
       connection,
       slot,
       methodNumber: method.number,
-      stream: what.stream,
-      run: what.run,
-      write: what.write,
+      stream,
+      ...what,
       abort: new AbortController(),
       startedMs: performance.now(),
       isOver: false,

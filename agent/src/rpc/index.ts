@@ -1,6 +1,13 @@
 /** HydraRPC: two rings per connection in the pool, entry = reference + arrival flag, requests and responses in place. */
 export { Connection, connect, type Response } from './caller.ts';
-export { Reply } from './live-connection.ts';
+export {
+  type HeapAnswer,
+  type HeapArguments,
+  type HeapRequest,
+  type HeapResult,
+  heap,
+} from './heap-message.ts';
+export { HeapReply, Reply } from './live-connection.ts';
 export { bytes, json } from './payload.ts';
 export { type MethodFigures, quantileNs } from './read-statistics.ts';
 export { RpcError, type RpcFailureCode } from './rpc-error.ts';

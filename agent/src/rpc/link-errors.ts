@@ -21,6 +21,12 @@ export function notFound(service: string): RpcError {
   });
 }
 
+export function noHeap(service: string): RpcError {
+  return new RpcError('BAD_ARGUMENT', `a call of ${service} takes references of the heap, and its caller has no heap`, {
+    hint: 'connectService(core, service, { heap: openHeap(core) })',
+  });
+}
+
 export function fullQueue(service: string, waiting: number): RpcError {
   return new RpcError('FULL', `${waiting} calls of ${service} wait for a place in the window`, {
     hint: 'await some of them before you make more',

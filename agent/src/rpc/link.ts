@@ -1,14 +1,29 @@
 /** What the callers of one service on one thread share: a connection, its window, and whoever waits for a place in it. */
 import { codes, constants } from '../layout/index.ts';
 import type { Core } from '../pool/core.ts';
+import type { HeapClient } from '../shm/heap-client.ts';
 import type { Call, Channel, SyncOptions } from './call.ts';
 import { CallQueue } from './call-queue.ts';
 import { type Connection, connect, type Response } from './caller.ts';
 import { CallsInFlight } from './calls-in-flight.ts';
-import { fenced, fullQueue, isLoss, notAnswered, notFound, notSent, outcomeUnknown, peerError, tooLarge } from './link-errors.ts';
+import type { HeapAnswer, HeapRequest } from './heap-message.ts';
+import { dropAll } from './heap-message.ts';
+import {
+  fenced,
+  fullQueue,
+  isLoss,
+  noHeap,
+  notAnswered,
+  notFound,
+  notSent,
+  outcomeUnknown,
+  peerError,
+  tooLarge,
+} from './link-errors.ts';
 import { LiveConnection } from './live-connection.ts';
+import type { PolledAnswer } from './reference-caller.ts';
 import { RpcError, rpcError } from './rpc-error.ts';
-import { callBesideOthers } from './sync-call.ts';
+import { callBesideOthers, callHeapBesideOthers } from './sync-call.ts';
 import { Turns } from './turns.ts';
 import { Waiter, type WaitingStrategy } from './wait.ts';
 
@@ -21,8 +36,11 @@ export interface LinkOptions {
   readonly reconnect?: boolean;
   /** Calls that wait for a place in the window, of all callers of the link; further ones are refused with FULL. Default 65,536. */
   readonly waitingLimit?: number;
+  /** This thread's heap: for services with methods of kind `heap`. */
+  readonly heap?: HeapClient;
 }
 
+const nothing = new Uint8Array(0);
 const retryConnectMs = 1;
 const turnsPerFenceCheck = 64;
 
@@ -39,7 +57,8 @@ export class Link {
   #flight = new CallsInFlight(0);
   /** Counts connections. */
   #epoch = 0;
-  #syncMayBeLate = false;
+  /** Whether a slot may be reserved for a response that nobody waits for. */
+  #mayBeLate = false;
   #over: RpcError | undefined;
   #loss: RpcError | undefined;
   #nextConnectAt = 0;
@@ -83,7 +102,7 @@ export class Link {
     return {
       inFlight: this.#flight.count,
       waiting: this.#queue.count,
-      late: this.#flight.lateCount,
+      late: this.#live?.lateCount ?? 0,
       views: this.#live?.views ?? 0,
       resent: this.#resent,
       reconnects: this.#reconnects,
@@ -116,11 +135,12 @@ export class Link {
   }
 
   /** Ends a call early. One that was sent leaves its slot to a response that may still come. */
-  cancel(call: Call, error: RpcError): void {
+  cancel(call: Call, error: Error): void {
     if (!this.#queue.remove(call)) {
       if (!this.#flight.has(call)) return;
-      this.#live?.connection.abandon(call.slot!);
-      this.#flight.giveUp(call.slot!);
+      this.#flight.take(call.slot!);
+      this.#live?.abandon(call.slot!);
+      this.#mayBeLate = true;
     }
     call.onError(error);
   }
@@ -131,33 +151,67 @@ export class Link {
    */
   callSync(channel: Channel, request: Uint8Array | ((buffer: Uint8Array) => number), options: SyncOptions): Uint8Array {
     const live = this.#live;
-    if (live === undefined || channel.number !== 0 || this.#isActive || live.views !== 0 || this.#hasLate(live)) {
-      return callBesideOthers(this, channel, request, options);
-    }
+    if (live === undefined || !this.#isAlone(channel, live)) return callBesideOthers(this, channel, request, options);
     const { connection } = live;
     if (typeof request !== 'function' && request.length > connection.payloadBytes) throw tooLarge(this.serviceName, connection);
+    if (live.references !== undefined) live.references.release();
     const before = connection.next;
     try {
       return connection.callSync(request, options);
     } catch (error) {
-      if (!(error instanceof RpcError)) throw error;
-      if (!isLoss(error)) {
-        if (error.code === 'TIMEOUT') this.#syncMayBeLate = true;
-        throw error.code === 'TIMEOUT' && this.#isFenced() ? fenced() : error;
-      }
-      const wasSent = connection.next !== before;
-      this.#lose(error);
-      if (this.#over?.code === 'FENCED' || this.#over?.code === 'ABORTED') throw this.#over;
-      if (wasSent && !options.isRepeatable) throw outcomeUnknown(this.serviceName);
-      if (this.#over !== undefined) throw this.#over;
+      this.#afterSync(error, connection.next !== before, options);
       return callBesideOthers(this, channel, request, options);
     }
   }
 
-  /** Whether a slot is reserved for a response that nobody waits for. */
-  #hasLate(live: LiveConnection): boolean {
-    if (this.#syncMayBeLate && live.connection.inFlight === 0) this.#syncMayBeLate = false;
-    return this.#syncMayBeLate || this.#flight.lateCount !== 0;
+  /** The same for a method of kind `heap`. The answer's bytes are valid until the next call of the link. */
+  callHeapSync(channel: Channel, request: HeapRequest, options: SyncOptions): HeapAnswer {
+    const live = this.#live;
+    if (live?.references === undefined || !this.#isAlone(channel, live)) {
+      return callHeapBesideOthers(this, channel, request, options);
+    }
+    const { connection, references } = live;
+    connection.release();
+    const before = connection.next;
+    try {
+      return references.callSync(request.bytes ?? nothing, { ...request, ...options });
+    } catch (error) {
+      this.#afterSync(error, connection.next !== before, options);
+      // What was moved and is lost cannot be sent again.
+      if (request.refs?.some(({ isSpent }) => isSpent) === true) throw error;
+      return callHeapBesideOthers(this, channel, request, options);
+    }
+  }
+
+  /** Whether nobody else uses the connection now, and every slot is free. */
+  #isAlone(channel: Channel, live: LiveConnection): boolean {
+    if (channel.number !== 0 || this.#isActive || live.views !== 0) return false;
+    if (!this.#mayBeLate) return true;
+    this.#collectLate(live);
+    return this.#live === live && !this.#mayBeLate;
+  }
+
+  /** Returns when the call was not sent and is to be tried again. */
+  #afterSync(error: unknown, wasSent: boolean, { isRepeatable }: SyncOptions): void {
+    if (!(error instanceof RpcError)) throw error;
+    if (!isLoss(error)) {
+      if (error.code === 'TIMEOUT') this.#mayBeLate = true;
+      throw error.code === 'TIMEOUT' && this.#isFenced() ? fenced() : error;
+    }
+    this.#lose(error);
+    if (this.#over?.code === 'FENCED' || this.#over?.code === 'ABORTED') throw this.#over;
+    if (wasSent && !isRepeatable) throw outcomeUnknown(this.serviceName);
+    if (this.#over !== undefined) throw this.#over;
+  }
+
+  /** Slots of abandoned calls are free once their responses have come. */
+  #collectLate(live: LiveConnection): void {
+    try {
+      live.finishLate();
+      this.#mayBeLate = live.lateCount !== 0;
+    } catch (error) {
+      this.#endWith(error);
+    }
   }
 
   /** Takes turns, blocking the thread, until calls that were submitted are over: each has a deadline, so this has one. */
@@ -189,15 +243,16 @@ export class Link {
   /** Hands out the responses that have come. */
   #collect(): boolean {
     let worked = false;
+    if (this.#mayBeLate && this.#live !== undefined) this.#collectLate(this.#live);
     for (let slot = 0; slot < this.#flight.window; slot++) {
       if (!this.#flight.isAwaited(slot)) continue;
       const live = this.#live;
       if (live === undefined) return worked;
-      let response: Response | undefined;
+      let response: Response | PolledAnswer | undefined;
       try {
-        response = live.connection.poll(slot);
+        response = live.poll(slot);
       } catch (error) {
-        this.#lose(error as RpcError);
+        this.#endWith(error, slot);
         return true;
       }
       if (response === undefined) continue;
@@ -207,9 +262,17 @@ export class Link {
     return worked;
   }
 
-  #handOut(live: LiveConnection, slot: number, response: Response): void {
+  /** A response that could not be received: there is no memory for what it brings, or the connection is lost. */
+  #endWith(error: unknown, slot?: number): void {
+    if (error instanceof RpcError) this.#lose(error);
+    else if (slot !== undefined) this.#flight.take(slot)?.onError(error as Error);
+  }
+
+  #handOut(live: LiveConnection, slot: number, response: Response | PolledAnswer): void {
     const call = this.#flight.take(slot);
-    if (call?.onResponse(response, live, slot) !== true) live.connection.finish(slot);
+    // Nobody asked for references.
+    if ('refs' in response && call?.heap === undefined) dropAll(response.refs);
+    if (call?.onResponse(response, live, slot) !== true) live.finish(slot);
   }
 
   /** Sends what waits, one call of each channel in turn, while the window has room. */
@@ -235,9 +298,10 @@ export class Link {
       else call.onError(refusal);
       return true;
     }
+    if (call.heap !== undefined) return this.#startHeap(call, call.heap, live);
     let slot: number | undefined;
     try {
-      connection.release();
+      live.releaseLast();
       slot = connection.begin();
     } catch (error) {
       this.#lose(error as RpcError);
@@ -267,9 +331,36 @@ export class Link {
       return false;
     }
     if (call.pin?.isOpening) call.pin.shared.epoch = this.#epoch;
+    this.#wasSent(call, slot);
+    return true;
+  }
+
+  #startHeap(call: Call, { bytes = nothing, refs = [], move = false }: HeapRequest, live: LiveConnection): boolean {
+    let slot: number | undefined;
+    try {
+      if (live.references === undefined) throw noHeap(this.serviceName);
+      live.releaseLast();
+      slot = live.references.send(bytes, { refs, move, method: call.methodNumber!, channel: call.channel.number });
+    } catch (error) {
+      const loss = error instanceof RpcError && isLoss(error) ? error : undefined;
+      // What was moved and is lost cannot be sent again.
+      const isOver = loss === undefined || refs.some(({ isSpent }) => isSpent);
+      if (isOver) {
+        this.#queue.take(call);
+        call.onError(error as Error);
+      }
+      if (loss !== undefined) this.#lose(loss);
+      return loss === undefined;
+    }
+    if (slot === undefined) return false;
+    this.#queue.take(call);
+    this.#wasSent(call, slot);
+    return true;
+  }
+
+  #wasSent(call: Call, slot: number): void {
     call.sentAt = performance.now();
     this.#flight.put(call, slot);
-    return true;
   }
 
   /** A stream goes on only where it was opened: another server knows nothing of it. */
@@ -304,11 +395,11 @@ export class Link {
       else this.#loss ??= notFound(this.serviceName);
       return false;
     }
-    this.#live = new LiveConnection(connection);
+    this.#live = new LiveConnection(connection, this.#options.heap);
     if (this.#epoch++ !== 0) this.#reconnects++;
     this.#loss = undefined;
     this.#flight = new CallsInFlight(connection.window);
-    this.#syncMayBeLate = false;
+    this.#mayBeLate = false;
     return true;
   }
 
@@ -339,9 +430,9 @@ export class Link {
     if (this.#over !== undefined) this.#endAll(this.#over);
   }
 
-  #lastResponse(live: LiveConnection, { slot }: Call): Response | undefined {
+  #lastResponse(live: LiveConnection, { slot }: Call): Response | PolledAnswer | undefined {
     try {
-      return live.connection.poll(slot!);
+      return live.poll(slot!);
     } catch {
       return undefined;
     }

@@ -1,16 +1,22 @@
 /** A connection that a link uses, or used: it stays open as long as anybody holds a view of a response. */
-import type { Connection } from './caller.ts';
+import type { HeapClient } from '../shm/heap-client.ts';
+import type { Ref } from '../shm/ref.ts';
+import type { Connection, Response } from './caller.ts';
 import { HeaderLine } from './message-header.ts';
+import { type PolledAnswer, ReferenceCaller } from './reference-caller.ts';
 
 export class LiveConnection {
   readonly connection: Connection;
+  /** For methods of kind `heap`; undefined when the caller has none open. */
+  readonly references: ReferenceCaller | undefined;
   readonly #headers: HeaderLine[];
   #views = 0;
   #isRetired = false;
   #isClosed = false;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, heap: HeapClient | undefined) {
     this.connection = connection;
+    this.references = heap === undefined ? undefined : new ReferenceCaller(connection, heap);
     this.#headers = Array.from({ length: connection.window }, (_, slot) => new HeaderLine(connection.requestHeader(slot)));
   }
 
@@ -20,6 +26,39 @@ export class LiveConnection {
 
   get isClosed(): boolean {
     return this.#isClosed;
+  }
+
+  /** The response to the call in a slot, with what references it brings; undefined while there is none. Throws RpcError, HeapError. */
+  poll(slot: number): Response | PolledAnswer | undefined {
+    return this.references === undefined ? this.connection.poll(slot) : this.references.poll(slot);
+  }
+
+  finish(slot: number): void {
+    if (this.references === undefined) this.connection.finish(slot);
+    else this.references.finish(slot);
+  }
+
+  /** Nobody waits for the call any more. Its slot is free once the response has come. */
+  abandon(slot: number): void {
+    if (this.references === undefined) this.connection.abandon(slot);
+    else this.references.abandon(slot);
+  }
+
+  /** Slots of abandoned calls that were not answered yet. */
+  get lateCount(): number {
+    return this.connection.lateCount + (this.references?.lateCount ?? 0);
+  }
+
+  /** Gives back the slots of abandoned calls that have been answered. Throws RpcError, HeapError. */
+  finishLate(): void {
+    this.connection.finishLate();
+    this.references?.finishLate();
+  }
+
+  /** What the last synchronous call was answered may change from here on. */
+  releaseLast(): void {
+    this.connection.release();
+    this.references?.release();
   }
 
   /** Responses that somebody still looks at. */
@@ -33,7 +72,7 @@ export class LiveConnection {
 
   release(slot: number): void {
     if (this.#isClosed) return;
-    this.connection.finish(slot);
+    this.finish(slot);
     this.#views--;
     if (this.#isRetired && this.#views === 0) this.close();
   }
@@ -47,7 +86,8 @@ export class LiveConnection {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.connection.close();
+    if (this.references === undefined) this.connection.close();
+    else this.references.close();
   }
 
   /** A fenced client must not write: its recovery gives the connection back. */
@@ -83,5 +123,15 @@ export class Reply {
 
   [Symbol.dispose](): void {
     this.release();
+  }
+}
+
+/** A response with references: `refs` are the caller's own, released or not. */
+export class HeapReply<Refs extends readonly Ref[]> extends Reply {
+  readonly refs: Refs;
+
+  constructor(live: LiveConnection, slot: number, bytes: Uint8Array, refs: Refs) {
+    super(live, slot, bytes);
+    this.refs = refs;
   }
 }

@@ -30,11 +30,16 @@ export class HeaderLine {
     this.#words = new Uint32Array(line.buffer, line.byteOffset, constants.HEADER_BYTES / 4);
   }
 
-  write(methodNumber: number, channelNumber: number, stream: number): void {
-    this.#words[references] = 0;
+  /** `word`: what the message says of its references. */
+  write(methodNumber: number, channelNumber: number, stream: number, word = 0): void {
+    this.#words[references] = word;
     this.#words[method] = methodNumber;
     this.#words[channel] = channelNumber;
     this.#words[flags] = stream;
+  }
+
+  get references(): number {
+    return this.#words[references]!;
   }
 
   get channel(): number {

@@ -1,10 +1,9 @@
 /** A message with references, as it is written and read at both ends: payload in the slot's buffer, or in an object when it is too long for it. */
-import { constants } from '../layout/index.ts';
 import type { HeapClient } from '../shm/heap-client.ts';
 import type { SendResult } from '../shm/queues.ts';
 import type { Ref } from '../shm/ref.ts';
 import type { ReferenceQueues } from './reference-queues.ts';
-import { ReferencesWord, referencesPlace } from './references-word.ts';
+import { ReferencesWord } from './references-word.ts';
 import { RpcError } from './rpc-error.ts';
 
 /** Bytes that are copied, or room that is written in place. */
@@ -18,35 +17,13 @@ export interface PayloadWriter {
 /** Of a message that lies in an object: its length, in the slot's buffer. */
 const largeBytes = 4;
 
-/** Headers of one direction, as words: made once for each slot. */
-export class HeaderWords {
-  readonly #lines: (Uint32Array | undefined)[];
-  readonly #lineOf: (slot: number) => Uint8Array;
-
-  constructor(window: number, lineOf: (slot: number) => Uint8Array) {
-    this.#lines = Array.from({ length: window }, () => undefined);
-    this.#lineOf = lineOf;
-  }
-
-  of(slot: number): Uint32Array {
-    const line = this.#lines[slot] ?? wordsOf(this.#lineOf(slot));
-    this.#lines[slot] = line;
-    return line;
-  }
-}
-
-export function wordsOf(line: Uint8Array): Uint32Array {
-  return new Uint32Array(line.buffer, line.byteOffset, constants.HEADER_BYTES / 4);
-}
-
-/** What was written into a slot: its length and whether it has a header; or why nothing was. */
-export type Written = { readonly lengthBytes: number; readonly hasHeader: boolean } | Exclude<SendResult, 'sent'>;
+/** What was written into a slot: its length, and what its header has to say of references, 0 for none; or why nothing was. */
+export type Written = { readonly lengthBytes: number; readonly word: number } | Exclude<SendResult, 'sent'>;
 
 export interface Outgoing {
   readonly heap: HeapClient;
   readonly queues: ReferenceQueues;
   readonly buffer: Uint8Array;
-  readonly header: Uint32Array;
 }
 
 /** All or nothing: after `full` and `closed` the references are as they were. Throws as `ReferenceQueues` and HeapClient.alloc. */
@@ -61,7 +38,7 @@ export function writeMessage(to: Outgoing, payload: Payload, refs: readonly Ref[
   if (count > 0 && !queues.hasRoom(count)) return 'full';
   if (!isLarge) {
     write(payload, buffer);
-    if (count === 0) return { lengthBytes, hasHeader: false };
+    if (count === 0) return { lengthBytes, word: 0 };
     return sendParts(to, refs, isMove, false, lengthBytes);
   }
   using object = to.heap.alloc(lengthBytes);
@@ -70,18 +47,10 @@ export function writeMessage(to: Outgoing, payload: Payload, refs: readonly Ref[
   return sendParts(to, [object, ...refs], isMove, true, largeBytes);
 }
 
-function sendParts(
-  { queues, header }: Outgoing,
-  refs: readonly Ref[],
-  isMove: boolean,
-  isLarge: boolean,
-  lengthBytes: number,
-): Written {
+function sendParts({ queues }: Outgoing, refs: readonly Ref[], isMove: boolean, isLarge: boolean, lengthBytes: number): Written {
   const result = queues.send(refs, isMove, isLarge);
   if (result !== 'sent') return result;
-  header.fill(0);
-  header[referencesPlace] = queues.word;
-  return { lengthBytes, hasHeader: true };
+  return { lengthBytes, word: queues.word };
 }
 
 function payloadLength(payload: Payload): number {
@@ -110,9 +79,8 @@ export interface Parts {
 }
 
 /** Undefined: the other side lies. Throws as `ReferenceQueues.take`. */
-export function readMessage(queues: ReferenceQueues, bytes: Uint8Array, header: Uint8Array | undefined): Parts | undefined {
-  if (header === undefined) return { bytes, refs: [], holder: undefined };
-  const word = wordsOf(header)[referencesPlace]!;
+export function readMessage(queues: ReferenceQueues, bytes: Uint8Array, word: number): Parts | undefined {
+  if (word === 0) return { bytes, refs: [], holder: undefined };
   const refs = queues.take(word);
   if (refs === undefined) return undefined;
   if (!ReferencesWord.isLarge(word)) return { bytes, refs, holder: undefined };

@@ -1,4 +1,5 @@
-/** The two kinds in which arguments and results travel: bytes of the pool in place, or values as JSON text. */
+/** The kinds in which arguments and results travel: bytes of the pool in place, values as JSON text, references of the heap. */
+import type { HeapPayload } from './heap-message.ts';
 import { RpcError } from './rpc-error.ts';
 
 export interface BytesPayload {
@@ -12,7 +13,7 @@ export interface JsonPayload<Request, Response> {
   readonly types?: (request: Request) => Response;
 }
 
-export type Payload = BytesPayload | JsonPayload<never, unknown>;
+export type Payload = BytesPayload | JsonPayload<never, unknown> | HeapPayload;
 
 /** The caller writes into the request's buffer, the handler reads it there and writes into the response's. No copy is made. */
 export const bytes: BytesPayload = { kind: 'bytes' };

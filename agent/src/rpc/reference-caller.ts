@@ -1,9 +1,12 @@
-/** The calling side of a connection whose calls carry references of the heap. */
+/** References of the heap in the calls of one connection: what a link adds to it for methods of kind `heap`. */
 import { codes, constants } from '../layout/index.ts';
 import type { HeapClient } from '../shm/heap-client.ts';
 import type { Ref } from '../shm/ref.ts';
 import type { Connection, Deadline, Response } from './caller.ts';
-import { HeaderWords, type Outgoing, type Parts, type Payload, readMessage, writeMessage } from './message-parts.ts';
+import { dropAll } from './heap-message.ts';
+import { statusError } from './link-errors.ts';
+import { HeaderLine } from './message-header.ts';
+import { type Parts, type Payload, readMessage, writeMessage } from './message-parts.ts';
 import { ReferenceQueues } from './reference-queues.ts';
 import { RpcError, rpcError } from './rpc-error.ts';
 
@@ -14,6 +17,8 @@ export interface References {
   readonly move?: boolean;
   /** Default 0. */
   readonly method?: number;
+  /** Which caller of the connection it is for. Default 0. */
+  readonly channel?: number;
 }
 
 /** What came back. `bytes` are the pool's and end with `finish`; `refs` are the caller's own, to drop when it likes. */
@@ -23,19 +28,21 @@ export interface Answer {
 }
 
 /** `status`: OK, REFUSED, FAILED, UNKNOWN_METHOD, TOO_LARGE as a code of the core; references come with OK only. */
-export interface PolledAnswer extends Answer {
-  readonly status: number;
+export interface PolledAnswer extends Response {
+  readonly refs: Ref[];
 }
 
 /**
- * The connection is this one's alone. `callSync` makes one call; `send`, `poll` and `finish` are its steps. After OUTCOME_UNKNOWN, PEER_LOST and
- * CLOSED: close it and connect again.
+ * `callSync` makes one call; `send`, `poll` and `finish` are its steps. Calls without references may go over the same connection beside it, but every
+ * response is to be polled here, and calls are to be abandoned here: it may bring references. After OUTCOME_UNKNOWN, PEER_LOST and CLOSED: close
+ * it and connect again.
  */
 export class ReferenceCaller {
   readonly connection: Connection;
   readonly #heap: HeapClient;
   readonly #queues: ReferenceQueues;
-  readonly #headers: HeaderWords;
+  /** Of requests, by slot. */
+  readonly #headers: readonly HeaderLine[];
   /** Objects in which responses lie, by slot. */
   readonly #holders: (Ref | undefined)[];
   /** Slots of calls that nobody waits for any more; their responses may bring references. */
@@ -48,7 +55,7 @@ export class ReferenceCaller {
     this.connection = connection;
     this.#heap = heap;
     this.#queues = new ReferenceQueues(heap, connection, false);
-    this.#headers = new HeaderWords(connection.window, (slot) => connection.requestHeader(slot));
+    this.#headers = Array.from({ length: connection.window }, (_, slot) => new HeaderLine(connection.requestHeader(slot)));
     this.#holders = Array.from({ length: connection.window }, () => undefined);
   }
 
@@ -58,7 +65,7 @@ export class ReferenceCaller {
    * Throws RpcError as Connection.callSync, HeapError SPENT_REF, FOREIGN_REF, COUNT_FULL, HEAP_FULL, QUOTA, QUEUES_FULL.
    */
   callSync(request: Payload, options: References & Deadline): Answer {
-    this.#release();
+    this.release();
     const slot = this.#sendInTime(request, options);
     const answer = this.#await(slot, options.deadlineMs);
     if (answer.status !== codes.OK) {
@@ -71,17 +78,20 @@ export class ReferenceCaller {
   }
 
   /** Sends a call: its slot, or undefined while the window or the queue of references is full, and then nothing has happened. Throws as `callSync`. */
-  send(request: Payload, { refs = [], move = false, method = 0 }: References = {}): number | undefined {
+  send(request: Payload, { refs = [], move = false, method = 0, channel = 0 }: References = {}): number | undefined {
     if (this.#over !== undefined) throw this.#over;
     if (!Number.isInteger(method) || method < 0 || method >= constants.KIND_LIMIT)
       throw new RpcError('BAD_ARGUMENT', `there is no method ${method}`);
-    this.#finishLate();
+    this.finishLate();
     const slot = this.connection.begin();
     if (slot === undefined) return undefined;
-    const written = writeMessage(this.#outgoing(slot), request, refs, move);
+    const buffer = this.connection.request(slot);
+    const written = writeMessage({ heap: this.#heap, queues: this.#queues, buffer }, request, refs, move);
     if (written === 'full') return undefined;
     if (written === 'closed') throw this.#end(takesNone(this.connection.service));
-    this.connection.send(slot, written.lengthBytes, method + (written.hasHeader ? constants.KIND_HEADER : 0));
+    const hasHeader = written.word !== 0 || channel !== 0;
+    if (hasHeader) this.#headers[slot]!.write(method, channel, 0, written.word);
+    this.connection.send(slot, written.lengthBytes, method + (hasHeader ? constants.KIND_HEADER : 0));
     return slot;
   }
 
@@ -104,7 +114,31 @@ export class ReferenceCaller {
 
   /** Nobody waits for the call any more; what its response brings is dropped when it comes. */
   abandon(slot: number): void {
+    this.connection.giveUp(slot);
     this.#late.add(slot);
+  }
+
+  /** Calls that are abandoned and not answered yet. */
+  get lateCount(): number {
+    return this.#late.size;
+  }
+
+  /** Gives back the slots of abandoned calls that have been answered. */
+  finishLate(): void {
+    for (const slot of this.#late) {
+      const answer = this.poll(slot);
+      if (answer === undefined) continue;
+      dropAll(answer.refs);
+      this.#late.delete(slot);
+      this.finish(slot);
+    }
+  }
+
+  /** Gives back the slot of the last `callSync`, whose answer's bytes may change from here on. */
+  release(): void {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held !== undefined) this.finish(held);
   }
 
   /** Closes the connection and its queues: references that were sent and not taken are dropped. */
@@ -118,11 +152,6 @@ export class ReferenceCaller {
 
   [Symbol.dispose](): void {
     this.close();
-  }
-
-  #outgoing(slot: number): Outgoing {
-    const buffer = this.connection.request(slot);
-    return { heap: this.#heap, queues: this.#queues, buffer, header: this.#headers.of(slot) };
   }
 
   #sendInTime(request: Payload, options: References & Deadline): number {
@@ -172,7 +201,7 @@ export class ReferenceCaller {
   #read(slot: number, { status, bytes, header }: Response): PolledAnswer {
     let parts: Parts | undefined;
     try {
-      parts = readMessage(this.#queues, bytes, header);
+      parts = readMessage(this.#queues, bytes, header === undefined ? 0 : new HeaderLine(header).references);
     } catch (error) {
       // There is no memory for what came: it is dropped, and the call is over.
       this.connection.finish(slot);
@@ -186,25 +215,9 @@ export class ReferenceCaller {
       );
     }
     this.#holders[slot] = parts.holder;
-    if (status === codes.OK) return { status, bytes: parts.bytes, refs: parts.refs };
-    for (const ref of parts.refs) ref.drop();
-    return { status, bytes: parts.bytes, refs: [] };
-  }
-
-  #release(): void {
-    const held = this.#held;
-    this.#held = undefined;
-    if (held !== undefined) this.finish(held);
-  }
-
-  #finishLate(): void {
-    for (const slot of this.#late) {
-      const answer = this.poll(slot);
-      if (answer === undefined) continue;
-      for (const ref of answer.refs) ref.drop();
-      this.#late.delete(slot);
-      this.finish(slot);
-    }
+    if (status === codes.OK) return { status, bytes: parts.bytes, header, refs: parts.refs };
+    dropAll(parts.refs);
+    return { status, bytes: parts.bytes, header, refs: [] };
   }
 
   #end(error: RpcError): RpcError {
@@ -217,11 +230,4 @@ function takesNone(service: string): RpcError {
   return new RpcError('CLOSED', `${service} takes no references any more: its heap is closed, or it is gone`, {
     hint: 'connect again',
   });
-}
-
-/** What the server says of it stands in the response. */
-function statusError(service: string, { status, bytes }: PolledAnswer): RpcError {
-  const error = rpcError(`a call of ${service}`, status);
-  const said = new TextDecoder().decode(bytes.slice());
-  return said === '' ? error : new RpcError(error.code, `${error.message}: ${said}`);
 }

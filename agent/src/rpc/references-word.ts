@@ -1,9 +1,4 @@
 /** What a message says of the references that travel with it: `MessageHeader.references`, one word, so that it is read at once. */
-import { layout } from '../layout/index.ts';
-
-/** Its place in the header line, in words. */
-export const referencesPlace = layout.MessageHeader.references.offset / 4;
-
 const countBits = 11;
 const numberBits = 20;
 

@@ -1,4 +1,5 @@
 /** How a service is served, and what its server tells of itself. */
+import type { HeapClient } from '../shm/heap-client.ts';
 import type { MethodFigures } from './read-statistics.ts';
 import type { ListenOptions } from './server.ts';
 
@@ -19,6 +20,8 @@ export interface ServeOptions extends Omit<ListenOptions, 'version' | 'window'> 
   readonly handlerDeadlineMs?: number;
   /** Streams that one connection may have open. Default 16. */
   readonly streamLimit?: number;
+  /** This thread's heap: for services with methods of kind `heap`. */
+  readonly heap?: HeapClient;
 }
 
 /** `fenced`: this client's own end was told; nothing of its may be written any more. */

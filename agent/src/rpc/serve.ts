@@ -1,6 +1,7 @@
 /** Serves a typed service to several callers at once. The thread must have joined the pool. */
 import { codes, constants } from '../layout/index.ts';
 import type { Core } from '../pool/core.ts';
+import type { HeapClient } from '../shm/heap-client.ts';
 import { type AnyHandler, Executor } from './execute.ts';
 import { byMethod, type MethodFigures } from './read-statistics.ts';
 import { RpcError } from './rpc-error.ts';
@@ -42,6 +43,7 @@ export class ServiceServer {
   readonly #core: Core;
   readonly #service: Service<MethodDeclarations>;
   readonly #isAdaptive: boolean;
+  readonly #heap: HeapClient | undefined;
   readonly #listenOptions: ListenOptions;
   readonly #limits: ServeLimits;
   readonly #executor: Executor;
@@ -65,7 +67,10 @@ export class ServiceServer {
     this.service = service.name;
     this.#service = service;
     this.#core = core;
-    const { window, ...others } = options;
+    const { window, heap, ...others } = options;
+    this.#heap = heap;
+    const withReferences = service.methods.find(({ payload }) => payload.kind === 'heap');
+    if (withReferences !== undefined && heap === undefined) throw needsHeap(service.name, withReferences.name);
     this.#isAdaptive = window === 'adaptive';
     this.#listenOptions = { ...others, version: service.version, ...(typeof window === 'number' ? { window } : {}) };
     this.#limits = limitsOf(options);
@@ -221,6 +226,7 @@ export class ServiceServer {
     const { server } = connection;
     const { answer } = this.#executor;
     const limit = this.#limits.requestsPerTurn;
+    connection.references?.flush();
     let taken = 0;
     let code = server.takeCode(looks);
     for (;;) {
@@ -281,7 +287,7 @@ export class ServiceServer {
       try {
         const server = listen(this.#core, this.service, this.#listenOptions);
         server.statistics.name(this.#service.methods.map(({ name }) => name));
-        this.#connections = [...this.#connections, new ServedConnection(server)];
+        this.#connections = [...this.#connections, new ServedConnection(server, this.#heap)];
       } catch (error) {
         this.#counts.listenFailures++;
         if (mustOpen && this.#connections.length === 0) throw error;
@@ -306,4 +312,10 @@ export class ServiceServer {
     const { exports } = this.#core;
     return exports.isFenced(exports.selfClient(), exports.selfIncarnation()) !== 0;
   }
+}
+
+function needsHeap(service: string, method: string): RpcError {
+  return new RpcError('BAD_ARGUMENT', `${service}.${method} takes references of the heap, and its server has no heap`, {
+    hint: 'serve(core, service, handlers, { heap: openHeap(core) })',
+  });
 }

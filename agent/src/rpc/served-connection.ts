@@ -1,6 +1,10 @@
 /** One connection of a service: its caller, streams and handlers in the background. */
+import { codes } from '../layout/index.ts';
+import type { HeapClient } from '../shm/heap-client.ts';
+import type { Answer } from './answer.ts';
 import type { Cursor } from './cursor.ts';
 import { HeaderLine } from './message-header.ts';
+import { ReferenceServer } from './reference-server.ts';
 import type { Server } from './server.ts';
 import type { CallContext } from './service.ts';
 
@@ -14,6 +18,10 @@ export interface Task {
   readonly run: (signal: AbortSignal) => Promise<unknown>;
   /** Makes the answer of what `run` came to. */
   readonly write: (value: unknown) => void;
+  /** Before it is answered: what the request brought is the answer's. */
+  readonly hold?: () => void;
+  /** It ended, and nobody waits for it: lets go of what it holds, and of what it came to. */
+  readonly discard?: (value?: unknown) => void;
   readonly abort: AbortController;
   readonly startedMs: number;
   /** Answered, or there is nobody to answer; what the handler returns after that is dropped. */
@@ -22,6 +30,8 @@ export interface Task {
 
 export class ServedConnection {
   readonly server: Server;
+  /** For methods of kind `heap`. */
+  readonly references: ReferenceServer | undefined;
   /** For inline handlers, one at a time. */
   readonly context: { connection: number; channel: number } & CallContext;
   readonly cursors = new Map<number, Cursor>();
@@ -36,8 +46,9 @@ export class ServedConnection {
   #offered: number;
   #requestsSinceOffer = 0;
 
-  constructor(server: Server) {
+  constructor(server: Server, heap: HeapClient | undefined) {
     this.server = server;
+    this.references = heap === undefined ? undefined : new ReferenceServer(server, heap);
     this.context = { connection: server.connection, channel: 0 };
     this.#offered = server.window;
     const slots = Array.from({ length: server.window }, (_, slot) => slot);
@@ -51,6 +62,14 @@ export class ServedConnection {
 
   responseHeader(slot: number): HeaderLine {
     return this.#responseHeaders[slot]!;
+  }
+
+  /** Answers the request in a slot; the status that was sent. */
+  reply(slot: number, answer: Answer): number {
+    if (answer.result !== undefined) return this.references!.reply(slot, { ...answer.result, status: codes.OK });
+    if (this.references === undefined) this.server.reply(slot, answer.length, answer.status);
+    else this.references.answer(slot, answer.length, answer.status);
+    return answer.code;
   }
 
   /** How many calls in flight the caller was told last. */
@@ -86,6 +105,8 @@ export class ServedConnection {
     this.tasks.clear();
     for (const cursor of this.cursors.values()) cursor.drop();
     this.cursors.clear();
-    if (giveBack) this.server.close();
+    if (!giveBack) return;
+    if (this.references === undefined) this.server.close();
+    else this.references.close();
   }
 }

@@ -4,18 +4,21 @@ import type { Core } from '../pool/core.ts';
 import { type Call, type Channel, connectingCall, copyInto, type Pin, type SyncOptions } from './call.ts';
 import { CallStream, type Item } from './call-stream.ts';
 import type { Response } from './caller.ts';
+import type { HeapRequest } from './heap-message.ts';
+import { checkAnswer, checkedRequest, KeptRequest } from './kept-request.ts';
 import { Link, type LinkOptions } from './link.ts';
 import { statusError } from './link-errors.ts';
-import { type LiveConnection, Reply } from './live-connection.ts';
+import { HeapReply, type LiveConnection, Reply } from './live-connection.ts';
 import { HeaderLine, streamSteps, streamWord } from './message-header.ts';
 import { jsonText, readJson, writeText } from './payload.ts';
+import type { PolledAnswer } from './reference-caller.ts';
 import { RpcError } from './rpc-error.ts';
 import type {
   BytesRequest,
   CallNames,
-  IsBytes,
   Method,
   MethodDeclarations,
+  ReplyOf,
   RequestOf,
   ResponseOf,
   Service,
@@ -150,16 +153,21 @@ export class ServiceCaller<Methods extends MethodDeclarations> {
     name: Name,
     request: RequestOf<Methods[Name]>,
     options?: { readonly deadlineMs?: number },
-  ): ResponseOf<Methods[Name]> {
+  ): ResponseOf<Methods[Name]>;
+  callSync(name: string, request: unknown, options?: { readonly deadlineMs?: number }): unknown {
     const { method, sync } = this.#boundOf(name);
     sync.deadlineMs = options?.deadlineMs ?? this.#deadlineMs;
-    const isBytes = method.payload.kind === 'bytes';
-    const view = isBytes ? this.#link.callSync(this.#channel, request as BytesRequest, sync) : this.#sendValue(request, sync);
-    return (isBytes ? view : this.#valueOf(method, view)) as ResponseOf<Methods[Name]>;
+    const { payload } = method;
+    if (payload.kind === 'bytes') return this.#link.callSync(this.#channel, request as BytesRequest, sync);
+    if (payload.kind === 'json') return this.#valueOf(method, this.#sendValue(request, sync));
+    const answer = this.#link.callHeapSync(this.#channel, checkedRequest(request as HeapRequest, method), sync);
+    checkAnswer(answer.refs, method);
+    return answer;
   }
 
   /**
-   * One call. Bytes come back as a `Reply` in place that must be released (`using`), or as a copy with `copy: true`; values as themselves.
+   * One call. Bytes come back as a `Reply` in place that must be released (`using`), or as a copy with `copy: true`; values as themselves; refs are the
+   * caller's own.
    * Waits while the window is full. Rejects with RpcError: the table in docs/rpc.md.
    */
   call<Name extends CallNames<Methods>>(
@@ -171,15 +179,20 @@ export class ServiceCaller<Methods extends MethodDeclarations> {
     name: Name,
     request: RequestOf<Methods[Name]>,
     options?: CallOptions & { readonly copy?: false },
-  ): Promise<IsBytes<Methods[Name]> extends true ? Reply : ResponseOf<Methods[Name]>>;
+  ): Promise<ReplyOf<Methods[Name]>>;
   call(name: string, request: unknown, options: CallOptions & { readonly copy?: boolean } = {}): Promise<unknown> {
     const bound = this.#boundOf(name);
     return this.#submit(bound, request, options, {
       streamWord: 0,
       pin: undefined,
       accept: (response, live, slot) => {
-        if (bound.method.payload.kind === 'json') return this.#valueOf(bound.method, response.bytes);
-        return options.copy === true ? response.bytes.slice() : new Reply(live, slot, response.bytes);
+        const { method } = bound;
+        const { bytes } = response;
+        if (method.payload.kind === 'json') return this.#valueOf(method, bytes);
+        if (method.payload.kind === 'bytes') return options.copy === true ? bytes.slice() : new Reply(live, slot, bytes);
+        const { refs } = response as PolledAnswer;
+        checkAnswer(refs, method);
+        return options.copy === true ? { bytes: bytes.slice(), refs } : new HeapReply(live, slot, bytes, refs);
       },
     });
   }
@@ -251,15 +264,18 @@ export class ServiceCaller<Methods extends MethodDeclarations> {
     what: {
       readonly streamWord: number;
       readonly pin: Pin | undefined;
-      readonly accept: (response: Response, live: LiveConnection, slot: number) => unknown;
+      readonly accept: (response: Response | PolledAnswer, live: LiveConnection, slot: number) => unknown;
     },
   ): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const { signal } = options;
       const deadlineMs = options.deadlineMs ?? this.#deadlineMs;
       const isRepeatable = what.pin === undefined && this.#repeats && method.idempotent;
-      const onError = (error: RpcError): void => {
+      const kept = method.payload.kind === 'heap' ? new KeptRequest(checkedRequest(request as HeapRequest, method)) : undefined;
+      if (isRepeatable) kept?.keep();
+      const onError = (error: Error): void => {
         signal?.removeEventListener('abort', onAbort);
+        kept?.drop();
         reject(error);
       };
       const onAbort = (): void =>
@@ -268,7 +284,8 @@ export class ServiceCaller<Methods extends MethodDeclarations> {
         channel: this.#channel,
         methodNumber: method.number,
         streamWord: what.streamWord,
-        write: this.#writerOf(method, request, isRepeatable),
+        write: kept === undefined ? this.#writerOf(method, request, isRepeatable) : () => 0,
+        heap: kept?.request,
         isRepeatable,
         pin: what.pin,
         deadlineMs,
@@ -279,6 +296,7 @@ export class ServiceCaller<Methods extends MethodDeclarations> {
             return false;
           }
           signal?.removeEventListener('abort', onAbort);
+          kept?.drop();
           try {
             const value = what.accept(response, live, slot);
             resolve(value);
@@ -299,7 +317,14 @@ export class ServiceCaller<Methods extends MethodDeclarations> {
       signal?.addEventListener('abort', onAbort, { once: true });
       const isSent = this.#link.submit(call);
       // Whoever made the request may change it once this returns; what is not sent yet is sent as it was.
-      if (!isSent && request instanceof Uint8Array) call.write = this.#writerOf(method, request.slice(), false);
+      if (isSent) return;
+      if (request instanceof Uint8Array) call.write = this.#writerOf(method, request.slice(), false);
+      if (kept === undefined) return;
+      try {
+        call.heap = kept.keep();
+      } catch (error) {
+        this.#link.cancel(call, error as Error);
+      }
     });
   }
 

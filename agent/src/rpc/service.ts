@@ -1,5 +1,7 @@
 /** What a service is: a name, a version, and methods with their types. Both sides import the same definition. */
 import { constants } from '../layout/index.ts';
+import type { HeapAnswer, HeapArguments, HeapPayload, HeapRequest, HeapResult, RefsOf } from './heap-message.ts';
+import type { HeapReply, Reply } from './live-connection.ts';
 import type { BytesPayload, JsonPayload, Payload } from './payload.ts';
 import { RpcError } from './rpc-error.ts';
 
@@ -73,6 +75,8 @@ export function defineService<const Methods extends MethodDeclarations>(
 function methodOf(name: string, number: number, declaration: MethodDeclaration): Method {
   const options = 'payload' in declaration ? declaration : { payload: declaration };
   const { payload, handler = 'inline', idempotent = false, stream = false } = options;
+  if (stream && payload.kind === 'heap')
+    throw new RpcError('BAD_ARGUMENT', `${name} is a stream, whose items cannot be of kind heap`);
   return { name, number, payload, handler, idempotent, stream };
 }
 
@@ -86,8 +90,17 @@ type IsBackground<D> = D extends { readonly handler: 'background' } ? true : fal
 export type BytesRequest = Uint8Array | ((buffer: Uint8Array) => number);
 
 export type RequestOf<D extends MethodDeclaration> =
-  PayloadOf<D> extends JsonPayload<infer Request, infer _> ? Request : BytesRequest;
-export type ResponseOf<D extends MethodDeclaration> = PayloadOf<D> extends JsonPayload<infer _, infer R> ? R : Uint8Array;
+  PayloadOf<D> extends HeapPayload<infer Takes, infer _>
+    ? HeapRequest<Takes>
+    : PayloadOf<D> extends JsonPayload<infer Request, infer _>
+      ? Request
+      : BytesRequest;
+export type ResponseOf<D extends MethodDeclaration> =
+  PayloadOf<D> extends HeapPayload<infer _, infer Gives>
+    ? HeapAnswer<Gives>
+    : PayloadOf<D> extends JsonPayload<infer _, infer R>
+      ? R
+      : Uint8Array;
 
 export type CallNames<M extends MethodDeclarations> = { [N in keyof M]: IsStream<M[N]> extends true ? never : N }[keyof M] &
   string;
@@ -96,6 +109,13 @@ export type StreamNames<M extends MethodDeclarations> = {
 }[keyof M] &
   string;
 export type IsBytes<D extends MethodDeclaration> = PayloadOf<D> extends BytesPayload ? true : false;
+/** What `call` resolves to: bytes in place, and values. */
+export type ReplyOf<D extends MethodDeclaration> =
+  PayloadOf<D> extends HeapPayload<infer _, infer Gives>
+    ? HeapReply<RefsOf<Gives>>
+    : IsBytes<D> extends true
+      ? Reply
+      : ResponseOf<D>;
 
 /** What a handler knows of its call beside the request. An inline handler must not keep it. */
 export interface CallContext {
@@ -117,6 +137,14 @@ type Items<T> = Iterable<T> | AsyncIterable<T>;
  * copies of its own, because a handler may outlive its caller.
  */
 export type HandlerOf<D extends MethodDeclaration> =
+  PayloadOf<D> extends HeapPayload<infer Takes, infer Gives> ? HeapHandler<D, Takes, Gives> : PlainHandler<D>;
+
+type HeapHandler<D, Takes extends number, Gives extends number> =
+  IsBackground<D> extends true
+    ? (request: HeapArguments<Takes>, context: BackgroundContext) => HeapResult<Gives> | Promise<HeapResult<Gives>>
+    : (request: HeapArguments<Takes>, context: CallContext) => HeapResult<Gives>;
+
+type PlainHandler<D extends MethodDeclaration> =
   IsStream<D> extends true
     ? IsBytes<D> extends true
       ? (request: Uint8Array, context: CallContext) => Items<Uint8Array>

@@ -4,8 +4,15 @@
  */
 import { native } from '../../src/pool/native.ts';
 import { type ArmedCrash, type Core, instantiateCore, joinPool, type MapOptions, mapPool } from '../../src/pool/pool.ts';
-import { connect, listen, RpcError } from '../../src/rpc/index.ts';
-import { type ReferenceRequest, type Reply, withReferences } from '../../src/rpc/references.ts';
+import {
+  connectService,
+  defineService,
+  type HeapArguments,
+  heap as heapMethod,
+  json,
+  RpcError,
+  serve,
+} from '../../src/rpc/index.ts';
 import { type HeapClient, openHeap, type Ref } from '../../src/shm/index.ts';
 
 export interface Part {
@@ -16,6 +23,15 @@ export interface Part {
 
 /** What a participant says, in this order. */
 export type Said = { readonly calls: number } | { readonly end: string; readonly forgotten: number };
+
+/** Beside each other on one connection: references in both directions, and an ordinary method. */
+const service = defineService('references', {
+  methods: {
+    edit: heapMethod({ takes: 2, gives: 2 }),
+    later: { payload: heapMethod({ takes: 2, gives: 2 }), handler: 'background' },
+    double: json<number, number>(),
+  },
+});
 
 const deadlineMs = 60_000;
 /** It says how far it is every so many calls. */
@@ -33,33 +49,57 @@ function numbered(heap: HeapClient, number: number): Ref {
 
 const roles = {
   /** Copies, moves, large messages, several in flight, references that come back. Throws what ends it. */
-  caller: (heap: HeapClient, core: Core) => {
-    using calls = withReferences(connect(core, 'references', { deadlineMs }), heap);
+  caller: async (heap: HeapClient, core: Core) => {
+    using caller = connectService(core, service, { heap, deadlineMs, reconnect: false });
     for (let number = 0; ; number++) {
       if (number % sayEvery === 0) say({ calls: number });
       using parent = numbered(heap, number);
       using child = numbered(heap, number + 1);
       parent.attach(0, child);
-      const request = new Uint8Array(number % 3 === 0 ? 500 : 8).fill(number & 255);
-      const { bytes, refs } = calls.callSync(request, { refs: [parent, child], move: number % 2 === 0, deadlineMs });
-      const numbers = refs.map(({ view }) => view.getUint32(0));
-      for (const ref of refs) ref.drop();
-      if (numbers.join() !== [number, 2 * number].join() || bytes[0] !== (number & 255) || bytes.length !== request.length)
-        throw new Error(`call ${number} was answered with ${numbers.join()} and ${bytes.length} bytes`);
+      const bytes = new Uint8Array(number % 3 === 0 ? 500 : 8).fill(number & 255);
+      const request = { bytes, refs: [parent, child] as const, move: number % 2 === 0 };
+      const method = number % 5 === 0 ? 'later' : 'edit';
+      const answers = number % 7 === 0 ? [caller.call('double', number), caller.call('double', 1)] : [];
+      // When the server is killed nobody awaits them.
+      for (const each of answers) each.catch(() => undefined);
+      const answer = number % 4 === 0 ? await caller.call(method, request, { copy: true }) : caller.callSync(method, request);
+      const numbers = answer.refs.map(({ view }) => view.getUint32(0));
+      for (const ref of answer.refs) ref.drop();
+      if (
+        numbers.join() !== [number, 2 * number].join() ||
+        answer.bytes[0] !== (number & 255) ||
+        answer.bytes.length !== bytes.length
+      )
+        throw new Error(`call ${number} was answered with ${numbers.join()} and ${answer.bytes.length} bytes`);
+      if (answers.length > 0 && (await Promise.all(answers)).join() !== [2 * number, 2].join())
+        throw new Error(`beside call ${number} values are wrong`);
     }
   },
-  server: (heap: HeapClient, core: Core) => {
-    using server = withReferences(listen(core, 'references', { payloadBytes: 64 }), heap);
+  server: async (heap: HeapClient, core: Core) => {
     let served = 0;
-    const handler = ({ bytes, refs }: Omit<ReferenceRequest, 'slot'>): Reply => {
+    const edit = ({ bytes, refs: [parent] }: HeapArguments<2>) => {
       if (served++ % sayEvery === 0) say({ calls: served });
-      const [parent] = refs as [Ref];
       // Edited in place: the child is exchanged.
       using added = numbered(heap, 7);
       parent.change(0, added);
-      return { bytes, refs: [parent, numbered(heap, 2 * parent.view.getUint32(0))] };
+      return { bytes, refs: [parent, numbered(heap, 2 * parent.view.getUint32(0))] as const };
     };
-    throw new RpcError('CLOSED', server.serve(handler, { deadlineMs }));
+    const later = async (request: HeapArguments<2>) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      return edit(request);
+    };
+    using server = serve(
+      core,
+      service,
+      { edit, later, double: (value) => 2 * value },
+      { heap, payloadBytes: 64, maxConnections: 1 },
+    );
+    const stop = new AbortController();
+    const end = server.runAsync(stop.signal);
+    while (server.counters.lost + server.counters.hungUp === 0) await new Promise((resolve) => setImmediate(resolve));
+    stop.abort();
+    await end;
+    throw new RpcError(server.counters.lost === 1 ? 'PEER_LOST' : 'CLOSED', 'the caller is gone');
   },
 } as const;
 
@@ -72,9 +112,9 @@ const core = instantiateCore(mapPool(part.files), { thread: 0, ...(part.crash ==
 joinPool(core, part);
 const heap = openHeap(core);
 try {
-  roles[role](heap, core);
+  await roles[role](heap, core);
 } catch (error) {
   if (!(error instanceof RpcError)) throw error;
-  say({ end: error.code === 'CLOSED' ? error.message : error.code, forgotten: heap.close() });
+  say({ end: error.code, forgotten: heap.close() });
 }
 process.disconnect();

@@ -1,7 +1,9 @@
 /** Two threads of one process with the heap open and a connection between them whose calls carry references. */
+import { codes } from '../../src/layout/index.ts';
 import type { HeapOptions } from '../../src/pool/pool.ts';
 import { connect, type ListenOptions, listen } from '../../src/rpc/index.ts';
-import { type ReferenceCaller, type ReferenceHandler, type ReferenceServer, withReferences } from '../../src/rpc/references.ts';
+import { ReferenceCaller } from '../../src/rpc/reference-caller.ts';
+import { type ReferenceReply, type ReferenceRequest, ReferenceServer } from '../../src/rpc/reference-server.ts';
 import { RpcError } from '../../src/rpc/rpc-error.ts';
 import { type HeapClient, HeapError, type OpenOptions, type Ref } from '../../src/shm/index.ts';
 import { type HeapPool, openHeaps } from '../shm/heap-pool.ts';
@@ -25,8 +27,8 @@ export function referencePool(
   const pool = openHeaps(threads, heap);
   const [caller, serving] = pool.cores;
   const [here, there] = pool.heaps;
-  const server = withReferences(listen(serving!, 'objects', listening), there!);
-  const calls = withReferences(connect(caller!, 'objects', soon), here!);
+  const server = new ReferenceServer(listen(serving!, 'objects', listening), there!);
+  const calls = new ReferenceCaller(connect(caller!, 'objects', soon), here!);
   return {
     ...pool,
     here: here!,
@@ -50,8 +52,17 @@ export function referencePool(
 }
 
 /** A call that was sent is served, then looked at: both ends in one thread. */
-export function serveOne(server: ReferenceServer, handler: ReferenceHandler): string {
-  return server.poll(handler, 1, 1);
+export function serveOne(server: ReferenceServer, handler: (request: ReferenceRequest) => ReferenceReply): string {
+  const request = server.take(1);
+  if (typeof request === 'string') return request;
+  let reply: ReferenceReply;
+  try {
+    reply = handler(request);
+  } catch (error) {
+    reply = { status: codes.FAILED, bytes: new TextEncoder().encode((error as Error).message) };
+  }
+  server.reply(request.slot, reply);
+  return 'served';
 }
 
 /** An object that says a number. */

@@ -2,8 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import { codes, constants } from '../../src/layout/index.ts';
 import { connect, listen } from '../../src/rpc/index.ts';
-import { type ReferenceRequest, withReferences } from '../../src/rpc/references.ts';
-import { ReferencesWord, referencesPlace } from '../../src/rpc/references-word.ts';
+import { HeaderLine } from '../../src/rpc/message-header.ts';
+import { ReferenceCaller } from '../../src/rpc/reference-caller.ts';
+import { type ReferenceRequest, ReferenceServer } from '../../src/rpc/reference-server.ts';
+import { ReferencesWord } from '../../src/rpc/references-word.ts';
 import type { Ref } from '../../src/shm/index.ts';
 import { overwrite } from '../shm/heap-pool.ts';
 import { codeOf, numbered, numberOf, type ReferencePool, referencePool, serveOne } from './reference-pool.ts';
@@ -239,7 +241,7 @@ describe('the references of responses', () => {
       serveOne(server, ({ bytes }) => ({ bytes, refs: [0, 1, 2].map((n) => numbered(there, 10 * bytes[0]! + n)) }));
     expect(calls.poll(slots[3]!)).toBe(undefined);
     // That look has taken the others' out of the queue.
-    expect(server.poll(() => ({}), 1, 1)).toBe('idle');
+    expect(serveOne(server, () => ({}))).toBe('idle');
     for (const call of [3, 0, 2, 1]) {
       const answer = calls.poll(slots[call]!)!;
       expect([...answer.bytes, ...answer.refs.map(numberOf)]).toEqual([call, 10 * call, 10 * call + 1, 10 * call + 2]);
@@ -338,8 +340,7 @@ describe('a lie', () => {
   function forge(pool: ReturnType<typeof referencePool>, word: number): number {
     const { connection } = pool.calls;
     const slot = connection.begin()!;
-    const line = connection.requestHeader(slot);
-    new Uint32Array(line.buffer, line.byteOffset, 16)[referencesPlace] = word;
+    new HeaderLine(connection.requestHeader(slot)).write(0, 0, 0, word);
     connection.send(slot, 0, constants.KIND_HEADER);
     return slot;
   }
@@ -368,13 +369,9 @@ describe('a lie', () => {
     }
     const slot = forge(pool, word);
     expect(
-      server.poll(
-        () => {
-          throw new Error('this must not be served');
-        },
-        1,
-        1,
-      ),
+      serveOne(server, () => {
+        throw new Error('this must not be served');
+      }),
     ).toBe('refused');
     expect(calls.poll(slot)!.status).toBe(codes.REFUSED);
     calls.finish(slot);
@@ -423,8 +420,7 @@ describe('a lie', () => {
     const { there, calls, server } = pool;
     const slot = calls.send(empty)!;
     serveOne(server, () => ({ refs: [numbered(there, 1)] }));
-    const line = server.server.responseHeader(slot);
-    new Uint32Array(line.buffer, line.byteOffset, 16)[referencesPlace] = ReferencesWord.pack(0, 5, false);
+    new HeaderLine(server.server.responseHeader(slot)).write(0, 0, 0, ReferencesWord.pack(0, 5, false));
     expect(codeOf(() => calls.poll(slot))).toBe('OUTCOME_UNKNOWN');
     expect(codeOf(() => calls.send(empty))).toBe('CLOSED');
     expect(pool.end()).toEqual([]);
@@ -505,8 +501,8 @@ describe('closing', () => {
     expect([slot, here.queues().length]).toEqual([0, 1]);
 
     const [caller, serving] = pool.cores;
-    const again = withReferences(listen(serving!, 'again'), there);
-    const connected = withReferences(connect(caller!, 'again', soon), here);
+    const again = new ReferenceServer(listen(serving!, 'again'), there);
+    const connected = new ReferenceCaller(connect(caller!, 'again', soon), here);
     expect([here.queues().length, pool.objects()]).toEqual([0, 0]);
     connected.close();
     again.close();
@@ -518,8 +514,8 @@ describe('closing', () => {
     const { here, there } = pool;
     const [caller, serving] = pool.cores;
     for (let round = 0; round < 20; round++) {
-      using server = withReferences(listen(serving!, 'round'), there);
-      using calls = withReferences(connect(caller!, 'round', soon), here);
+      using server = new ReferenceServer(listen(serving!, 'round'), there);
+      using calls = new ReferenceCaller(connect(caller!, 'round', soon), here);
       const slot = calls.send(empty, { refs: [numbered(here, round)], move: true })!;
       serveOne(server, ({ refs }) => ({ refs: [...refs] }));
       const { refs } = calls.poll(slot)!;

@@ -1,12 +1,8 @@
 /** Calls with references in both directions, one of the two sides mortal: what the sweeps kill, recover and audit. */
 import { codes } from '../../../src/layout/index.ts';
 import { connect, listen, RpcError } from '../../../src/rpc/index.ts';
-import {
-  type ReferenceCaller,
-  type ReferenceRequest,
-  type ReferenceServer,
-  withReferences,
-} from '../../../src/rpc/references.ts';
+import { ReferenceCaller } from '../../../src/rpc/reference-caller.ts';
+import { type ReferenceRequest, ReferenceServer } from '../../../src/rpc/reference-server.ts';
 import type { HeapClient, Ref } from '../../../src/shm/index.ts';
 import { bury, heapClient, heapOf, heapWorld, remains } from '../heap/heap-world.ts';
 import { isWrite } from '../memory-profile.ts';
@@ -274,8 +270,8 @@ function begin({ caller, server }: Stage, mistake?: Mistake): Talk {
     ReturnType<typeof coreOf>,
   ];
   const [here, there] = cores.map(heapOver) as [HeapClient, HeapClient];
-  const serving = withReferences(listen(cores[1], 'objects', { window: 8, payloadBytes }), there);
-  const calls = withReferences(connect(cores[0], 'objects', { deadlineMs: 0 }), here);
+  const serving = new ReferenceServer(listen(cores[1], 'objects', { window: 8, payloadBytes }), there);
+  const calls = new ReferenceCaller(connect(cores[0], 'objects', { deadlineMs: 0 }), here);
   return { here, there, calls, server: serving, slots: [], requests: [], kept: [], isCallerDead: () => caller.isDead };
 }
 
@@ -321,6 +317,6 @@ function problemsOf({ world, caller, server }: Stage, talk: Talk, mortal: Simula
 
 function settleWithAnother(survivor: SimulatedClient, heap: HeapClient): void {
   if (survivor.isDead) return;
-  const another = withReferences(listen(coreOf(survivor), 'another'), heap);
+  const another = new ReferenceServer(listen(coreOf(survivor), 'another'), heap);
   another.close();
 }

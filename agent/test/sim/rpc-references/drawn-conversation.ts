@@ -1,6 +1,6 @@
 /** Conversations that a seed draws: sends, answers in any order, looks in any order, calls that are given up, references and large messages in both directions. */
 import { codes } from '../../../src/layout/index.ts';
-import type { ReferenceRequest } from '../../../src/rpc/references.ts';
+import type { ReferenceRequest } from '../../../src/rpc/reference-server.ts';
 import type { HeapClient, Ref } from '../../../src/shm/index.ts';
 import { randomFrom } from '../schedules.ts';
 import { alloc, expectThat, numberOf, type Step, type Talk } from './conversation.ts';
