@@ -2,10 +2,11 @@ import type { Socket } from 'node:net';
 import { layoutHash } from '../layout/index.ts';
 import { AgentError, describeError } from '../protocol/agent-error.ts';
 import type { Request } from '../protocol/lines.ts';
-import { type AgentEvent, type AgentStatus, protocolVersion, type Requests } from '../protocol/messages.ts';
+import { type AgentEvent, type AgentStatus, defaultLeaseMs, protocolVersion, type Requests } from '../protocol/messages.ts';
 import type { AgentOptions } from './command-line.ts';
 import { Conversation } from './conversation.ts';
 import { type FenceMaker, fenceMaker } from './fence.ts';
+import { HeartbeatWatch } from './heartbeat-watch.ts';
 import { type Listening, listenAlone } from './listen.ts';
 import type { LogFile } from './log-file.ts';
 import type { RunningProgram } from './run-program.ts';
@@ -15,6 +16,11 @@ import { Workers } from './workers.ts';
 
 /** How long nothing may have been asked before a spare worker is started: what follows at once is not to be disturbed. */
 const quietMs = 500;
+
+/** This machine's monotonic clock, as `WorkerExit.atNs`. */
+function monotonicNs(): number {
+  return Number(process.hrtime.bigint());
+}
 
 export class Agent {
   readonly #options: AgentOptions;
@@ -26,6 +32,7 @@ export class Agent {
   #listening: Listening | null = null;
   #memory: SharedMemory | null = null;
   #configuring: { readonly asked: Configuration; readonly done: Promise<SharedMemory> } | null = null;
+  #heartbeats: HeartbeatWatch | null = null;
   #quiet: NodeJS.Timeout | undefined;
   #ending: Promise<void> | null = null;
   /** Resolves after `shutdown`, by whoever it was asked. */
@@ -84,6 +91,7 @@ export class Agent {
 
   async #end(): Promise<void> {
     clearTimeout(this.#quiet);
+    this.#heartbeats?.stop();
     for (const program of this.#programs) program.kill();
     await this.#workers.close();
     this.#fences.close();
@@ -125,6 +133,12 @@ export class Agent {
         return this.#workers.stop(request.parameters);
       case 'recoverMachine':
         return this.#recoverMachine(request.parameters);
+      case 'grantFence':
+        return this.#grantFence(request.parameters);
+      case 'watchHeartbeats':
+        await this.#configured();
+        this.#heartbeats?.start(request.parameters.leaseMs);
+        return {};
       case 'exec':
         return this.#exec(request.parameters);
       case 'status':
@@ -152,6 +166,7 @@ export class Agent {
 
   /** What earlier agents of this machine have left in the pool is settled before a worker of this one joins. */
   #comeToKnow(memory: SharedMemory): SharedMemory {
+    this.#watchHeartbeats(memory);
     this.#workers.identify(memory);
     try {
       const clients = memory.buryLost((pid) => this.#workers.isLiving(pid));
@@ -162,6 +177,20 @@ export class Agent {
       this.#log.write('error', `who died on this machine before cannot be recovered\n${describeError(error)}`);
     }
     return memory;
+  }
+
+  #watchHeartbeats(memory: SharedMemory): void {
+    this.#heartbeats = new HeartbeatWatch({
+      ownMachine: memory.configuration.machineNumber,
+      see: () => memory.clients(),
+      nowNs: monotonicNs,
+      emit: (event) => {
+        this.#log.write('info', JSON.stringify(event));
+        if (event.event === 'suspected') for (const client of event.suspects) memory.suspect(client);
+        this.#emit(event);
+      },
+    });
+    this.#heartbeats.start(defaultLeaseMs);
   }
 
   async #configured(): Promise<SharedMemory> {
@@ -177,6 +206,12 @@ export class Agent {
     const clients = (await this.#configured()).buryMachine(machineNumber);
     this.#log.write('info', `machine ${machineNumber} has ended, its clients are recovered: ${JSON.stringify(clients)}`);
     return { clients };
+  }
+
+  async #grantFence({ machineNumber, clients }: Requests['grantFence']['parameters']): Promise<Requests['grantFence']['result']> {
+    const recovered = await (await this.#configured()).grant(machineNumber, clients);
+    this.#log.write('info', `machine ${machineNumber} has ended; fenced and recovered of it: ${JSON.stringify(recovered)}`);
+    return { clients: recovered };
   }
 
   async #exec(parameters: Requests['exec']['parameters']): Promise<Requests['exec']['result']> {
@@ -206,6 +241,7 @@ export class Agent {
               sizeBytes: memory.configuration.pool.sizeBytes,
               formatted: memory.isFormatted(),
             },
+      suspicions: this.#heartbeats?.suspicions() ?? [],
       workers: this.#workers.status(),
     };
   }

@@ -7,11 +7,13 @@ import {
   fenceMachine,
   fenceProcess,
   formatPool,
+  grantFence,
   instantiateCore,
   introduceTo,
   mapPool,
   PoolError,
   recoverClient,
+  recoverClientSoon,
   type SeenClient,
   seeClients,
 } from '../pool/pool.ts';
@@ -37,6 +39,12 @@ export interface SharedMemory {
   buryLost(isLiving: (pid: number) => boolean): readonly ClientIdentity[];
   /** Who this process is in the client table; null: nobody, or the pool is not formatted. */
   clientOf(pid: number): ClientIdentity | null;
+  /** Everybody in the client table. */
+  clients(): readonly SeenClient[];
+  /** Leaves word of a suspicion for whoever looks at the pool. */
+  suspect(client: ClientIdentity): void;
+  /** See request `grantFence`. Throws AgentError OWN_MACHINE. */
+  grant(deadMachine: number, clients: readonly ClientIdentity[]): Promise<readonly ClientIdentity[]>;
   /** The same for another machine, only after *its* end was seen. Throws AgentError OWN_MACHINE. */
   buryMachine(deadMachine: number): readonly ClientIdentity[];
 }
@@ -80,6 +88,23 @@ export function openSharedMemory(configuration: Configuration): SharedMemory {
     clientOf: (pid) => {
       const found = joinedFromHere().find((client) => client.pid === pid);
       return found === undefined ? null : { id: found.id, incarnation: found.incarnation };
+    },
+    clients: () => seeClients(core),
+    suspect: ({ id, incarnation }) => {
+      core.exports.suspectClient(id, incarnation);
+    },
+    grant: async (deadMachine, clients) => {
+      if (deadMachine === machineNumber) throw ownMachine(deadMachine);
+      // Whoever has the place of one of them by now is another one, and lives.
+      const there = seeClients(core).filter(
+        (each) =>
+          each.machineNumber === deadMachine &&
+          clients.some(({ id, incarnation }) => id === each.id && incarnation === each.incarnation),
+      );
+      const dead = there.map(({ id, incarnation }) => ({ id, incarnation }));
+      for (const client of dead) grantFence(core, client);
+      for (const client of dead) await recoverClientSoon(core, client);
+      return dead;
     },
     buryMachine: (deadMachine) => {
       if (deadMachine === machineNumber) throw ownMachine(deadMachine);

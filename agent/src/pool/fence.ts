@@ -1,4 +1,5 @@
 /** What happens to a client after its end was seen (design D7): fence first, then recover. */
+import { setTimeout as after } from 'node:timers/promises';
 import { codes, constants } from '../layout/index.ts';
 import type { ClientIdentity } from '../protocol/messages.ts';
 import type { Core } from './core.ts';
@@ -44,6 +45,7 @@ function fenceEach(fence: (id: number) => number): readonly ClientIdentity[] {
 
 /** How long a recovery that somebody else is at is waited for, at most. */
 const otherRecoveryMs = 10_000;
+const lookAgainAfterMs = 10;
 
 /**
  * Finishes what a fenced client left: what it was doing in the heap, what it held there, its connections; its slot becomes free.
@@ -52,10 +54,40 @@ const otherRecoveryMs = 10_000;
  * RECOVERERS_BUSY, TIMEOUT.
  */
 export function recoverClient(core: Core, client: ClientIdentity): void {
-  const code = pollUntil(`client ${client.id} being recovered by another client`, otherRecoveryMs, () => {
-    const answer = core.exports.recoverClient(client.id, client.incarnation);
-    return answer === codes.IN_PROGRESS ? codes.PENDING : answer;
-  });
+  settle(
+    core,
+    client,
+    pollUntil(whatIsWaitedFor(client), otherRecoveryMs, () => attempt(core, client)),
+  );
+}
+
+/** The same for a thread that must not be blocked while another one is at it. */
+export async function recoverClientSoon(core: Core, client: ClientIdentity): Promise<void> {
+  const endMs = performance.now() + otherRecoveryMs;
+  let code = attempt(core, client);
+  while (code === codes.PENDING) {
+    if (performance.now() > endMs) {
+      throw new PoolError('TIMEOUT', `${whatIsWaitedFor(client)} did not finish within ${otherRecoveryMs} ms`, {
+        hint: 'its recoverer may have died: that one must be fenced, too',
+      });
+    }
+    await after(lookAgainAfterMs);
+    code = attempt(core, client);
+  }
+  settle(core, client, code);
+}
+
+function whatIsWaitedFor({ id }: ClientIdentity): string {
+  return `client ${id} being recovered by another client`;
+}
+
+/** PENDING while another one is at it. */
+function attempt(core: Core, { id, incarnation }: ClientIdentity): number {
+  const answer = core.exports.recoverClient(id, incarnation);
+  return answer === codes.IN_PROGRESS ? codes.PENDING : answer;
+}
+
+function settle(core: Core, client: ClientIdentity, code: number): void {
   // Whoever finished it says so; one that dies before leaves its end open, which later judges of the history have to allow for.
   if (code === codes.OK) core.exports.recordRecovered(client.id, client.incarnation);
   if (code === codes.OK || code === codes.ALREADY) return;

@@ -11,7 +11,7 @@
 
 export { type SeenClient, seeClients } from './clients.ts';
 export { type ArmedCrash, arm, type Core, instantiateCore } from './core.ts';
-export { fenceMachine, fenceProcess, grantFence, introduceTo, isFenced, recoverClient } from './fence.ts';
+export { fenceMachine, fenceProcess, grantFence, introduceTo, isFenced, recoverClient, recoverClientSoon } from './fence.ts';
 export { checkPool, type FormatOptions, formatPool } from './format.ts';
 export type { HeapOptions } from './heap-shape.ts';
 export { joinPool, leavePool, startHeartbeat } from './join.ts';

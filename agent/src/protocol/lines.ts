@@ -3,12 +3,14 @@ import { AgentError, type WireError } from './agent-error.ts';
 import {
   type AgentEvent,
   type AnswerLine,
+  type ClientIdentity,
   coherences,
   type EventLine,
   flushPolicies,
   type HeapParameters,
   type RequestName,
   type Requests,
+  shortestLeaseMs,
 } from './messages.ts';
 import { anything, integer, listOf, name, nullable, object, oneOf, type Reader, recordOf, ShapeError, text } from './shape.ts';
 
@@ -80,6 +82,8 @@ const requestNames = [
   'runTask',
   'stopWorker',
   'recoverMachine',
+  'grantFence',
+  'watchHeartbeats',
   'exec',
   'status',
   'shutdown',
@@ -94,6 +98,9 @@ const requestLine = object<{ id: number; request: RequestName; parameters: unkno
 const file = object<{ path: string; sizeBytes: number }>({ path, sizeBytes: integer(1, hugeBytes) });
 
 const machineNumber = integer(1, 127);
+const client = object<{ id: number; incarnation: number }>({ id: integer(0), incarnation: integer(0) });
+/** More than the client table has places. */
+const clients = listOf(client, 1024);
 
 /** How large they may be is the formatter's to say. */
 const heap = object<HeapParameters>(
@@ -130,6 +137,8 @@ const requestParameters: { readonly [Name in RequestName]: Reader<Requests[Name]
   }),
   stopWorker: object<Requests['stopWorker']['parameters']>({ worker: name, how: oneOf('graceful', 'kill') }),
   recoverMachine: object<Requests['recoverMachine']['parameters']>({ machineNumber }),
+  grantFence: object<Requests['grantFence']['parameters']>({ machineNumber, clients }),
+  watchHeartbeats: object<Requests['watchHeartbeats']['parameters']>({ leaseMs: integer(shortestLeaseMs, dayMs) }),
   exec: object<Requests['exec']['parameters']>(
     { argv: atLeastOne(listOf(text({ maximum: 64 * 1024 }), 256)), timeoutMs: integer(1, dayMs) },
     { environment: recordOf(text({ maximum: 64 * 1024 }), 256) },
@@ -145,7 +154,6 @@ const wireError = object<WireError>(
 const errorAnswer = object<{ id: number; error: WireError }>({ id: integer(0), error: wireError });
 const resultAnswer = object<{ id: number; result: unknown }>({ id: integer(0), result: anything });
 
-const client = object<{ id: number; incarnation: number }>({ id: integer(0), incarnation: integer(0) });
 const eventBodies: { readonly [Name in AgentEvent['event']]: Reader<Extract<AgentEvent, { event: Name }>> } = {
   'worker-exited': object<Extract<AgentEvent, { event: 'worker-exited' }>>({
     event: oneOf('worker-exited'),
@@ -155,6 +163,26 @@ const eventBodies: { readonly [Name in AgentEvent['event']]: Reader<Extract<Agen
     signal: nullable(text({ maximum: 32 })),
     fenced: nullable(client),
     atNs: integer(0),
+  }),
+  suspected: object<Extract<AgentEvent, { event: 'suspected' }>>({
+    event: oneOf('suspected'),
+    atNs: integer(0),
+    machineNumber,
+    suspects: clients,
+    clients,
+  }),
+  unsuspected: object<Extract<AgentEvent, { event: 'unsuspected' }>>({
+    event: oneOf('unsuspected'),
+    atNs: integer(0),
+    machineNumber,
+    clients: listOf(
+      object<ClientIdentity & { because: 'beats' | 'gone' }>({
+        id: integer(0),
+        incarnation: integer(0),
+        because: oneOf('beats', 'gone'),
+      }),
+      1024,
+    ),
   }),
   'task-progress': object<Extract<AgentEvent, { event: 'task-progress' }>>({
     event: oneOf('task-progress'),

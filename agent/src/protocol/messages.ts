@@ -79,6 +79,16 @@ export interface Requests {
    * is not named again.
    */
   recoverMachine: { parameters: { readonly machineNumber: number }; result: { readonly clients: readonly ClientIdentity[] } };
+  /**
+   * The end of that *other* machine was seen after these clients of it had been listed, so they write no more: grants their fences, then
+   * finishes in their names. Those that are not there any more are passed over; the answer names those that were recovered.
+   */
+  grantFence: {
+    parameters: { readonly machineNumber: number; readonly clients: readonly ClientIdentity[] };
+    result: { readonly clients: readonly ClientIdentity[] };
+  };
+  /** How long a client's heart may stand still before it is suspected; for all clients of other machines. */
+  watchHeartbeats: { parameters: { readonly leaseMs: number }; result: Record<string, never> };
   /** Runs a program of the machine to its end, e.g. the C floor. `{agent}` in an argument is the folder of the agent. */
   exec: {
     parameters: {
@@ -123,6 +133,10 @@ export const coherences = ['hardware', 'none'] as const;
 /** What the device promises between machines. With `none`, two may win the same compare-and-swap: nobody opens a heap. */
 export type Coherence = (typeof coherences)[number];
 
+/** Beats come every 100 ms; a dead machine is suspected within two seconds. */
+export const defaultLeaseMs = 1_500;
+export const shortestLeaseMs = 500;
+
 /** Who a pool thread is in the client table: the slot and which occupation of that slot. */
 export interface ClientIdentity {
   readonly id: number;
@@ -149,6 +163,8 @@ export interface AgentStatus {
   /** How the end of a worker is enforced and seen; `process-group` where no cgroup v2 can be made. */
   readonly fence: 'cgroup' | 'process-group';
   readonly pool: { readonly path: string; readonly sizeBytes: number; readonly formatted: boolean } | null;
+  /** Machines with suspects, as of now. */
+  readonly suspicions: readonly Suspicion[];
   readonly workers: readonly {
     readonly worker: string;
     readonly pid: number;
@@ -160,7 +176,24 @@ export interface AgentStatus {
   }[];
 }
 
+/** Clients of another machine that may be dead, or only slow: their hearts stand still. Decides nothing. */
+export interface Suspicion {
+  readonly machineNumber: number;
+  readonly suspects: readonly ClientIdentity[];
+  /** Everybody of that machine who was there at that time, the suspects among them: whom the end of the machine would end. */
+  readonly clients: readonly ClientIdentity[];
+}
+
 export type AgentEvent =
+  /** Sent when somebody is suspected; what is suspected at any time stands in the status. `atNs`: this machine's clock. */
+  | ({ readonly event: 'suspected'; readonly atNs: number } & Suspicion)
+  /** No longer, since they `beat` again, or are `gone`: they left, or somebody has recovered them. */
+  | {
+      readonly event: 'unsuspected';
+      readonly atNs: number;
+      readonly machineNumber: number;
+      readonly clients: readonly (ClientIdentity & { readonly because: 'beats' | 'gone' })[];
+    }
   | ({ readonly event: 'worker-exited' } & WorkerExit)
   /** Free-form progress of a task, e.g. `{ calls: 1000 }` or one latency sample batch. */
   | { readonly event: 'task-progress'; readonly worker: string; readonly task: string; readonly progress: unknown }

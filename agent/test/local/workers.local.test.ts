@@ -66,6 +66,9 @@ function start(change: (fence: Fence) => Partial<Fence> = () => ({})) {
       return [{ id: 0, incarnation: 1 }];
     },
     buryMachine: () => [],
+    clients: () => [],
+    suspect: () => {},
+    grant: async () => [],
     buryLost: () => [],
     clientOf: () => null,
   };

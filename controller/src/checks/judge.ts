@@ -2,6 +2,7 @@
 import { createFaults } from '../faults/index.ts';
 import type { Evidence, Judgement } from '../runs/evidence.ts';
 import { type Check, unknown } from './check.ts';
+import { everybodyRecovered } from './everybody-recovered.ts';
 import { checks } from './index.ts';
 import { onlyPlannedDeaths } from './only-planned-deaths.ts';
 
@@ -13,7 +14,9 @@ export interface Judged extends Judgement {
 
 export function judge(evidence: Evidence): Judged[] {
   const named = evidence.scenario.checks.flatMap((name) => checks.filter((check) => check.name === name));
-  return [...faultsFired(evidence), onlyPlannedDeaths, ...named].map((check) => judgeOne(check, evidence));
+  return [...faultsFired(evidence), onlyPlannedDeaths, ...ofTheDead(evidence), ...named].map((check) =>
+    judgeOne(check, evidence),
+  );
 }
 
 /** A check that crashes has found out nothing. */
@@ -37,4 +40,9 @@ function faultsFired({ scenario, faults }: Evidence): Check[] {
       return outcome === undefined ? unknown('Nothing is known of this fault.') : fault.fired(evidence, outcome);
     },
   }));
+}
+
+/** Always checked where somebody was suspected. */
+function ofTheDead({ recoveries }: Evidence): Check[] {
+  return recoveries.length === 0 ? [] : [everybodyRecovered];
 }

@@ -1,9 +1,11 @@
 /** A scenario: what is done on a pod, what is broken on purpose, what must hold, and the seed. Written as YAML. */
+import { defaultLeaseMs, shortestLeaseMs } from '@cxlpod/agent/protocol';
 import { z } from 'zod';
 import { checkNames } from '../checks/index.ts';
 import { nearest } from '../errors/nearest.ts';
 import type { FaultKind } from '../faults/fault.ts';
 import { type FaultName, faultKinds } from '../faults/index.ts';
+import { fencePolicies } from '../recovery/outcome.ts';
 import { variantsOf } from '../runs/draw-template.ts';
 import { workloads } from '../workload/index.ts';
 import { name } from './names.ts';
@@ -107,6 +109,14 @@ export const scenarioSchema = z.strictObject({
   faults: z.array(faultSchema).max(faultLimit).default([]),
   /** Faults drawn from the seed, beside those above; `run.json` has them as drawn. */
   random: randomFaults.optional(),
+  /** How dead machines are told from slow ones, and who may end them. */
+  recovery: z
+    .strictObject({
+      fence: z.enum(fencePolicies).default('observed-end'),
+      /** How long a client's heart, which beats every 100 ms, may stand still before it is suspected. */
+      lease: duration.refine((ms) => ms >= shortestLeaseMs, `must be at least ${shortestLeaseMs} ms`).default(defaultLeaseMs),
+    })
+    .prefault({}),
   checks: z.array(check).default([]),
   /** `invalid`: a negative control, which must be found wrong; one that comes out valid is a failure. */
   expect: z.enum(['valid', 'invalid']).default('valid'),

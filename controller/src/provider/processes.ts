@@ -118,18 +118,28 @@ function hasThreads(pid: number): boolean {
   }
 }
 
-/** Null for a process that is gone, ended but not yet reaped (its environment is empty then), or another user's. */
+/** Null for a process that is gone, whose last thread has ended, or another user's. */
 function marksOf(pid: number): { pod: string; machine: string } | null {
-  let text: string;
-  try {
-    text = readFileSync(`/proc/${pid}/environ`, 'utf8');
-  } catch {
-    return null;
-  }
+  const text = environmentOf(pid);
   const variables = text.split('\0');
   const read = (name: string): string | undefined =>
     variables.find((each) => each.startsWith(`${name}=`))?.slice(name.length + 1);
   const pod = read(podMark);
   const machine = read(machineMark);
   return pod === undefined || machine === undefined ? null : { pod, machine };
+}
+
+/** When the first thread of a process has ended, as may be seen while it dies, only the others still know the environment. */
+function environmentOf(pid: number): string {
+  try {
+    const text = readFileSync(`/proc/${pid}/environ`, 'utf8');
+    if (text !== '') return text;
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      const ofThread = readFileSync(`/proc/${pid}/task/${thread}/environ`, 'utf8');
+      if (ofThread !== '') return ofThread;
+    }
+  } catch {
+    // It is gone.
+  }
+  return '';
 }

@@ -6,6 +6,7 @@ import type { HistoryRecord } from '@cxlpod/agent/history';
 import type { Finding } from '@cxlpod/agent/inspect';
 import type { WorkerExit } from '@cxlpod/agent/protocol';
 import type { Scenario } from '../config/scenario.ts';
+import type { RecoveryOutcome } from '../recovery/index.ts';
 import type { Stamp } from '../traces/align-clocks.ts';
 import type { Detail } from '../traces/timeline.ts';
 
@@ -20,6 +21,8 @@ export interface Evidence {
   readonly exits: readonly SeenExit[];
   /** In the order of `scenario.faults`. */
   readonly faults: readonly FaultOutcome[];
+  /** Every client that was suspected, or whose machine ended. */
+  readonly recoveries: readonly RecoveryOutcome[];
   /** This run's part of the pod's history; null when it could not be read. */
   readonly history: RunHistory | null;
   /** What the audit of the pool found; null when the pool could not be read. */

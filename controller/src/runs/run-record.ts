@@ -3,6 +3,7 @@ import type { Judged } from '../checks/judge.ts';
 import type { GateReport } from '../cluster/gate.ts';
 import type { Scenario } from '../config/scenario.ts';
 import type { Environment } from '../provider/provider.ts';
+import type { RecoveryOutcome } from '../recovery/index.ts';
 import type { AlignedClock } from '../traces/align-clocks.ts';
 import type { LatencySeries } from '../traces/latency-book.ts';
 import type { Evidence, FaultOutcome, SeenExit } from './evidence.ts';
@@ -40,6 +41,8 @@ export interface RunRecord {
   readonly workload: Evidence['workload'];
   readonly faults: readonly FaultOutcome[];
   readonly exits: readonly SeenExit[];
+  /** Every client that was suspected, or whose machine ended, and when it was fenced and recovered. */
+  readonly recoveries: readonly RecoveryOutcome[];
   /** What could not be collected, and why. */
   readonly missing: readonly string[];
   /** Runs of the same command, this one included, in order; relative to the folder of runs. */

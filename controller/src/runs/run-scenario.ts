@@ -10,6 +10,7 @@ import { printTopology } from '../config/print-topology.ts';
 import type { Scenario } from '../config/scenario.ts';
 import { interruptedError } from '../errors/interrupted.ts';
 import { createFaults } from '../faults/index.ts';
+import { type RecoveryService, startRecovery } from '../recovery/index.ts';
 import { alignClocks } from '../traces/align-clocks.ts';
 import { alignTimeline } from '../traces/align-timeline.ts';
 import { toChromeTrace } from '../traces/chrome-trace.ts';
@@ -39,6 +40,9 @@ export interface RunOptions {
   readonly signal: AbortSignal;
   say(text: string): void;
 }
+
+/** After the workload, for machines that ended at its end. */
+const recoverWithinMs = 30_000;
 
 const controllerLane = { machine: 'controller', name: 'run' };
 
@@ -70,6 +74,7 @@ class Run {
   #workload: Evidence['workload'] = null;
   #error: RunError | null = null;
   #stubborn = 0;
+  #recovery: RecoveryService | null = null;
   #pool: PoolInspection | null = null;
   #history: RunHistory | null = null;
 
@@ -88,6 +93,8 @@ class Run {
       await this.#clearWorkers();
       // Again: until now, workers of an earlier run may have written.
       this.#firstTicket = nextTicket(this.#options.pod.paths.historyFile);
+      const { fence, lease } = this.#scenario.recovery;
+      this.#recovery = await startRecovery(this.#options.pod, this.#timeline, { fence, leaseMs: lease });
       await this.#phase('workload and faults', () => this.#work());
     } catch (error) {
       this.#error = describeError(error);
@@ -101,7 +108,17 @@ class Run {
     } finally {
       this.#crew.close();
     }
+    await this.#recoverTheDead();
     if (signal.aborted) throw interruptedError(`run ${this.#scenario.name}`);
+  }
+
+  async #recoverTheDead(): Promise<void> {
+    const service = this.#recovery;
+    if (service === null) return;
+    if (!this.#options.signal.aborted) {
+      await this.#phase('fence and recover', () => service.finish({ deadlineMs: recoverWithinMs }));
+    }
+    await service[Symbol.asyncDispose]();
   }
 
   /** Reads what is left: pool, history, logs. What cannot be had is noted, and judged as missing. */
@@ -170,6 +187,7 @@ class Run {
       workload: this.#workload,
       faults: evidence.faults,
       exits: evidence.exits,
+      recoveries: evidence.recoveries,
       missing: this.#missing,
       siblings: [],
     };
@@ -183,6 +201,7 @@ class Run {
       machines: this.#options.pod.topology.machines,
       workload: this.#workload,
       exits: this.#crew.exits,
+      recoveries: this.#recovery?.outcomes() ?? [],
       faults: this.#strikes.outcomes,
       history: this.#history,
       pool: this.#pool === null ? null : auditedPool(this.#pool),

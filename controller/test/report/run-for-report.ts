@@ -111,6 +111,7 @@ export function writeRun(evidence: Evidence, changes: Partial<RunRecord> = {}): 
     workload: evidence.workload,
     faults: evidence.faults,
     exits: evidence.exits,
+    recoveries: [],
     missing: [`the logs: ${hostile}`],
     siblings: [],
     ...changes,

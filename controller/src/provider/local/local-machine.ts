@@ -94,6 +94,8 @@ export class LocalMachine implements Machine {
   }
 
   async powerOff(): Promise<void> {
+    // At once, as machines end: or an agent that is killed after its worker would still fence it.
+    await stopProcesses(this.#pod, this.name);
     await killProcesses(this.#pod, this.name);
   }
 
