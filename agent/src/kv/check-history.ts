@@ -1,147 +1,98 @@
 /**
- * Whether a history of a store is linearizable, key by key. A key has one writer at a time and its versions only grow, so the question is
- * decidable in one pass: each get is given the oldest version that it can have seen.
+ * Whether a history of a store is linearizable, strictly: an operation of a client that died takes effect before its recovery ends, or never.
+ * Keys are independent of each other, so each is looked at alone.
  */
 import type { HistoryRecord } from '../history/read.ts';
+import { type Budget, explain } from './linearize/explain.ts';
+import { type KvOperation, readOperations } from './linearize/read-operations.ts';
+import { shrink } from './linearize/shrink.ts';
 
-/** Versions that fit beside a key in one number of a record. */
-export const versionLimit = 2 ** 24;
-
-/** What the records of puts, gets and deletes carry as argument; a get has version 0. */
-export function kvArgument(key: number, version: number): number {
-  return key * versionLimit + version;
+export interface KvHistoryOptions {
+  /** Version of a key before the history begins; 0 for no value. Not given: 0. */
+  readonly loadedVersion?: (key: number) => number;
+  /** For all keys together, in states; what goes beyond is not judged. */
+  readonly stepLimit?: number;
+  /** States of one key at once. */
+  readonly stateLimit?: number;
+  /** Looked at now and then; true: what is not judged yet is not judged. */
+  readonly isOver?: () => boolean;
 }
 
-interface Write {
-  readonly version: number;
-  readonly isDelete: boolean;
-  readonly invoked: number;
-  /** Infinity for one that was never answered: it may take effect at any time, or never. */
-  ended: number;
+export interface KvHistory {
+  readonly operations: number;
+  readonly keys: number;
+  /** Whose operations no order explains, by key; the first ones shrunk. */
+  readonly violations: readonly KvViolation[];
+  /** Of how many keys. */
+  readonly violated: number;
+  /** Keys on which the judge gave up. */
+  readonly unjudged: readonly { readonly key: number; readonly why: string }[];
+  /** States that were made. */
+  readonly steps: number;
 }
 
-interface Read {
-  /** 0: there was no value. */
-  version: number;
-  readonly invoked: number;
-  ended: number;
+export interface KvViolation {
+  readonly key: number;
+  readonly loadedVersion: number;
+  /** None of them can be spared, in the order of their begins. */
+  readonly operations: readonly KvOperation[];
+  readonly sentence: string;
 }
 
-interface Register {
-  readonly writes: Write[];
-  readonly reads: Read[];
-}
+const defaultSteps = 20_000_000;
+const defaultStates = 20_000;
+/** Beyond the first few nobody looks. */
+const shownLimit = 3;
+/** Of the steps, for shrinking one. */
+const shrinkShare = 0.25;
 
-/** In sentences. Records of other operations are passed over; so are gets that were never answered. */
-export function kvProblems(
-  records: readonly HistoryRecord[],
-  { loadedVersion = 0 }: { /** Of every key before the history begins; 0 for no value. */ readonly loadedVersion?: number } = {},
-): readonly string[] {
-  const registers = registersOf(records);
-  return [...registers].flatMap(([key, register]) => problemsOf(key, register, loadedVersion));
-}
-
-function registersOf(records: readonly HistoryRecord[]): Map<number, Register> {
-  const registers = new Map<number, Register>();
-  const open = new Map<string, Write | Read>();
-  for (const record of records) {
-    if ((record.kind !== 'invoke' && record.kind !== 'end') || !record.operation.startsWith('kv-')) continue;
-    const id = `${record.client}/${record.incarnation}/${record.call}`;
-    if (record.kind === 'end') {
-      const pending = open.get(id);
-      if (pending === undefined) continue;
-      open.delete(id);
-      if (record.outcome !== 'ok') continue;
-      pending.ended = record.ticket;
-      if ('isDelete' in pending) continue;
-      pending.version = record.result;
+export function checkKvHistory(records: readonly HistoryRecord[], options: KvHistoryOptions = {}): KvHistory {
+  const { loadedVersion = () => 0, stepLimit = defaultSteps, stateLimit = defaultStates, isOver } = options;
+  const budgetOf = (steps: number): Budget => ({ steps, states: stateLimit, ...(isOver === undefined ? {} : { isOver }) });
+  const byKey = readOperations(records);
+  const budget = budgetOf(stepLimit);
+  const violations: KvViolation[] = [];
+  const unjudged: { key: number; why: string }[] = [];
+  let violated = 0;
+  let operations = 0;
+  for (const [key, ofKey] of byKey) {
+    operations += ofKey.length;
+    const initial = loadedVersion(key);
+    if (isOver?.() === true) {
+      unjudged.push({ key, why: 'the time that was allowed is used up' });
       continue;
     }
-    const key = Math.floor(record.argument / versionLimit);
-    const register = registers.get(key) ?? { writes: [], reads: [] };
-    registers.set(key, register);
-    const invoked = record.ticket;
-    const version = record.argument % versionLimit;
-    if (record.operation === 'kv-get') {
-      const read: Read = { version: 0, invoked, ended: Number.POSITIVE_INFINITY };
-      register.reads.push(read);
-      open.set(id, read);
-    } else {
-      const isDelete = record.operation === 'kv-delete';
-      const write: Write = { version, isDelete, invoked, ended: Number.POSITIVE_INFINITY };
-      register.writes.push(write);
-      open.set(id, write);
-    }
+    const explained = explain(ofKey, initial, budget);
+    if (explained.found === 'gave-up') unjudged.push({ key, why: explained.why });
+    if (explained.found !== 'none') continue;
+    violated++;
+    if (violations.length === shownLimit) continue;
+    const few = shrink(ofKey, { initial, last: explained.last, budget: budgetOf(stepLimit * shrinkShare) });
+    violations.push({ key, loadedVersion: initial, operations: few, sentence: tell(key, initial, few) });
   }
-  return registers;
+  return { operations, keys: byKey.size, violations, violated, unjudged, steps: stepLimit - budget.steps };
 }
 
-function problemsOf(key: number, { writes, reads }: Register, loadedVersion: number): readonly string[] {
-  const problems: string[] = [];
-  const line: Write[] = [{ version: loadedVersion, isDelete: loadedVersion === 0, invoked: -1, ended: -1 }, ...writes];
-  for (const [index, write] of line.entries()) {
-    const before = line[index - 1];
-    if (before !== undefined && write.version <= before.version) {
-      problems.push(`key ${key}: version ${write.version} was written after version ${before.version}`);
-    }
-  }
-  if (problems.length > 0) return problems;
-
-  // By place, the earliest end from there on: ascending, so that the newest write answered before a ticket is found by halving.
-  const leastEndedFrom = line.map(({ ended }) => ended);
-  for (let index = line.length - 2; index >= 0; index--) {
-    leastEndedFrom[index] = Math.min(leastEndedFrom[index]!, leastEndedFrom[index + 1]!);
-  }
-  const done = reads.filter(({ ended }) => ended !== Number.POSITIVE_INFINITY).sort((a, b) => a.ended - b.ended);
-  /** Of the reads that are judged, in the order of their ends: the place in the line that each is given, made to grow. */
-  const given: { readonly ended: number; readonly place: number }[] = [];
-  for (const read of done) {
-    const least = Math.max(lastBelow(leastEndedFrom, read.invoked), lastGiven(given, read.invoked));
-    const place = firstSeen(line, least, read);
-    if (place < 0) {
-      const saw = read.version === 0 ? 'no value' : `version ${read.version}`;
-      problems.push(
-        `key ${key}: a get from ${read.invoked} to ${read.ended} saw ${saw}, when version ${line[least]!.version} or a later one was there`,
-      );
-      continue;
-    }
-    given.push({ ended: read.ended, place: Math.max(place, given.at(-1)?.place ?? 0) });
-  }
-  return problems;
+/** The same in sentences, for a history of which all versions of a key can be judged. */
+export function kvProblems(records: readonly HistoryRecord[], options: KvHistoryOptions = {}): readonly string[] {
+  const { violations, unjudged } = checkKvHistory(records, options);
+  return [...violations.map(({ sentence }) => sentence), ...unjudged.map(({ key, why }) => `key ${key} was not judged: ${why}`)];
 }
 
-function isSeen(write: Write, read: Read): boolean {
-  return write.isDelete ? read.version === 0 : read.version === write.version;
+const toldLimit = 6;
+
+function tell(key: number, loaded: number, operations: readonly KvOperation[]): string {
+  const told = operations.slice(0, toldLimit).map(tellOne);
+  const more = operations.length > told.length ? [`and ${operations.length - told.length} more`] : [];
+  const before = loaded === 0 ? 'without a value' : `with version ${loaded}`;
+  return `key ${key}, ${before} at first, has no order of these: ${[...told, ...more].join('; ')}`;
 }
 
-/** The oldest write from `least` on that the read can have seen; -1 when there is none. */
-function firstSeen(line: readonly Write[], least: number, read: Read): number {
-  for (let place = least; place < line.length && line[place]!.invoked < read.ended; place++) {
-    if (isSeen(line[place]!, read)) return place;
-  }
-  return -1;
-}
-
-/** Place of the last number below `limit` in an ascending list; -1 when there is none. */
-function lastBelow(ascending: readonly number[], limit: number): number {
-  let low = 0;
-  let high = ascending.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (ascending[middle]! < limit) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
-}
-
-/** What a get that was answered before this ticket has seen at the least. */
-function lastGiven(given: readonly { readonly ended: number; readonly place: number }[], ticket: number): number {
-  let low = 0;
-  let high = given.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (given[middle]!.ended < ticket) low = middle + 1;
-    else high = middle;
-  }
-  return low === 0 ? 0 : given[low - 1]!.place;
+function tellOne({ name, value, client, incarnation, from, answered, recovered }: KvOperation): string {
+  const seen = value === 0 ? 'no value' : `version ${value}`;
+  const did =
+    name === 'put' ? `put version ${value}` : name === 'delete' ? 'deleted it' : answered === null ? 'looked' : `saw ${seen}`;
+  const when = answered === null ? `begun at ${from}, never answered` : `from ${from} to ${answered}`;
+  const dead = recovered === null ? '' : `, recovered at ${recovered}`;
+  return `client ${client} (incarnation ${incarnation}) ${did} (${when}${dead})`;
 }

@@ -8,7 +8,8 @@
  *     store.read(7, (value) => value[0]);       // the device's own bytes, as long as the function runs
  *     store.delete(7);
  */
-export { kvProblems } from './check-history.ts';
+export { checkKvHistory, type KvHistory, type KvViolation, kvProblems } from './check-history.ts';
 export { KvError, type KvErrorCode } from './kv-error.ts';
 export type { Key, KvStore } from './kv-store.ts';
+export type { KvOperation } from './linearize/read-operations.ts';
 export { openStore, type StoreShape } from './open-store.ts';

@@ -293,7 +293,7 @@ export interface Tasks extends LatencyTasks {
       readonly deletePercent?: number;
       /** Gets in the longest scan. */
       readonly scanLength?: number;
-      /** Every put, get and delete goes into the history, for `kvProblems`. */
+      /** Every put, get and delete goes into the history, for `checkKvHistory`. */
       readonly history?: boolean;
       /** Where the clients wait for each other before they are measured. */
       readonly meeting?: MeetingPlace;

@@ -1,6 +1,6 @@
 import { type Operation, recordEnd, recordInvoke } from '../history/record.ts';
-import { kvArgument, versionLimit } from '../kv/check-history.ts';
 import type { KvStore } from '../kv/index.ts';
+import { kvArgument, versionLimit } from '../kv/linearize/read-operations.ts';
 import { monotonicNs } from '../pool/clock.ts';
 import type { Core } from '../pool/core.ts';
 import { isAborted } from '../pool/map.ts';
@@ -22,6 +22,9 @@ type Kind = keyof KvCounts;
 const callsPerSample = 100;
 /** More is another fault than the one that is looked for. */
 const flawLimit = 20;
+
+/** Of this thread, over all its runs: a client numbers its calls on. */
+let lastCall = 0;
 
 /** Of a hundred operations, so many of each kind: the core workloads of the Yahoo! Cloud Serving Benchmark. */
 const mixes: Readonly<Record<Parameters['mix'], Partial<Record<Kind, number>>>> = {
@@ -92,7 +95,6 @@ class KvRun {
   #checked = 0;
   #version: number;
   #nextKey: number;
-  #call = 0;
 
   constructor(context: TaskContext, parameters: Parameters) {
     const { records, seed, claims } = parameters;
@@ -305,13 +307,12 @@ class KvRun {
 
   #invoke(operation: Operation, key: number, version: number): void {
     if (this.#parameters.history !== true) return;
-    this.#call++;
-    this.#written(recordInvoke(this.#core, { operation, call: this.#call, argument: kvArgument(key, version) }));
+    this.#written(recordInvoke(this.#core, { operation, call: ++lastCall, argument: kvArgument(key, version) }));
   }
 
   #end(operation: Operation, result: number): void {
     if (this.#parameters.history !== true) return;
-    this.#written(recordEnd(this.#core, { operation, call: this.#call, outcome: 'ok', result }));
+    this.#written(recordEnd(this.#core, { operation, call: lastCall, outcome: 'ok', result }));
   }
 
   #written(written: boolean): void {

@@ -75,7 +75,7 @@ test('with deletes, in the history: each key is linearizable', async () => {
   }
   const { records, overflow } = pod.history();
   expect([records.length, overflow]).toEqual([3 * 2 * 4_000, 0]);
-  expect(kvProblems(records, { loadedVersion: 1 })).toEqual([]);
+  expect(kvProblems(records, { loadedVersion: () => 1 })).toEqual([]);
   expect(pod.inspect().problems).toEqual([]);
 });
 
@@ -124,6 +124,6 @@ test.each([
   const { records, overflow } = pod.history();
   expect(overflow).toBe(0);
   expect(records.filter(({ kind }) => kind === 'last-words')).toMatchObject([{ point, hit: 500 }]);
-  expect(kvProblems(records, { loadedVersion: 1 })).toEqual([]);
+  expect(kvProblems(records, { loadedVersion: () => 1 })).toEqual([]);
   expect(pod.inspect().problems).toEqual([]);
 });

@@ -1,5 +1,6 @@
 /** The checks with what decided them. */
 import type { RunRecord } from '../runs/run-record.ts';
+import { counterExamples } from './counter-example.ts';
 import { type Html, html } from './html.ts';
 
 /** Evidence beyond this is in run.json. */
@@ -11,7 +12,7 @@ export function checksSection(record: RunRecord): Html {
   <ul class="checks">${record.checks.map(
     ({ name, claim, verdict, sentence, evidence }) => html`<li class="${verdict}" data-check="${name}">
     <span class="badge ${verdict}">${verdict}</span>
-    <div><b>${name}</b> <span class="dim">${claim}</span><p>${sentence}</p>
+    <div><b>${name}</b> <span class="dim">${claim}</span><p>${sentence}</p>${counterExamples(evidence)}
     ${Object.keys(evidence).length > 0 && html`<details><summary>evidence</summary><pre>${show(evidence)}</pre></details>`}</div></li>`,
   )}</ul>
   ${record.missing.length > 0 && html`<p class="note">Could not be collected: ${record.missing.join('; ')}</p>`}

@@ -18,6 +18,8 @@ workload: { name: calls, calls: 4, callDeadline: 1s }
 faults: [{ killWorker: { on: vm1, worker: server, at: rpc/serve/after-execute, hit: 2 } }]
 `);
 
+export const kvScenario = scenario('name: kv\nworkload: { name: kv, history: true }\nchecks: [linearizable]\n');
+
 export const pingScenario = scenario('name: ping\nworkload: { name: ping }\n');
 
 function scenario(text: string) {
@@ -143,7 +145,7 @@ export function kvEvidence(seen: number, overflow = 0): Evidence {
   ];
   const calls = [...call(1, 'kv-get', key, 1), ...call(2, 'kv-put', key + 2, 0), ...call(3, 'kv-get', key, seen)];
   const records = calls.map((record, ticket) => ({ ...record, ticket }) as HistoryRecord);
-  return crashEvidence({ history: { records, unpublished: [], overflow, problems: [] } });
+  return crashEvidence({ scenario: kvScenario, history: { records, unpublished: [], overflow, problems: [] } });
 }
 
 const survival = {

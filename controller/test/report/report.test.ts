@@ -7,7 +7,7 @@ import { readRunRecord } from '../../src/report/report-input.ts';
 import { renderSummary } from '../../src/report/summary.ts';
 import { showNs, showRatio } from '../../src/report/units.ts';
 import { writeReport } from '../../src/report/write-report.ts';
-import { crashEvidence, pingEvidence } from '../checks/evidence-of-a-good-run.ts';
+import { crashEvidence, kvEvidence, pingEvidence } from '../checks/evidence-of-a-good-run.ts';
 import { environment, hostile, writeRun } from './run-for-report.ts';
 
 const page = (run: ReturnType<typeof writeRun>): string => readFileSync(writeReport(run.folder), 'utf8');
@@ -47,6 +47,15 @@ describe('the page', () => {
 
     expect(text).toMatch(/data-system="rpc-core"[\s\S]*?2\.00×[\s\S]*?2\.00× – 2\.00×/);
     expect(text).toContain('<tbody class="again">');
+  });
+
+  test('draws the operations that have no order, a row for each client', () => {
+    const text = page(writeRun(kvEvidence(9)));
+
+    expect(text).toContain('Key 7, with version 1 at first: no order explains these 1.');
+    expect(text).toContain('client 4.1 on machine 2');
+    expect(text).toMatch(/class="operation get"[\s\S]*?get → 9[\s\S]*?<title>client 4\.1 on machine 2: get → 9, 4 to 5/);
+    expect(text).not.toMatch(/NaN|Infinity|undefined/);
   });
 
   test('marks the fault and the stall on the time line', () => {

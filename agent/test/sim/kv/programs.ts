@@ -1,6 +1,6 @@
 /** What writers and readers do in the schedules: every call in the history, whose tickets are the order that the judge goes by. */
 import { operations, outcomes } from '../../../src/history/record.ts';
-import { kvArgument, versionLimit } from '../../../src/kv/check-history.ts';
+import { kvArgument, versionLimit } from '../../../src/kv/linearize/read-operations.ts';
 import { codes } from '../../../src/layout/index.ts';
 import { call, type Program } from '../simulator.ts';
 import { isValue, type Participant, put, type Steps } from './kv-world.ts';
