@@ -20,6 +20,12 @@ const parts = [
     make: script('agent/core/build.mjs'),
   },
   { name: 'addon', sources: ['agent/native'], outputs: ['agent/dist/addon.node'], make: script('agent/native/build.mjs') },
+  {
+    name: 'header',
+    sources: ['agent/c', 'agent/core/layout', 'agent/src/history/record.ts'],
+    outputs: ['agent/dist/cxlpod.h'],
+    make: script('agent/c/build.mjs'),
+  },
   { name: 'floor', sources: ['agent/floor'], outputs: ['agent/dist/floor'], make: script('agent/floor/build.mjs') },
   {
     name: 'grpc',

@@ -52,6 +52,7 @@ export {
   suspectClient,
   suspectedIncarnation,
 } from './client-table/client-table';
+export { crashPoint as passCrashPoint } from './crash-points/crash-point';
 export { recordEnd, recordInvoke, recordRecovered } from './history/history';
 export {
   gateArrive,

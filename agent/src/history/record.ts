@@ -3,7 +3,16 @@ import { codes } from '../layout/index.ts';
 import type { Core } from '../pool/core.ts';
 
 /** Operations that a history can name. */
-export const operations = { 'rpc-call': 1, 'rpc-serve': 2, 'kv-put': 20, 'kv-get': 21, 'kv-delete': 22 } as const;
+export const operations = {
+  'rpc-call': 1,
+  'rpc-serve': 2,
+  'kv-put': 20,
+  'kv-get': 21,
+  'kv-delete': 22,
+  'queue-push': 40,
+  'queue-pop': 41,
+  program: 60,
+} as const;
 export type Operation = keyof typeof operations;
 
 export const outcomes = { ok: 0, refused: 1, unknown: 2, 'peer-lost': 3, timeout: 4, closed: 5, failed: 6 } as const;

@@ -43,6 +43,8 @@ export interface CoreExports {
   ): void;
   forget(): void;
   introduce(machine: number, process: number): void;
+  /** Ends this process when it is armed with that point and this is the passage; for points that are not of the core. */
+  passCrashPoint(point: number): void;
 
   poolState(): number;
   formatClaimantMachine(): number;

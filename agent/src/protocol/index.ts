@@ -5,4 +5,5 @@ export * from './latency-tasks.ts';
 export * from './line-channel.ts';
 export * from './lines.ts';
 export * from './messages.ts';
+export * from './program-tasks.ts';
 export * from './tasks.ts';

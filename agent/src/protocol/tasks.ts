@@ -4,6 +4,7 @@
  */
 import type { LatencyTasks, Waiting } from './latency-tasks.ts';
 import type { ClientIdentity } from './messages.ts';
+import type { ProgramTasks } from './program-tasks.ts';
 
 /** Latencies in ns: each sample is the mean of `callsPerSample` back-to-back calls, given as [value, how often]. */
 export interface LatencyCounts {
@@ -70,7 +71,7 @@ export interface KvCounts {
   readonly delete: number;
 }
 
-export interface Tasks extends LatencyTasks {
+export interface Tasks extends LatencyTasks, ProgramTasks {
   /** The coherence gate (design D1); run on all machines at once. */
   gate: {
     parameters: { readonly machines: number; readonly machineNumber: number; readonly iterations: number };

@@ -1,6 +1,6 @@
 /** The pool thread: the one thread of the worker that touches the pool. Runs one task at a time; it may spin. */
 import { parentPort } from 'node:worker_threads';
-import type { Core } from '../pool/core.ts';
+import type { ArmedCrash, Core } from '../pool/core.ts';
 import { checkPool, instantiateCore, joinPool, leavePool, mapPool, startHeartbeat } from '../pool/pool.ts';
 import { AgentError, toWireError } from '../protocol/agent-error.ts';
 import { ShapeError } from '../protocol/shape.ts';
@@ -13,7 +13,7 @@ const heartbeatIntervalMs = 100;
 export function poolThread(): void {
   const port = parentPort!;
   const say = (message: FromPoolThread) => port.postMessage(message);
-  let participant: { readonly core: Core; stop(): void } | null = null;
+  let participant: ReturnType<typeof join> | null = null;
   let running: AbortController | null = null;
 
   const perform = async (order: Order): Promise<unknown> => {
@@ -26,7 +26,7 @@ export function poolThread(): void {
       case 'run': {
         if (participant === null) throw new AgentError('NOT_JOINED', 'the worker has not joined the pool');
         running = new AbortController();
-        return run(order.parameters, participant.core, running.signal, say);
+        return run(order.parameters, participant, running.signal, say);
       }
       case 'leave':
         participant?.stop();
@@ -65,6 +65,7 @@ function join(parameters: JoinParameters, say: (message: FromPoolThread) => void
   const result: Joined = { client };
   return {
     core,
+    crash,
     result,
     stop: () => {
       heartbeat.stop();
@@ -75,7 +76,7 @@ function join(parameters: JoinParameters, say: (message: FromPoolThread) => void
 
 async function run(
   order: RunParameters,
-  core: Core,
+  { core, crash }: { readonly core: Core; readonly crash: ArmedCrash | undefined },
   signal: AbortSignal,
   say: (message: FromPoolThread) => void,
 ): Promise<unknown> {
@@ -96,6 +97,7 @@ async function run(
   return workload.run(
     {
       core,
+      crash,
       signal,
       remainingMs: () => Math.max(1, Math.ceil(endsAt - performance.now())),
       progress: (progress) => say({ report: 'progress', task: order.task, progress }),

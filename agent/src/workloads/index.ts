@@ -1,6 +1,7 @@
 /** Every task by its name. */
 import type { TaskName } from '../protocol/tasks.ts';
 import { clock } from './clock.ts';
+import { exec } from './exec.ts';
 import { gate } from './gate.ts';
 import { grpcCall } from './grpc-call.ts';
 import { grpcServe } from './grpc-serve.ts';
@@ -17,6 +18,8 @@ import { naiveCounting } from './naive-counting.ts';
 import { openLoopCall } from './open-loop-call.ts';
 import { pipelinedCall } from './pipelined-call.ts';
 import { pipelinedServe } from './pipelined-serve.ts';
+import { program } from './program.ts';
+import { programMemory } from './program-memory.ts';
 import { rpcCall } from './rpc-call.ts';
 import { rpcCallThroughCrash } from './rpc-call-through-crash.ts';
 import { rpcForge } from './rpc-forge.ts';
@@ -65,6 +68,9 @@ const byName: { readonly [Name in TaskName]: Workload<Name> } = {
   'kv-run': kvRun,
   'kv-check': kvCheck,
   'kv-remove': kvRemove,
+  'program-memory': programMemory,
+  exec,
+  program,
 };
 
 /** As the worker sees them: a name from the wire, parameters that only the task's own reader can type. */

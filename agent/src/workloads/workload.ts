@@ -1,4 +1,4 @@
-import type { Core } from '../pool/core.ts';
+import type { ArmedCrash, Core } from '../pool/core.ts';
 import type { Reader } from '../protocol/shape.ts';
 import type { TaskName, Tasks } from '../protocol/tasks.ts';
 
@@ -10,6 +10,8 @@ export interface TaskContext {
   /** For tasks that wait asynchronously; those that block end through the abort word. */
   readonly signal: AbortSignal;
   progress(value: unknown): void;
+  /** What the worker was armed with when it started: for programs with crash points of their own. */
+  readonly crash?: ArmedCrash | undefined;
 }
 
 /** One task that a worker's pool thread can run. */

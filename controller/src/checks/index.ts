@@ -14,6 +14,8 @@ import { noDanglingReference } from './no-dangling-reference.ts';
 import { noLeak } from './no-leak.ts';
 import { outcomeUnknownTyped } from './outcome-unknown-typed.ts';
 import { poolSound } from './pool-sound.ts';
+import { programSucceeded } from './program-succeeded.ts';
+import { queueExactlyOnce } from './queue-exactly-once.ts';
 import { resultsChecked } from './results-checked.ts';
 import { survivorsProgress } from './survivors-progress.ts';
 import { toldInTime } from './told-in-time.ts';
@@ -34,6 +36,8 @@ export const checks: readonly Check[] = [
   noLeak,
   outcomeUnknownTyped,
   poolSound,
+  programSucceeded,
+  queueExactlyOnce,
   resultsChecked,
   survivorsProgress,
   toldInTime,

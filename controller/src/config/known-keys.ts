@@ -16,6 +16,8 @@ interface Definition {
   readonly valueType?: z.ZodType;
   readonly items?: readonly z.ZodType[];
   readonly in?: z.ZodType;
+  readonly out?: z.ZodType;
+  readonly type?: string;
 }
 
 function definitionOf(schema: z.ZodType): Definition {
@@ -24,9 +26,10 @@ function definitionOf(schema: z.ZodType): Definition {
 
 /** Looks through optional, default, pipe and union. */
 function unwrap(schema: z.ZodType): z.ZodType[] {
-  const { innerType, in: input, options } = definitionOf(schema);
+  const { innerType, in: input, out, options } = definitionOf(schema);
   if (innerType !== undefined) return unwrap(innerType);
-  if (input !== undefined) return unwrap(input);
+  // What a preprocessing gives is what has keys.
+  if (input !== undefined) return unwrap(definitionOf(input).type === 'transform' && out !== undefined ? out : input);
   if (options !== undefined) return options.flatMap(unwrap);
   return [schema];
 }

@@ -1,6 +1,6 @@
 /** Finds a scenario by its name (those of infra/scenarios, with or without their folder) or by its path, and reads it. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { usageError } from '../errors/cxlpod-error.ts';
 import { nearest } from '../errors/nearest.ts';
 import { namePattern } from './names.ts';
@@ -17,8 +17,19 @@ export interface LoadedScenario {
 }
 
 export function loadScenario(nameOrPath: string): LoadedScenario {
-  const text = read(findScenario(nameOrPath));
-  return { scenario: parseYaml(scenarioSchema, { text, fileName: nameOrPath, kind: 'scenario' }), text, fileName: nameOrPath };
+  const path = findScenario(nameOrPath);
+  const text = read(path);
+  const scenario = parseYaml(scenarioSchema, { text, fileName: nameOrPath, kind: 'scenario' });
+  return { scenario: withProgramFrom(dirname(path), scenario), text, fileName: nameOrPath };
+}
+
+/** The path of the user's own program counts from the scenario's folder. */
+function withProgramFrom(folder: string, scenario: Scenario): Scenario {
+  const { workload } = scenario;
+  if (workload.name !== 'program') return scenario;
+  const { exec, module } = workload;
+  const file = exec === undefined ? { module: resolve(folder, module!) } : { exec: resolve(folder, exec) };
+  return { ...scenario, workload: { ...workload, ...file } };
 }
 
 /** The scenarios that come with cxlpod, by name. */

@@ -88,9 +88,10 @@ const parametersOfWorkloads = [
   workloads['heap-partial-failure'].parameters,
   workloads['heap-full-failure'].parameters,
   workloads['naive-counting'].parameters,
+  workloads.program.parameters,
 ] as const;
 
-const workload = z.discriminatedUnion('name', parametersOfWorkloads, {
+const namedWorkload = z.discriminatedUnion('name', parametersOfWorkloads, {
   error: (issue) => {
     if (issue.code !== 'invalid_union') return undefined;
     const named = (issue.input as { readonly name?: unknown } | null)?.name;
@@ -100,6 +101,12 @@ const workload = z.discriminatedUnion('name', parametersOfWorkloads, {
     return `${JSON.stringify(named) ?? 'nothing'} is not a workload (${hint})`;
   },
 });
+
+/** `{ exec: ./mine }` and `{ module: ./mine.ts }` need no name. */
+const workload = z.preprocess((value) => {
+  const isProgram = typeof value === 'object' && value !== null && !('name' in value) && ('exec' in value || 'module' in value);
+  return isProgram ? { name: 'program', ...value } : value;
+}, namedWorkload);
 
 export const scenarioSchema = z.strictObject({
   name,

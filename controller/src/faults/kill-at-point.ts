@@ -1,4 +1,5 @@
 /** A worker that was armed when it started dies inside a lock-free operation, after it wrote its last words. */
+import { recordedPoint } from '@cxlpod/agent/crash-points';
 import type { Crash, Post } from '../runs/crew.ts';
 import type { Evidence, FaultOutcome, Judgement } from '../runs/evidence.ts';
 import type { Fault } from './fault.ts';
@@ -49,7 +50,7 @@ function judge(
   if (exit.fenced === null) return unknown(`the end of ${worker} was not seen, so it is not fenced`);
   if (history === null) return unknown('the history cannot be read');
   if (lastWords?.kind !== 'last-words') return unknown(`pid ${exit.pid} left no last words`);
-  if (lastWords.point !== point || lastWords.hit !== hit) {
+  if (lastWords.point !== recordedPoint(point) || lastWords.hit !== hit) {
     return unknown(`pid ${exit.pid} died at ${lastWords.point}, passage ${lastWords.hit}, not at ${point}, passage ${hit}`);
   }
   return {

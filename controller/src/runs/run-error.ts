@@ -3,7 +3,7 @@ import { CxlpodError, exitCodes } from '../errors/cxlpod-error.ts';
 import type { RunError, RunRecord } from './run-record.ts';
 
 /** Codes of errors by which the system under test itself says that it is wrong. */
-const violations = new Set(['WRONG_ANSWER']);
+const violations = new Set(['WRONG_ANSWER', 'PROGRAM_FAILED']);
 
 export function describeError(thrown: unknown): RunError {
   const because: string[] = [];

@@ -11,6 +11,7 @@ import { latencyTable } from './latency-table.ts';
 import { layouts } from './layouts.ts';
 import { naiveCounting } from './naive-counting.ts';
 import { ping } from './ping.ts';
+import { program } from './program.ts';
 import { shbench } from './shbench.ts';
 import { sizeSweep } from './size-sweep.ts';
 import { threadtest } from './threadtest.ts';
@@ -36,5 +37,6 @@ export const workloads = {
   'heap-partial-failure': heapPartialFailure,
   'heap-full-failure': heapFullFailure,
   'naive-counting': naiveCounting,
+  program,
 } as const;
 export type WorkloadName = keyof typeof workloads;

@@ -8,6 +8,7 @@ import type { HeapResult } from './heap-result.ts';
 import type { LatencyTableResult } from './latency-table.ts';
 import type { NaiveCountingResult } from './naive-counting.ts';
 import type { PingResult } from './ping.ts';
+import type { ProgramResult } from './program.ts';
 
 export function pingResultOf({ workload }: Pick<Evidence, 'workload'>): PingResult | null {
   return workload?.name === 'ping' ? (workload.result as PingResult) : null;
@@ -51,4 +52,8 @@ export function chartsOf(workload: Workload): readonly Chart[] {
 
 export function latencyTableOf(workload: Workload): LatencyTableResult | null {
   return workload?.name === 'latency-table' ? (workload.result as LatencyTableResult) : null;
+}
+
+export function programResultOf(workload: Workload): ProgramResult | null {
+  return workload?.name === 'program' ? (workload.result as ProgramResult) : null;
 }

@@ -1,0 +1,2 @@
+export function header(): string;
+export function build(): void;

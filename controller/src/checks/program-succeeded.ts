@@ -1,0 +1,23 @@
+import { programResultOf } from '../workload/result-of.ts';
+import { type Check, invalid, unknown, valid } from './check.ts';
+
+export const programSucceeded: Check = {
+  name: 'program-succeeded',
+  sentence: 'Every process of the program that nobody killed came to its end without a failure, and its own check found nothing.',
+  check: ({ workload }) => {
+    const result = programResultOf(workload);
+    if (result === null) return unknown('No program of the user ran to its end.');
+    const failed = result.ends.filter(({ failure }) => failure !== null);
+    const facts = { ends: result.ends, problems: result.problems };
+    const first = failed[0];
+    if (first !== undefined && first.phase !== 'check') {
+      return invalid(`${first.worker} on ${first.machine}, ${first.phase}: it ${first.failure}.`, facts);
+    }
+    const problem = result.problems?.[0];
+    if (problem !== undefined) return invalid(`The program's own check: ${problem}${problem.endsWith('.') ? '' : '.'}`, facts);
+    const driven = result.ends.filter(({ phase }) => phase === 'drive').length;
+    if (driven === 0) return unknown('No process of the program came to its end.', facts);
+    const checked = result.problems === null ? 'it has no check of its own' : 'its own check found nothing';
+    return valid(`${driven} processes of the program came to their end without a failure; ${checked}.`, facts);
+  },
+};

@@ -1,0 +1,188 @@
+/** `program`: the user's own program, on every machine: any executable, or a TypeScript module made by `defineWorkload`. */
+import type { ExecEnd, ProgramEnd, ProgramMemory, ProgramPhase } from '@cxlpod/agent/protocol';
+import { z } from 'zod';
+import { duration, size } from '../config/quantities.ts';
+import type { Hand } from '../runs/crew.ts';
+import { executableFile, moduleFile, type ProgramFile } from './program-files.ts';
+import type { Workload, WorkloadContext } from './workload.ts';
+
+const path = z.string().min(1).max(4096);
+
+const parameters = z
+  .strictObject({
+    name: z.literal('program'),
+    /** An executable, or C source, which is compiled; from the folder of the scenario file. */
+    exec: path.optional(),
+    /** Of the executable. */
+    arguments: z.array(z.string().max(4096)).max(64).default([]),
+    /** A TypeScript or JavaScript module whose default export `defineWorkload` made. */
+    module: path.optional(),
+    workersPerMachine: z.number().int().min(1).max(16).default(1),
+    /** The part of the pool that the program has for itself. */
+    memory: size.default(16 * 1024 ** 2),
+    /** What every phase may take; a program that is at work then is killed, and has failed. */
+    limit: duration.default(60_000),
+    /** Run the executable once before all others, with CXLPOD_PHASE=setup. A module's `setup` runs if it has one. */
+    setup: z.boolean().default(false),
+    /** And once after all others, with CXLPOD_PHASE=check: exit code 0 says that what it finds is right. */
+    check: z.boolean().default(false),
+  })
+  .refine(({ exec, module }) => (exec === undefined) !== (module === undefined), {
+    error: 'must have one of exec and module',
+  });
+
+export type ProgramParameters = z.output<typeof parameters>;
+
+/** One process of the program that ended by itself. */
+export interface EndedProgram {
+  readonly machine: string;
+  readonly worker: string;
+  readonly attempt: number;
+  readonly phase: ProgramPhase;
+  /** What went wrong, in a sentence; null: nothing. */
+  readonly failure: string | null;
+  readonly elapsedNs: number;
+  /** Of an executable: the end of what it printed. Of a module: what the phase returned. */
+  readonly output: unknown;
+}
+
+export interface ProgramResult {
+  readonly program: string;
+  readonly workers: number;
+  readonly ends: readonly EndedProgram[];
+  /** What the program's own check found, as sentences; null when it has none, or never came to it. */
+  readonly problems: readonly string[] | null;
+}
+
+/** Beside the limit, which the agent keeps. */
+const graceMs = 30_000;
+const memoryDeadlineMs = 60_000;
+
+export const program = {
+  name: 'program',
+  sentence: 'A program of your own on every machine, with a part of the pool for itself.',
+  parameters,
+  needs: { machines: 1, heap: true },
+  async run(wanted: ProgramParameters, context: WorkloadContext): Promise<ProgramResult> {
+    await using file = await (wanted.exec === undefined ? moduleFile(wanted.module!) : executableFile(wanted.exec));
+    return new ProgramRun(wanted, context, file).run();
+  },
+} satisfies Workload<ProgramParameters, ProgramResult>;
+
+class ProgramRun {
+  readonly #wanted: ProgramParameters;
+  readonly #context: WorkloadContext;
+  readonly #file: ProgramFile;
+  readonly #ends: EndedProgram[] = [];
+  #memory: ProgramMemory | null = null;
+
+  constructor(wanted: ProgramParameters, context: WorkloadContext, file: ProgramFile) {
+    this.#wanted = wanted;
+    this.#context = context;
+    this.#file = file;
+  }
+
+  async run(): Promise<ProgramResult> {
+    const { pod, crew } = this.#context;
+    const { exec, module, workersPerMachine, memory: sizeBytes } = this.#wanted;
+    await this.#upload();
+    const keeper = await crew.hire({ machine: pod.machines[0]!.machine.name, worker: 'keeper' });
+    this.#memory = (await keeper.task('program-memory', { sizeBytes }, { deadlineMs: memoryDeadlineMs })).memory;
+    if (module !== undefined || this.#wanted.setup) {
+      this.#context.say('setup');
+      await this.#perform(keeper, 'setup', 1);
+    }
+    const workers = pod.machines.length * workersPerMachine;
+    if (this.#ends.every(({ failure }) => failure === null)) await this.#drive(workers);
+    const problems = await this.#check();
+    return { program: (exec ?? module)!, workers, ends: this.#ends, problems };
+  }
+
+  /** To every machine, also to those that will be booted again. */
+  async #upload(): Promise<void> {
+    const { path: from, to } = this.#file;
+    await Promise.all(this.#context.pod.machines.map(({ machine }) => machine.upload([{ from, to, executable: true }])));
+  }
+
+  async #drive(workers: number): Promise<void> {
+    const { pod, crew } = this.#context;
+    const posts = pod.machines.flatMap(({ machine }, index) =>
+      Array.from({ length: this.#wanted.workersPerMachine }, (_, each) => ({
+        number: index * this.#wanted.workersPerMachine + each + 1,
+        machine: machine.name,
+      })),
+    );
+    const hands = [];
+    for (const { machine, number } of posts) {
+      hands.push({ number, hand: await crew.hire({ machine, worker: `program-${number}` }) });
+    }
+    this.#context.say(`${workers} workers run ${this.#file.to}`);
+    const employments = hands.map(({ hand, number }) => crew.employ(hand, (each) => this.#perform(each, 'drive', number)));
+    for (const employment of employments) await employment.results();
+    await this.#context.endFaults();
+    // Of those who were started again for one that died.
+    for (const employment of employments) await employment.results();
+  }
+
+  /** On a machine that lives. */
+  async #check(): Promise<readonly string[] | null> {
+    const { pod, crew } = this.#context;
+    let failure: unknown;
+    for (const { machine } of pod.machines) {
+      if (!(await machine.isAlive())) continue;
+      try {
+        const checker = await crew.hire({ machine: machine.name, worker: 'checker' });
+        const problems = await this.#problems(checker);
+        await checker.task('program-memory', { sizeBytes: 0 }, { deadlineMs: memoryDeadlineMs });
+        return problems;
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  async #problems(checker: Hand): Promise<readonly string[] | null> {
+    if (this.#wanted.module === undefined && !this.#wanted.check) return null;
+    this.#context.say('check');
+    const { failure, output } = await this.#perform(checker, 'check', 1);
+    if (failure !== null) return [failure, ...(typeof output === 'string' && output !== '' ? [output.trim()] : [])];
+    return Array.isArray(output) ? output.map(String) : [];
+  }
+
+  async #perform(hand: Hand, phase: ProgramPhase, worker: number): Promise<EndedProgram> {
+    const { pod, seed } = this.#context;
+    const { exec, limit, workersPerMachine } = this.#wanted;
+    const { machine } = pod.machine(hand.post.machine);
+    const place = {
+      phase,
+      machine: machine.number,
+      machines: pod.machines.length,
+      worker,
+      workers: pod.machines.length * workersPerMachine,
+      attempt: hand.attempt,
+      seed,
+      memory: this.#memory!,
+    };
+    const of = { machine: machine.name, worker: hand.post.worker, attempt: hand.attempt, phase };
+    const options = { deadlineMs: limit + graceMs, label: phase };
+    let end: EndedProgram;
+    if (exec === undefined) {
+      const file = this.#file.to.slice('program/'.length);
+      const { value, elapsedNs }: ProgramEnd = await hand.task('program', { file, place }, { ...options, deadlineMs: limit });
+      end = { ...of, failure: null, elapsedNs, output: value };
+    } else {
+      const argv = [`{agent}/${this.#file.to}`, ...this.#wanted.arguments];
+      const ended = await hand.task('exec', { argv, place, limitMs: limit }, options);
+      end = { ...of, failure: failureOf(ended, limit), elapsedNs: ended.elapsedNs, output: ended.output };
+    }
+    this.#ends.push(end);
+    return end;
+  }
+}
+
+function failureOf({ exitCode, signal, overdue }: ExecEnd, limitMs: number): string | null {
+  if (overdue) return `did not end within ${limitMs / 1000} s`;
+  if (signal !== null) return `died by ${signal}`;
+  return exitCode === 0 ? null : `ended with exit code ${exitCode}`;
+}

@@ -1,0 +1,135 @@
+/** The user's own program, on provider local, by the command line: C and TypeScript, right and wrong ones. */
+import { chmodSync, copyFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { RunRecord } from '../../src/runs/run-record.ts';
+import { Bench } from '../cluster/cxlpod.ts';
+
+const template = fileURLToPath(new URL('../../../infra/template/', import.meta.url));
+let bench: Bench;
+let pod: string;
+beforeAll(async () => {
+  bench = new Bench();
+  pod = bench.newPod();
+  await bench.mustRun(['up', 'local', '--name', pod]);
+});
+afterAll(async () => bench.clear());
+
+async function run(...scenarios: string[]): Promise<RunRecord[]> {
+  const ended = await bench.run(['run', '--name', pod, '--json', ...scenarios]);
+  return JSON.parse(ended.stdout) as RunRecord[];
+}
+
+const sentences = ({ checks }: RunRecord) =>
+  Object.fromEntries(checks.map(({ name, verdict, sentence }) => [name, `${verdict}: ${sentence}`]));
+
+function scenario(name: string, workload: string): string {
+  const path = join(bench.folder, `${name}.yaml`);
+  writeFileSync(path, `name: ${name}\ntopology: local\nworkload: ${workload}\nchecks: [program-succeeded, no-leak]\n`);
+  return path;
+}
+
+function program(name: string, text: string): string {
+  const path = join(bench.folder, name);
+  writeFileSync(path, text);
+  chmodSync(path, 0o755);
+  return `./${name}`;
+}
+
+test('the same death in the middle of a push: a lock-free queue loses nothing, the faster one loses items', async () => {
+  const [right, broken] = await run('lock-free-queue', 'lock-free-queue-broken');
+
+  expect(sentences(right!)).toMatchObject({
+    'fault-fired': expect.stringMatching(/^valid/),
+    'program-succeeded': expect.stringMatching(/^valid: 4 processes/),
+    'queue-exactly-once': expect.stringMatching(/^valid/),
+    'no-leak': expect.stringMatching(/^valid: All 0 objects/),
+  });
+  expect(right!.verdict).toBe('valid');
+  expect(sentences(broken!)).toMatchObject({
+    'fault-fired': expect.stringMatching(/^valid/),
+    'queue-exactly-once': expect.stringMatching(/^invalid: \d+ items were pushed and never popped/),
+  });
+  expect(broken!.verdict).toBe('invalid');
+});
+
+test('the TypeScript module that `init` writes goes on where a dead worker was', async () => {
+  for (const file of ['workload.ts', 'scenario.yaml']) copyFileSync(join(template, file), join(bench.folder, file));
+  const [record] = await run(join(bench.folder, 'scenario.yaml'));
+
+  expect(sentences(record!)).toMatchObject({
+    'program-succeeded': 'valid: 2 processes of the program came to their end without a failure; its own check found nothing.',
+  });
+  expect([record!.verdict, record!.faults[0]!.healedAt === null]).toEqual(['valid', false]);
+});
+
+describe('a program that fails is told as the one that failed', () => {
+  test('by its exit code, with what it printed', async () => {
+    const exec = program(
+      'fails.sh',
+      '#!/bin/sh\necho "worker $CXLPOD_WORKER of $CXLPOD_WORKERS gives up" >&2\nexit $CXLPOD_MACHINE\n',
+    );
+    const [record] = await run(scenario('fails', `{ exec: ${exec} }`));
+
+    expect(record!.verdict).toBe('invalid');
+    expect(sentences(record!)['program-succeeded']).toMatch(
+      /^invalid: program-1 on vm1, drive: it ended with exit code 1|^invalid: program-2 on vm2, drive: it ended with exit code 2/,
+    );
+    expect(JSON.stringify(record!.workload)).toContain('worker 2 of 2 gives up');
+  });
+
+  test('by a signal', async () => {
+    const exec = program('faults.sh', '#!/bin/sh\nkill -SEGV $$\n');
+    const [record] = await run(scenario('faults', `{ exec: ${exec} }`));
+    expect(sentences(record!)['program-succeeded']).toMatch(/^invalid: .* it died by SIGSEGV/);
+  });
+
+  test('by its limit', async () => {
+    const exec = program('hangs.sh', '#!/bin/sh\nexec sleep 1000\n');
+    const [record] = await run(scenario('hangs', `{ exec: ${exec}, limit: 500ms }`));
+    expect(sentences(record!)['program-succeeded']).toMatch(/^invalid: .* it did not end within 0.5 s/);
+  });
+
+  test('by its own check', async () => {
+    const exec = program('checks.sh', '#!/bin/sh\n[ "$CXLPOD_PHASE" != check ] || { echo "the sum is wrong"; exit 1; }\n');
+    const [record] = await run(scenario('checks', `{ exec: ${exec}, check: true }`));
+    expect(sentences(record!)['program-succeeded']).toMatch(/^invalid: The program's own check: ended with exit code 1/);
+  });
+
+  test('by an exception of a module, with its place', async () => {
+    program(
+      'throws.ts',
+      "import { defineWorkload } from 'cxlpod';\nexport default defineWorkload({ drive: () => { throw new Error('no idea'); } });\n",
+    );
+    const [record] = await run(scenario('throws', '{ module: ./throws.ts }'));
+    expect(record).toMatchObject({
+      verdict: 'invalid',
+      error: { code: 'PROGRAM_FAILED', because: expect.stringContaining('no idea') },
+    });
+  });
+});
+
+describe('what cannot be a program is refused', () => {
+  const refusal = async (name: string, workload: string) => {
+    const ended = await bench.run(['run', '--name', pod, '--json', scenario(name, workload)]);
+    const [record] = JSON.parse(ended.stdout || '[null]') as [RunRecord | null];
+    return `${record?.verdict} ${record?.error?.code} ${record?.error?.message}: ${record?.error?.because}`;
+  };
+
+  test('a file that is not there, one that is no program, source that does not compile', async () => {
+    writeFileSync(join(bench.folder, 'text'), 'no program');
+    program('wrong.c', 'int main(void) { return undeclared; }\n');
+    program('wrong.ts', "import nothing from './nothing.ts';\nexport default nothing;\n");
+
+    expect(await refusal('missing', '{ exec: ./missing }')).toContain('PROGRAM_NOT_FOUND');
+    expect(await refusal('text', '{ exec: ./text }')).toContain('PROGRAM_NOT_EXECUTABLE');
+    expect(await refusal('wrong-c', '{ exec: ./wrong.c }')).toMatch(/PROGRAM_DOES_NOT_COMPILE.*undeclared/s);
+    expect(await refusal('wrong-ts', '{ module: ./wrong.ts }')).toMatch(/PROGRAM_DOES_NOT_COMPILE.*nothing\.ts/s);
+  });
+
+  test('a module that exports no workload', async () => {
+    program('plain.ts', 'export default 1;\n');
+    expect(await refusal('plain', '{ module: ./plain.ts }')).toContain('NOT_A_WORKLOAD');
+  });
+});
