@@ -10,8 +10,10 @@ POD      ?= two
 TOPOLOGY ?= infra/topologies/two.yaml
 SCENARIO ?= infra/scenarios/latency/ping.yaml
 ONLY     ?=
+SECONDS  := 60
+SCENARIOS ?= crash
 
-.PHONY: help prepare build images demo test test-unit test-local test-cluster test-deep check cluster-up cluster-down status run traces report shell logs doctor bench clean
+.PHONY: help prepare build images demo test test-unit test-local test-cluster test-deep check cluster-up cluster-down status run campaign traces report shell logs doctor bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -58,8 +60,11 @@ cluster-down: build ## remove the pod and everything that belongs to it: make cl
 status: build ## machines, pool, agents and workers of the pod
 	@$(CXLPOD) status --name $(POD)
 
-run: build ## run a scenario on the pod: make run SCENARIO=infra/scenarios/crash/...yaml
+run: build ## run a scenario on the pod, or all of a folder: make run SCENARIO=latency
 	@$(CXLPOD) run --name $(POD) $(SCENARIO)
+
+campaign: build ## scenarios x seeds on pods of their own: make campaign SECONDS=600 SCENARIOS=crash
+	@$(CXLPOD) campaign $(SCENARIOS) --seconds $(SECONDS)
 
 traces: build ## latency quantiles and the trace of the newest run
 	@$(CXLPOD) traces

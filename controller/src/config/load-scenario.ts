@@ -1,5 +1,5 @@
 /** Finds a scenario by its name (those of infra/scenarios, with or without their folder) or by its path, and reads it. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { usageError } from '../errors/cxlpod-error.ts';
 import { nearest } from '../errors/nearest.ts';
@@ -32,11 +32,26 @@ function withProgramFrom(folder: string, scenario: Scenario): Scenario {
   return { ...scenario, workload: { ...workload, ...file } };
 }
 
+/** One scenario, or all of a folder: `crash` of infra/scenarios, or any path. */
+export function loadScenarios(nameOrFolder: string): readonly LoadedScenario[] {
+  const folder = [join(scenariosFolder(), nameOrFolder), nameOrFolder].find(
+    (path) => existsSync(path) && statSync(path).isDirectory(),
+  );
+  if (folder === undefined) return [loadScenario(nameOrFolder)];
+  const files = readdirSync(folder).filter((file) => file.endsWith('.yaml'));
+  if (files.length > 0) return files.sort().map((file) => loadScenario(join(folder, file)));
+  throw usageError('SCENARIO_NOT_FOUND', `there is no scenario in ${nameOrFolder}`);
+}
+
 /** The scenarios that come with cxlpod, by name. */
 export function builtInScenarios(): ReadonlyMap<string, string> {
-  const folder = join(projectRoot(), 'infra', 'scenarios');
+  const folder = scenariosFolder();
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.yaml'));
   return new Map(files.sort().map((file) => [basename(file, '.yaml'), join(folder, file)]));
+}
+
+function scenariosFolder(): string {
+  return join(projectRoot(), 'infra', 'scenarios');
 }
 
 function findScenario(nameOrPath: string): string {

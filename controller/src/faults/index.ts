@@ -2,9 +2,11 @@
 import type { Scenario } from '../config/scenario.ts';
 import type { Fault, FaultKind } from './fault.ts';
 import { killWorker } from './kill-worker.ts';
+import { pauseWorker } from './pause-worker.ts';
 
 export const faultKinds = {
   killWorker,
+  pauseWorker,
 } as const;
 
 export type FaultName = keyof typeof faultKinds;

@@ -1,7 +1,12 @@
 /** The verbs `run`, `traces`, `report`, `inspect`, `stats`, `bench`. */
+import { InvalidArgumentError } from 'commander';
+import type { CampaignOptions } from '../campaign/campaign-command.ts';
 import type { Command } from '../cli/command.ts';
 import { nameOption, pickPod } from '../cli/pick-pod.ts';
 import { table } from '../cli/table.ts';
+import type { RunOptions } from './run-command.ts';
+
+type CampaignDefaults = Pick<CampaignOptions, 'runs' | 'firstSeed'>;
 
 interface FolderOptions {
   readonly runs: string;
@@ -10,22 +15,105 @@ interface FolderOptions {
 
 const runsOption = ['--runs <folder>', 'where the folders of runs are', '.runs'] as const;
 
+const numberLimit = 2 ** 32 - 1;
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value <= numberLimit) return value;
+  throw new InvalidArgumentError('It must be a whole number.');
+}
+
 export const commands: readonly Command[] = [
   (program, context) =>
     program
       .command('run')
       .description('run scenarios on a pod, one after the other: workload, faults, checks, verdict, report')
-      .argument('<scenarios...>', 'names of infra/scenarios, or paths of files')
+      .argument('<scenarios...>', 'names of infra/scenarios or of its folders, or paths')
       .option(...nameOption)
       .option(...runsOption)
       .option('--up', 'bring up the pod of the first scenario before, and remove it after')
       .option('--keep', 'with --up: leave the pod up')
+      .option('--seed <number>', 'instead of the seed of the scenario', wholeNumber)
       .option('--json', 'the run.json of each run on standard output, as a list')
       .action(
-        context.action(async (scenarios: string[], options: FolderOptions & { name?: string; up?: boolean; keep?: boolean }) => {
+        context.action(async (scenarios: string[], options: RunOptions) => {
           const { runCommand } = await import('./run-command.ts');
           return runCommand(scenarios, options, context);
         }),
+      ),
+
+  (program, context) =>
+    program
+      .command('replay')
+      .description('run a run again: the same scenario, the same seed, the same faults as drawn')
+      .argument('[run]', 'the folder of the run; the newest otherwise')
+      .option(...nameOption)
+      .option(...runsOption)
+      .option('--up', 'on a pod of its own, which is removed after')
+      .option('--keep', 'with --up: leave the pod up')
+      .option('--json', 'the run.json of the run on standard output, as a list')
+      .action(
+        context.action(async (run: string | undefined, options: RunOptions) => {
+          const { replayCommand } = await import('./replay-command.ts');
+          return replayCommand(run, options, context);
+        }),
+      ),
+
+  (program, context) =>
+    program
+      .command('check')
+      .description('judge a run again, from its files alone')
+      .argument('[run]', 'the folder of the run; the newest otherwise')
+      .option(...runsOption)
+      .option('--json', 'verdict and checks on standard output, as JSON')
+      .action(
+        context.action(async (run: string | undefined, { runs, json }: FolderOptions) => {
+          const { RunFolder } = await import('./run-folder.ts');
+          const { checkCommand } = await import('./check-command.ts');
+          return checkCommand(RunFolder.open(runs, run), { json: json === true }, context);
+        }),
+      ),
+
+  (program, context) =>
+    program
+      .command('shrink')
+      .description('find the fewest faults with which a run still fails, by running it with fewer of them')
+      .argument('[run]', 'the folder of the run; the newest otherwise')
+      .option(...runsOption)
+      .option('--tries <number>', 'how often fewer faults must hold before they count as good', wholeNumber, 1)
+      .option('--json', 'the smallest run and its faults on standard output, as JSON')
+      .action(
+        context.action(async (run: string | undefined, { runs, tries, json }: FolderOptions & { tries: number }) => {
+          const { RunFolder } = await import('./run-folder.ts');
+          const { shrinkCommand } = await import('../campaign/shrink-command.ts');
+          return shrinkCommand(RunFolder.open(runs, run), { runs, tries, json: json === true }, context);
+        }),
+      ),
+
+  (program, context) =>
+    program
+      .command('campaign')
+      .description('run scenarios with many seeds on pods of its own; an index, a matrix, the worst outcome as exit code')
+      .argument('<scenarios...>', 'names of infra/scenarios or of its folders, or paths')
+      .option(...runsOption)
+      .option('--seeds <number>', 'so many seeds of each scenario; 1 unless --seconds is given', wholeNumber)
+      .option('--first-seed <number>', 'the first of them', wholeNumber, 1)
+      .option('--seconds <number>', 'starts no run after so long', wholeNumber)
+      .option('--jobs <number>', 'pods at the same time; as many as cores on provider local, else 1', wholeNumber)
+      .option('--stop-on-failure', 'ends with the first run that is not as expected')
+      .option('--keep-all', 'keeps every file of runs that were as expected, too')
+      .option('--json', 'campaign.json on standard output')
+      .action(
+        context.action(
+          async (
+            scenarios: string[],
+            { stopOnFailure, keepAll, json, ...options }: Partial<CampaignOptions> & CampaignDefaults,
+          ) => {
+            const { campaignCommand } = await import('../campaign/campaign-command.ts');
+            const flags = { stopOnFailure: stopOnFailure === true, keepAll: keepAll === true, json: json === true };
+            return campaignCommand(scenarios, { ...options, ...flags }, context);
+          },
+        ),
       ),
 
   (program, context) =>

@@ -7,13 +7,13 @@ import type { OverSubscription, Provenance } from './run-record.ts';
 
 const gitTimeoutMs = 5_000;
 
-export async function provenanceOf(pod: string, scenarioFile: string): Promise<Provenance> {
+export async function provenanceOf(pod: string, scenarioFile: string, run: string): Promise<Provenance> {
   const gitRevision = await git('rev-parse', 'HEAD');
   const changes = gitRevision === null ? null : await git('status', '--porcelain', '--untracked-files=no');
   return {
     gitRevision,
     gitDirty: changes === null ? null : changes !== '',
-    commands: [`cxlpod up topology.yaml --name ${pod}`, `cxlpod run scenario.yaml --name ${pod}`],
+    commands: [`cxlpod up topology.yaml --name ${pod}`, `cxlpod replay ${run} --name ${pod}`],
     scenarioFile,
     host: { kernel: release(), memoryBytes: totalmem() },
   };

@@ -1,34 +1,39 @@
 /** `cxlpod run`: scenarios one after the other on one pod, a report for each, linked with each other. */
+import { campaignOf, entryOf } from '../campaign/campaign-record.ts';
+import { writeCampaign } from '../campaign/write-campaign.ts';
 import type { CommandContext } from '../cli/command.ts';
 import { pickPod } from '../cli/pick-pod.ts';
 import type { Pod } from '../cluster/pod.ts';
 import { lockPod } from '../cluster/pod-lock.ts';
-import { type LoadedScenario, loadScenario } from '../config/load-scenario.ts';
+import { type LoadedScenario, loadScenarios } from '../config/load-scenario.ts';
 import { exitCodes, usageError } from '../errors/cxlpod-error.ts';
-import { describeRun } from '../report/describe-run.ts';
 import { writeReport } from '../report/write-report.ts';
 import { concreteScenario } from './concrete-scenario.ts';
 import { requireRunnable } from './require-runnable.ts';
 import { exitCodeOfRun } from './run-error.ts';
 import { RunFolder } from './run-folder.ts';
-import type { RunRecord } from './run-record.ts';
-import { runScenario } from './run-scenario.ts';
+import { type FinishedRun, runOnce } from './run-once.ts';
 
-interface Options {
+export interface RunOptions {
   readonly name?: string;
   readonly runs: string;
   readonly up?: boolean;
   readonly keep?: boolean;
   readonly json?: boolean;
+  readonly seed?: number;
 }
 
-interface FinishedRun {
-  readonly folder: RunFolder;
-  readonly record: RunRecord;
+export async function runCommand(names: readonly string[], options: RunOptions, context: CommandContext): Promise<number> {
+  const { seed } = options;
+  const scenarios = names.flatMap(loadScenarios);
+  return runLoaded(seed === undefined ? scenarios : scenarios.map((loaded) => withSeed(loaded, seed)), options, context);
 }
 
-export async function runCommand(names: readonly string[], options: Options, context: CommandContext): Promise<number> {
-  const scenarios = names.map(loadScenario);
+export async function runLoaded(
+  scenarios: readonly LoadedScenario[],
+  options: RunOptions,
+  context: CommandContext,
+): Promise<number> {
   const finished =
     options.up === true ? await onNewPod(scenarios, options, context) : await onRunningPod(scenarios, options, context);
   if (options.json === true)
@@ -43,9 +48,13 @@ export async function runCommand(names: readonly string[], options: Options, con
   return worstExitCode(finished.map(({ record }) => exitCodeOfRun(record)));
 }
 
+function withSeed(loaded: LoadedScenario, seed: number): LoadedScenario {
+  return { ...loaded, scenario: { ...loaded.scenario, seed } };
+}
+
 async function onRunningPod(
   scenarios: readonly LoadedScenario[],
-  options: Options,
+  options: RunOptions,
   context: CommandContext,
 ): Promise<FinishedRun[]> {
   const { openPod, requireProved } = await import('../cluster/open-pod.ts');
@@ -60,7 +69,11 @@ async function onRunningPod(
   }
 }
 
-async function onNewPod(scenarios: readonly LoadedScenario[], options: Options, context: CommandContext): Promise<FinishedRun[]> {
+async function onNewPod(
+  scenarios: readonly LoadedScenario[],
+  options: RunOptions,
+  context: CommandContext,
+): Promise<FinishedRun[]> {
   const { loadTopology } = await import('../config/load-topology.ts');
   const { upPod } = await import('../cluster/up.ts');
   const { downPod } = await import('../cluster/down.ts');
@@ -84,21 +97,26 @@ async function onNewPod(scenarios: readonly LoadedScenario[], options: Options, 
 async function runAll(
   pod: Pod,
   scenarios: readonly LoadedScenario[],
-  { runs }: Options,
+  { runs }: RunOptions,
   context: CommandContext,
 ): Promise<FinishedRun[]> {
   for (const { scenario } of scenarios) requireRunnable(concreteScenario(scenario, pod.topology.machines), pod.topology);
   const finished: FinishedRun[] = [];
   for (const loaded of scenarios) {
-    const folder = RunFolder.create(runs, loaded.scenario.name, new Date());
-    context.say(`run ${loaded.scenario.name} on ${pod.name}: ${folder.path}`);
-    const record = await runScenario({ pod, loaded, folder, signal: context.signal, say: context.say });
-    const report = writeReport(folder);
-    finished.push({ folder, record });
-    context.say(describeRun(record));
-    context.say(`report: ${report}\n`);
+    finished.push(await runOnce(pod, loaded, { runs, signal: context.signal, say: context.say }));
   }
-  return finished.length > 1 ? finished.map((run) => linked(run, finished)) : finished;
+  if (finished.length < 2) return finished;
+  writeIndex(runs, finished, context);
+  return finished.map((run) => linked(run, finished));
+}
+
+/** One page for all of them, beside their folders. */
+function writeIndex(runs: string, finished: readonly FinishedRun[], context: CommandContext): void {
+  const startedAt = new Date(finished[0]!.record.startedAt);
+  const folder = RunFolder.create(runs, 'index', new Date(), { isLatest: false });
+  const entries = finished.map(({ folder: each, record }) => entryOf(record, `../${each.name}`));
+  const record = campaignOf(`${entries.length} scenarios`, startedAt, Date.now() - startedAt.getTime(), entries);
+  context.say(`index: ${writeCampaign(folder, record)}`);
 }
 
 /** Each report leads to the others of the same command. */

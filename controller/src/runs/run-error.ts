@@ -1,5 +1,6 @@
 /** What ended a run early, and what that makes of it. */
 import { CxlpodError, exitCodes } from '../errors/cxlpod-error.ts';
+import { isAsExpected } from './expected.ts';
 import type { RunError, RunRecord } from './run-record.ts';
 
 /** Codes of errors by which the system under test itself says that it is wrong. */
@@ -24,7 +25,8 @@ export function describeError(thrown: unknown): RunError {
 }
 
 /** The environment's failure outranks what little could be judged; an invalid system outranks that. */
-export function exitCodeOfRun({ verdict, error }: Pick<RunRecord, 'verdict' | 'error'>): number {
-  if (verdict === 'invalid') return exitCodes.invalid;
-  return error !== null ? exitCodes.environment : exitCodes[verdict];
+export function exitCodeOfRun(record: Pick<RunRecord, 'verdict' | 'error' | 'scenario'>): number {
+  const outcome = isAsExpected(record);
+  if (outcome === 'invalid') return exitCodes.invalid;
+  return record.error !== null && !record.error.violation ? exitCodes.environment : exitCodes[outcome];
 }

@@ -17,7 +17,7 @@ export class RunFolder {
     this.path = path;
   }
 
-  static create(runsFolder: string, scenario: string, at: Date): RunFolder {
+  static create(runsFolder: string, scenario: string, at: Date, { isLatest = true } = {}): RunFolder {
     const stamp = at.toISOString().replaceAll(/[-:]|\.\d+/g, '');
     return orDiskError(runsFolder, () => {
       mkdirSync(runsFolder, { recursive: true });
@@ -29,7 +29,7 @@ export class RunFolder {
           if (codeOf(error) === 'EEXIST') continue;
           throw error;
         }
-        linkLatest(runsFolder, name);
+        if (isLatest) linkLatest(runsFolder, name);
         return new RunFolder(resolve(runsFolder, name));
       }
       throw environmentError('RUN_FOLDER_TAKEN', `${namesToTry} runs of ${scenario} started in one second`);

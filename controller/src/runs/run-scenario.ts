@@ -18,9 +18,10 @@ import { LatencyBook } from '../traces/latency-book.ts';
 import { Timeline } from '../traces/timeline.ts';
 import { workloads } from '../workload/index.ts';
 import type { Workload, WorkloadContext } from '../workload/workload.ts';
+import { auditedPool } from './audited-pool.ts';
 import { concreteScenario } from './concrete-scenario.ts';
 import { Crew } from './crew.ts';
-import type { AuditedPool, Evidence, RunHistory } from './evidence.ts';
+import type { Evidence, RunHistory } from './evidence.ts';
 import { orAborted } from './or-aborted.ts';
 import { openProgress } from './progress.ts';
 import { overSubscriptionOf, provenanceOf } from './provenance.ts';
@@ -29,6 +30,7 @@ import { requireRunnable } from './require-runnable.ts';
 import { describeError } from './run-error.ts';
 import type { RunFolder } from './run-folder.ts';
 import { type RunError, type RunRecord, runRecordFormat } from './run-record.ts';
+import { savePool } from './save-pool.ts';
 import { saveHistory } from './saved-history.ts';
 import { Strikes } from './strike-faults.ts';
 import { worst } from './verdict.ts';
@@ -109,7 +111,9 @@ class Run {
       this.#crew.close();
     }
     await this.#recoverTheDead();
-    if (signal.aborted) throw interruptedError(`run ${this.#scenario.name}`);
+    if (!signal.aborted) return;
+    await this.#saveInterrupted();
+    throw interruptedError(`run ${this.#scenario.name}`);
   }
 
   async #recoverTheDead(): Promise<void> {
@@ -143,6 +147,14 @@ class Run {
     );
   }
 
+  /** What Ctrl-C leaves for whoever wonders why it took so long. */
+  async #saveInterrupted(): Promise<void> {
+    const { pod, folder, say } = this.#options;
+    say(`keeping pool, history, logs: ${folder.path}`);
+    await this.collect();
+    await this.#attempt('the image of the pool', () => savePool(pod.paths.poolFile, folder));
+  }
+
   async conclude(): Promise<RunRecord> {
     const { pod, loaded, folder } = this.#options;
     const { topology, environment } = pod;
@@ -156,10 +168,12 @@ class Run {
     const checks = judge(evidence);
     const ofError = this.#error === null ? [] : [this.#error.violation ? ('invalid' as const) : ('unknown' as const)];
     const state = await readPodState(pod.paths);
+    const verdict = worst([...checks.map((check) => check.verdict), ...ofError]);
+    if (verdict !== 'valid') await this.#attempt('the image of the pool', () => savePool(pod.paths.poolFile, folder));
     const record: RunRecord = {
       format: runRecordFormat,
       run: folder.name,
-      verdict: worst([...checks.map(({ verdict }) => verdict), ...ofError]),
+      verdict,
       checks,
       error: this.#error,
       scenario: this.#scenario,
@@ -171,7 +185,7 @@ class Run {
       topology: { name: topology.name, machines: topology.machines, poolBytes: topology.pool.sizeBytes },
       environment,
       overSubscription: overSubscriptionOf(environment, topology.machines.length, this.#loadBefore),
-      provenance: await provenanceOf(pod.name, loaded.fileName),
+      provenance: await provenanceOf(pod.name, loaded.fileName, folder.path),
       startedAt: this.#startedAt.toISOString(),
       tookMs: performance.now() - this.#startMs,
       seed: this.#scenario.seed,
@@ -252,10 +266,4 @@ class Run {
       return null;
     }
   }
-}
-
-/** Of the heap only the figures: pool/audit.json has the rest. */
-function auditedPool({ problems, findings, unsettled, heap }: PoolInspection): AuditedPool {
-  const figures = heap && { objects: heap.objects, unreachable: heap.unreachable, corpses: heap.corpses };
-  return { problems, findings, unsettled, heap: figures };
 }

@@ -58,3 +58,17 @@ checks: [at-most-once, history-whole, pool-sound]\n`,
   expect(ran.checks.filter(({ verdict }) => verdict !== 'valid')).toEqual([]);
   expect(ran.exits.filter(({ worker, signal }) => worker === 'caller' && signal === 'SIGKILL')).toHaveLength(2);
 });
+
+test('a worker that is stopped for longer than a call may take goes on, and is not fenced', async () => {
+  const ran = await run(
+    'paused',
+    `workload: { name: calls, calls: 2000, callDeadline: 300ms }
+faults: [{ pauseWorker: { on: vm1, atOperations: 100, healAfter: 1s } }]
+checks: [at-most-once, history-whole, pool-sound]\n`,
+  );
+
+  expect(ran.checks.filter(({ verdict }) => verdict !== 'valid')).toEqual([]);
+  expect(ran).toMatchObject({ verdict: 'valid', error: null, restarts: { workers: 0 } });
+  expect(ran.faults[0]).toMatchObject({ seen: { sentence: 'server on vm1 was seen stopped' }, healedAt: expect.anything() });
+  expect(ran.exits.every(({ asked }) => asked)).toBe(true);
+});

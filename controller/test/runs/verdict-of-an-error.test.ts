@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { environmentError } from '../../src/errors/cxlpod-error.ts';
 import { describeError, exitCodeOfRun } from '../../src/runs/run-error.ts';
+import { crashEvidence } from '../checks/evidence-of-a-good-run.ts';
 
 const wrongAnswer = environmentError('WRONG_ANSWER', 'vm2: the answer to call 7 is not its echo', {
   cause: new Error('sent a, got b'),
@@ -21,12 +22,20 @@ test('a bug of ours is told with its stack, and is not the system’s', () => {
 });
 
 test.each([
-  ['valid', null, 0],
-  ['unknown', null, 4],
-  ['invalid', null, 1],
-  ['unknown', noAnswer, 3],
-  ['invalid', wrongAnswer, 1],
-  ['invalid', noAnswer, 1],
-] as const)('a run that is %s with error %s exits with %i', (verdict, thrown, exitCode) => {
-  expect(exitCodeOfRun({ verdict, error: thrown === null ? null : describeError(thrown) })).toBe(exitCode);
+  ['valid', 'valid', null, 0],
+  ['unknown', 'valid', null, 4],
+  ['invalid', 'valid', null, 1],
+  ['unknown', 'valid', noAnswer, 3],
+  ['invalid', 'valid', wrongAnswer, 1],
+  ['invalid', 'valid', noAnswer, 1],
+  ['invalid', 'invalid', null, 0],
+  ['invalid', 'invalid', wrongAnswer, 0],
+  ['invalid', 'invalid', noAnswer, 3],
+  ['valid', 'invalid', null, 1],
+  ['unknown', 'invalid', null, 4],
+] as const)('a run that is %s where %s was expected, with error %s, exits with %i', (verdict, expected, thrown, exitCode) => {
+  const { scenario } = crashEvidence();
+  const error = thrown === null ? null : describeError(thrown);
+
+  expect(exitCodeOfRun({ scenario: { ...scenario, expect: expected }, verdict, error })).toBe(exitCode);
 });

@@ -1,0 +1,167 @@
+/** `cxlpod campaign`: scenarios x seeds on pods of its own, until a number of seeds or a time is reached; one index for all. */
+import { readdirSync, rmSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { basename } from 'node:path';
+import type { CommandContext } from '../cli/command.ts';
+import { type LoadedScenario, loadScenarios } from '../config/load-scenario.ts';
+import { loadTopology } from '../config/load-topology.ts';
+import { exitCodes } from '../errors/cxlpod-error.ts';
+import { interruptedError } from '../errors/interrupted.ts';
+import { concreteScenario } from '../runs/concrete-scenario.ts';
+import { requireRunnable } from '../runs/require-runnable.ts';
+import { RunFolder } from '../runs/run-folder.ts';
+import { type FinishedRun, runOnce } from '../runs/run-once.ts';
+import { type CampaignEntry, campaignOf, entryOf } from './campaign-record.ts';
+import { PodShelf } from './pod-shelf.ts';
+import { writeCampaign } from './write-campaign.ts';
+
+export interface CampaignOptions {
+  readonly runs: string;
+  /** How many, from `firstSeed`; without end when not given, but with `seconds`. */
+  readonly seeds?: number | undefined;
+  readonly firstSeed: number;
+  readonly seconds?: number | undefined;
+  readonly jobs?: number | undefined;
+  readonly stopOnFailure: boolean;
+  readonly keepAll: boolean;
+  readonly json: boolean;
+}
+
+/** Nobody waits for more without having asked for a time. */
+const seedsByDefault = 1;
+
+export async function campaignCommand(
+  names: readonly string[],
+  options: CampaignOptions,
+  context: CommandContext,
+): Promise<number> {
+  const scenarios = names.flatMap(loadScenarios);
+  for (const { scenario } of scenarios) requireFitting(scenario);
+  const name = names.length === 1 ? basename(names[0]!, '.yaml') : 'campaign';
+  const folder = RunFolder.create(options.runs, `campaign-${name}`, new Date());
+  const campaign = new Campaign(scenarios, folder, options, context);
+  await campaign.run();
+  const record = campaignOf(name, campaign.startedAt, campaign.tookMs, campaign.entries);
+  const index = writeCampaign(folder, record);
+  const { counts } = record;
+  context.say(
+    `\n${record.outcome.toUpperCase()}  ${record.entries.length} runs in ${Math.round(record.tookMs / 1000)} s: ` +
+      `${counts.valid} as expected, ${counts.unknown} unknown, ${counts.invalid} not; ` +
+      `${record.runsPerMinute.toFixed(1)} a minute, median ${(record.medianRunMs / 1000).toFixed(2)} s from start to verdict`,
+  );
+  context.say(`index: ${index}`);
+  context.out(options.json ? JSON.stringify(record, null, 2) : index);
+  if (context.signal.aborted) throw interruptedError(`campaign ${name}`);
+  return exitCodes[record.outcome];
+}
+
+function requireFitting(scenario: LoadedScenario['scenario']): void {
+  const topology = loadTopology(scenario.topology);
+  requireRunnable(concreteScenario(scenario, topology.machines), topology);
+}
+
+class Campaign {
+  readonly entries: CampaignEntry[] = [];
+  readonly startedAt = new Date();
+  readonly #startMs = performance.now();
+  readonly #scenarios: readonly LoadedScenario[];
+  readonly #folder: RunFolder;
+  readonly #options: CampaignOptions;
+  readonly #context: CommandContext;
+  #next = 0;
+  #isStopped = false;
+
+  constructor(scenarios: readonly LoadedScenario[], folder: RunFolder, options: CampaignOptions, context: CommandContext) {
+    this.#scenarios = scenarios;
+    this.#folder = folder;
+    this.#options = options;
+    this.#context = context;
+  }
+
+  get tookMs(): number {
+    return performance.now() - this.#startMs;
+  }
+
+  async run(): Promise<void> {
+    const jobs = this.#options.jobs ?? this.#jobsByDefault();
+    const ended = await Promise.allSettled(Array.from({ length: jobs }, () => this.#job()));
+    const failed = ended.find((each) => each.status === 'rejected');
+    if (failed !== undefined && !this.#context.signal.aborted) throw failed.reason;
+  }
+
+  async #job(): Promise<void> {
+    const { signal, say } = this.#context;
+    await using shelf = new PodShelf({ signal, say });
+    for (let next = this.#take(); next !== null; next = this.#take()) {
+      const { topology } = next.scenario;
+      let finished: FinishedRun | null = null;
+      try {
+        const pod = await shelf.take(topology);
+        finished = await runOnce(pod, next, { runs: this.#folder.join('runs'), signal, say: () => {} });
+        this.#add(finished);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#addFailed(next, error);
+      }
+      await shelf.putBack(topology, finished?.record ?? null);
+    }
+  }
+
+  /** Seed by seed, so that every scenario has had its turn when time is up. */
+  #take(): LoadedScenario | null {
+    const { seconds, seeds = seconds === undefined ? seedsByDefault : Number.POSITIVE_INFINITY, firstSeed } = this.#options;
+    const isLate = seconds !== undefined && this.tookMs > seconds * 1000;
+    const round = Math.floor(this.#next / this.#scenarios.length);
+    if (this.#isStopped || isLate || round >= seeds || this.#context.signal.aborted) return null;
+    const loaded = this.#scenarios[this.#next++ % this.#scenarios.length]!;
+    return { ...loaded, scenario: { ...loaded.scenario, seed: firstSeed + round } };
+  }
+
+  #add({ folder, record }: FinishedRun): void {
+    const entry = entryOf(record, `runs/${folder.name}`);
+    if (entry.outcome === 'valid' && !this.#options.keepAll) prune(folder);
+    this.#tell(entry);
+  }
+
+  #addFailed({ scenario }: LoadedScenario, error: unknown): void {
+    const because = error instanceof Error ? error.message : String(error);
+    const { name, seed, expect: expected } = scenario;
+    this.#tell({
+      scenario: name,
+      seed,
+      run: null,
+      verdict: 'unknown',
+      expected,
+      outcome: 'unknown',
+      because,
+      faults: [],
+      tookMs: 0,
+    });
+  }
+
+  #tell(entry: CampaignEntry): void {
+    this.entries.push(entry);
+    if (entry.outcome !== 'valid' && this.#options.stopOnFailure) this.#isStopped = true;
+    const { scenario, seed, outcome, verdict, because, tookMs } = entry;
+    const mark = outcome === 'valid' ? 'ok' : outcome.toUpperCase();
+    const told = outcome === verdict ? '' : ` (${verdict})`;
+    this.#context.say(
+      `${String(this.entries.length).padStart(4)}  ${mark}${told}  ${scenario}  seed ${seed}  ${(tookMs / 1000).toFixed(2)} s${because === null ? '' : `  ${because}`}`,
+    );
+  }
+
+  /** Virtual machines want a core each; processes of one run are seldom busy together. */
+  #jobsByDefault(): number {
+    const isLocal = this.#scenarios.every(({ scenario }) => loadTopology(scenario.topology).provider === 'local');
+    return isLocal ? Math.max(1, Math.min(cpus().length, 8)) : 1;
+  }
+}
+
+const keptOfGoodRuns = ['run.json', 'scenario.yaml', 'topology.yaml', 'report.html'];
+
+/** Hundreds of runs that went well would fill a disk: the figures and how to repeat them are enough. */
+function prune(folder: RunFolder): void {
+  for (const name of readdirSync(folder.path)) {
+    if (!keptOfGoodRuns.includes(name)) rmSync(folder.join(name), { recursive: true, force: true });
+  }
+}

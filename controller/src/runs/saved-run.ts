@@ -1,0 +1,37 @@
+/** A run read back from its folder: to judge it again, to repeat it, to take faults away from it. */
+import { existsSync, readFileSync } from 'node:fs';
+import type { PoolInspection } from '@cxlpod/agent/inspect';
+import type { LoadedScenario } from '../config/load-scenario.ts';
+import { readRunRecord } from '../report/report-input.ts';
+import { auditedPool } from './audited-pool.ts';
+import type { Evidence } from './evidence.ts';
+import type { RunFolder } from './run-folder.ts';
+import { readSavedHistory } from './saved-history.ts';
+
+/** What the checks of that run looked at. */
+export function savedEvidence(folder: RunFolder): Evidence {
+  const { scenario, topology, workload, exits, faults, recoveries } = readRunRecord(folder);
+  return {
+    scenario,
+    machines: topology.machines,
+    workload,
+    exits,
+    faults,
+    recoveries,
+    history: readSavedHistory(folder),
+    pool: readAudit(folder.join('pool', 'audit.json')),
+  };
+}
+
+/** With the seed and the faults of that run, as they were drawn. */
+export function savedScenario(folder: RunFolder): LoadedScenario {
+  const { scenario } = readRunRecord(folder);
+  const path = folder.join('scenario.yaml');
+  return { scenario, text: existsSync(path) ? readFileSync(path, 'utf8') : '', fileName: path };
+}
+
+function readAudit(path: string): Evidence['pool'] {
+  if (!existsSync(path)) return null;
+  const inspection = JSON.parse(readFileSync(path, 'utf8')) as PoolInspection | null;
+  return inspection === null ? null : auditedPool(inspection);
+}

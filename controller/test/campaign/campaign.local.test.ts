@@ -1,0 +1,90 @@
+/** Campaigns, replays, second judgements and shrinking, by the command line, with real processes. */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { CampaignRecord } from '../../src/campaign/campaign-record.ts';
+import type { RunRecord } from '../../src/runs/run-record.ts';
+import { Bench, type Ended } from '../cluster/cxlpod.ts';
+
+let bench: Bench;
+beforeAll(() => {
+  bench = new Bench();
+});
+afterAll(async () => bench.clear());
+
+function scenario(name: string, text: string): string {
+  const path = join(bench.folder, `${name}.yaml`);
+  writeFileSync(path, `name: ${name}\ntopology: local\n${text}`);
+  return path;
+}
+
+const record = (ended: Ended): RunRecord => (JSON.parse(ended.stdout) as RunRecord[])[0]!;
+const podsLeft = (): string[] => readdirSync(join(bench.folder, 'state', 'cxlpod')).filter((name) => name.startsWith('local-'));
+
+const random = `workload: { name: calls, calls: 500 }
+random:
+  faults: [{ killWorker: { on: vm1, at: { oneOf: [rpc/serve/after-take, rpc/serve/after-publish] }, hit: { from: 1, to: 200 } } }]
+  count: [1, 2]
+checks: [at-most-once, history-whole, pool-sound]
+`;
+
+test('a campaign runs every scenario with every seed, and takes a negative control that comes out valid for a failure', async () => {
+  const dies = scenario('dies', random);
+  const control = scenario('control', 'workload: { name: calls, calls: 50 }\nchecks: [history-whole]\nexpect: invalid\n');
+
+  const ended = await bench.run(['campaign', dies, control, '--seeds', '2', '--first-seed', '5', '--jobs', '1']);
+
+  const index = ended.stdout.trim();
+  const folder = dirname(index);
+  const campaign = JSON.parse(readFileSync(join(folder, 'campaign.json'), 'utf8')) as CampaignRecord;
+  const told = campaign.entries.map((each) => `${each.scenario} ${each.seed} ${each.verdict} ${each.outcome}`);
+  expect(told).toEqual(['dies 5 valid valid', 'control 5 valid invalid', 'dies 6 valid valid', 'control 6 valid invalid']);
+  expect(ended.exitCode).toBe(1);
+  expect(campaign).toMatchObject({ outcome: 'invalid', counts: { valid: 2, unknown: 0, invalid: 2 } });
+  expect(campaign.matrix).toMatchObject([
+    { scenario: 'dies', fault: 'killWorker', outcomes: { valid: 2 } },
+    { scenario: 'control', fault: 'none', fired: 0, outcomes: { invalid: 2 } },
+  ]);
+  expect(readFileSync(index, 'utf8')).toMatch(/id="matrix"[\s\S]*killWorker[\s\S]*href="runs\/[^"]*-control\/report.html"/);
+  expect(readFileSync(join(folder, 'junit.xml'), 'utf8')).toContain('tests="4" failures="2" errors="0"');
+  // All that is needed to run a good one again, and the whole evidence of the others.
+  const [good, bad] = campaign.entries.map(({ run }) => join(folder, run!));
+  expect(existsSync(join(good!, 'history.ndjson'))).toBe(false);
+  expect(existsSync(join(bad!, 'history.ndjson'))).toBe(true);
+  expect(podsLeft()).toEqual([]);
+
+  const first = JSON.parse(readFileSync(join(good!, 'run.json'), 'utf8')) as RunRecord;
+  const again = record(await bench.mustRun(['replay', good!, '--up', '--name', bench.newPod(), '--json']));
+  expect(again.scenario).toEqual(first.scenario);
+  expect(again).toMatchObject({ seed: 5, verdict: 'valid' });
+  expect(again.faults.map(({ sentence }) => sentence)).toEqual(first.faults.map(({ sentence }) => sentence));
+});
+
+test('a run that failed is judged the same from its files, keeps its pool, and is shrunk to the fault that makes it fail', async () => {
+  const late = scenario(
+    'healed-too-late',
+    `workload: { name: calls, calls: 20000, reconnectWithin: 500ms }
+faults:
+  - pauseWorker: { on: vm2, worker: caller, atOperations: 20, healAfter: 50ms }
+  - killWorker: { on: vm1, atOperations: 100, healAfter: 60s }
+checks: [history-whole, pool-sound]
+`,
+  );
+
+  const ran = await bench.run(['run', late, '--up', '--name', bench.newPod(), '--json']);
+  const failed = record(ran);
+  const folder = join(bench.folder, '.runs', failed.run);
+  const checked = await bench.run(['check', folder, '--json']);
+  const shrunk = await bench.mustRun(['shrink', folder, '--json']);
+
+  expect(failed).toMatchObject({ verdict: 'unknown', error: { violation: false } });
+  expect(failed.faults.map(({ seen, healedAt }) => [seen !== null, healedAt !== null])).toEqual([
+    [true, true],
+    [true, true],
+  ]);
+  expect(existsSync(join(folder, 'pool', 'pool.raw.gz'))).toBe(true);
+  expect(checked.exitCode).toBe(ran.exitCode);
+  expect(JSON.parse(checked.stdout)).toMatchObject({ verdict: 'unknown', before: 'unknown', checks: failed.checks });
+  expect(JSON.parse(shrunk.stdout)).toMatchObject({ faults: [{ killWorker: { on: 'vm1', atOperations: 100 } }] });
+  expect(podsLeft()).toEqual([]);
+});
