@@ -13,7 +13,7 @@ ONLY     ?=
 SECONDS  := 60
 SCENARIOS ?= crash
 
-.PHONY: help prepare build images demo test test-unit test-local test-cluster test-deep check cluster-up cluster-down status run campaign traces report shell logs doctor bench clean
+.PHONY: help prepare build images demo test test-unit test-local test-cluster test-deep check cluster-up cluster-down status run campaign traces report shell logs doctor bench package clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -83,6 +83,9 @@ doctor: build ## what this host offers and what it lacks
 
 bench: build images ## the figures of docs/measuring.md: make bench ONLY=ping
 	@$(CXLPOD) bench $(if $(ONLY),--only $(ONLY))
+
+package: build ## the npm package, .build/cxlpod-<version>.tgz
+	@node infra/pack.mjs
 
 clean: ## delete what building and running made (images and pods stay; see cluster-down)
 	@rm -rf agent/dist controller/dist agent/src/generated agent/core/build .build .runs node_modules

@@ -36,7 +36,7 @@ const parts = [
   {
     name: 'agent',
     sources: ['agent/src'],
-    outputs: ['agent/dist/agent.mjs', 'agent/dist/worker.mjs', 'agent/dist/heap-bench.mjs', 'agent/dist/rpc-bench.mjs'],
+    outputs: ['agent', 'worker', 'heap-bench', 'rpc-bench', 'program'].map((name) => `agent/dist/${name}.mjs`),
     make: () =>
       bundleNode(
         {
@@ -44,6 +44,7 @@ const parts = [
           worker: 'agent/src/worker/main.ts',
           'heap-bench': 'agent/src/heap-bench/main.ts',
           'rpc-bench': 'agent/src/rpc-bench/main.ts',
+          program: 'agent/src/program/index.ts',
         },
         'agent/dist',
       ),

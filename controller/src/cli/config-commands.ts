@@ -18,4 +18,19 @@ export const configCommands: readonly Command[] = [
           context.out(json === true ? JSON.stringify(topology, null, 2) : printTopology(topology));
         }),
       ),
+  (program, context) =>
+    program
+      .command('init')
+      .description('a folder with a program of your own and its scenario, to begin with')
+      .argument('<folder>', 'its name is the name of the scenario')
+      .option('--json', 'what was written, as JSON')
+      .action(
+        context.action(async (folder: string, { json }: { readonly json?: boolean }) => {
+          const { initProgram } = await import('../config/init-program.ts');
+          const made = initProgram(folder);
+          if (json === true) return context.out(JSON.stringify(made));
+          context.out(`${made.folder}: ${made.files.join(', ')}`);
+          context.say(`next: cd ${folder} && npx cxlpod run --up scenario.yaml`);
+        }),
+      ),
 ];
