@@ -36,7 +36,7 @@ export function inspectConnections(
     } else if (word.serverClosed || word.callerClosed) {
       problems.push(`connection ${slot} is ${state} and closed`);
     }
-    const inFlight = state === 'claimed' ? 0 : inspectRings(view, slot, at, problems);
+    const rings = state === 'claimed' ? null : inspectRings(view, slot, at, problems);
     const serverLine = at + constants.CONNECTION_SERVER_LINE;
     connections.push({
       slot,
@@ -46,7 +46,9 @@ export function inspectConnections(
       caller: state === 'open' ? word.caller : null,
       serverClosed: word.serverClosed,
       callerClosed: word.callerClosed,
-      inFlight,
+      window: rings?.window ?? null,
+      payloadBytes: rings?.payloadBytes ?? null,
+      inFlight: rings?.inFlight ?? 0,
       served: Number(view.getBigUint64(serverLine + layout.ServerLine.served.offset, true)),
       refused: Number(view.getBigUint64(serverLine + layout.ServerLine.refused.offset, true)),
     });
@@ -54,11 +56,17 @@ export function inspectConnections(
   return connections;
 }
 
+interface Rings {
+  readonly window: number;
+  readonly payloadBytes: number;
+  readonly inFlight: number;
+}
+
 /**
- * The calls in flight. The response ring belongs to the server alone and must be sound. Of what the caller put into the request ring only the
+ * Also the calls in flight. The response ring belongs to the server alone and must be sound. Of what the caller put into the request ring only the
  * marks are looked at: a slot has the call that was answered last, or the one that follows it.
  */
-function inspectRings(view: DataView, slot: number, at: number, problems: string[]): number {
+function inspectRings(view: DataView, slot: number, at: number, problems: string[]): Rings | null {
   const descriptor = at + constants.CONNECTION_DESCRIPTOR_LINE;
   const windowLog2 = view.getUint32(descriptor + layout.Descriptor.windowLog2.offset, true);
   const payloadBytes = view.getUint32(descriptor + layout.Descriptor.payloadBytes.offset, true);
@@ -67,7 +75,7 @@ function inspectRings(view: DataView, slot: number, at: number, problems: string
   const strideBytes = constants.HEADER_BYTES + Math.ceil(payloadBytes / constants.LINE_BYTES) * constants.LINE_BYTES;
   if (windowLog2 < 1 || windowLog2 > constants.WINDOW_LOG2_LIMIT || strideBytes * 2 ** windowLog2 > constants.ARENA_BYTES) {
     problems.push(`connection ${slot} has a window of 2^${windowLog2} calls of ${payloadBytes} bytes, which does not fit`);
-    return 0;
+    return null;
   }
   if (entryLayout !== constants.LAYOUT_FAITHFUL && entryLayout !== constants.LAYOUT_HARDENED)
     problems.push(`connection ${slot} has layout ${entryLayout}, which does not exist`);
@@ -89,7 +97,7 @@ function inspectRings(view: DataView, slot: number, at: number, problems: string
     for (const problem of inspectEntry(entry, { index, header, windowLog2, payloadBytes }))
       problems.push(`response ${index} of connection ${slot} ${problem}`);
   }
-  return inFlight;
+  return { window: 2 ** windowLog2, payloadBytes, inFlight };
 }
 
 /** Whether a slot can have this request when its last response was this one; 0 where there was none. */

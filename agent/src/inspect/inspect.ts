@@ -67,6 +67,9 @@ export interface InspectedConnection {
   readonly caller: number | null;
   readonly serverClosed: boolean;
   readonly callerClosed: boolean;
+  /** Calls that may be in flight at a time, and the bytes that each may carry; null while it is only claimed. */
+  readonly window: number | null;
+  readonly payloadBytes: number | null;
   /** Calls that were sent and not answered, recounted from the rings; 0 unless it is open. */
   readonly inFlight: number;
   /** As the server last reported. */

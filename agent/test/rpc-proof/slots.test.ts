@@ -1,8 +1,9 @@
 /** What the TypeScript of a connection makes of slots and offers; server and caller take their turns in one thread. */
 import { expect, test } from 'vitest';
+import { inspectPool } from '../../src/inspect/index.ts';
 import { codes, constants } from '../../src/layout/index.ts';
 import { connect, listen, RpcError } from '../../src/rpc/index.ts';
-import { joinedCores, poolFiles } from '../pool/pool-files.ts';
+import { joinedCores, poolFiles, poolSizeBytes } from '../pool/pool-files.ts';
 
 const soon = { deadlineMs: 50 };
 const echo = (request: Uint8Array, response: Uint8Array): number => {
@@ -21,7 +22,7 @@ function bothEnds(window = 4) {
     connection.send(slot, 1, kind);
     return slot;
   };
-  return { server, connection, send, [Symbol.dispose]: () => files[Symbol.dispose]() };
+  return { server, connection, send, pool: calling!.pool, [Symbol.dispose]: () => files[Symbol.dispose]() };
 }
 
 function codeOf(action: () => unknown): string {
@@ -116,4 +117,13 @@ test('a handler is given the method, with or without a header', () => {
   ends.send(2, 6 + constants.KIND_HEADER);
   ends.server.poll(handler, 1, 2);
   expect(methods).toEqual([5, 6]);
+});
+
+test('the window of a connection and its calls in flight can be read from the pool', () => {
+  using ends = bothEnds(8);
+  for (const value of [1, 2, 3]) ends.send(value);
+
+  const [connection] = inspectPool(ends.pool, poolSizeBytes).connections;
+
+  expect(connection).toMatchObject({ state: 'open', window: 8, inFlight: 3 });
 });

@@ -1,7 +1,9 @@
+import { defaultLeaseMs } from '@cxlpod/agent/protocol';
 import type { GateReport } from '../cluster/gate.ts';
 import type { PodStatus } from '../cluster/pod-status.ts';
 import { printSize } from '../config/quantities.ts';
-import { exitCodes } from '../errors/cxlpod-error.ts';
+import { exitCodes, usageError } from '../errors/cxlpod-error.ts';
+import { fencePolicies } from '../recovery/outcome.ts';
 import type { Command } from './command.ts';
 import { nameOption, pickPod } from './pick-pod.ts';
 import { table } from './table.ts';
@@ -75,6 +77,28 @@ export const podCommands: readonly Command[] = [
           const gate = await resetPod(pickPod(name), { signal: context.signal, quiet: context.quiet() });
           if (json === true) context.out(JSON.stringify(gate, null, 2));
           context.say(describeGate(gate));
+        }),
+      ),
+
+  (program, context) =>
+    program
+      .command('recover')
+      .description('fence and recover the clients of machines that have ended, for a pod that no run watches')
+      .option(...nameOption)
+      .option(
+        '--fence <policy>',
+        `${fencePolicies.join(' or ')}: then power off who is suspected and does not answer`,
+        fencePolicies[0],
+      )
+      .option('--json', 'what became of each client, on standard output')
+      .action(
+        context.action(async ({ name, json, fence: asked }: PodOptions & { readonly fence: string }) => {
+          const { recoverCommand } = await import('../recovery/recover-command.ts');
+          const fence = fencePolicies.find((each) => each === asked);
+          if (fence === undefined) {
+            throw usageError('FENCE_UNKNOWN', `--fence ${asked} is not known`, { hint: `one of ${fencePolicies.join(', ')}` });
+          }
+          return recoverCommand(pickPod(name), { fence, leaseMs: defaultLeaseMs, json: json === true }, context);
         }),
       ),
 

@@ -24,6 +24,11 @@ export class Case {
     return [...this.#entries.values()].some(({ state }) => state === 'pending');
   }
 
+  /** Nothing has come of it yet, and nothing is known to be in the way. */
+  get isUndecided(): boolean {
+    return [...this.#entries.values()].some(({ state, because }) => state === 'pending' && because === null);
+  }
+
   clients(): readonly ClientIdentity[] {
     return [...this.#clients.values()];
   }

@@ -170,20 +170,12 @@ class Service implements RecoveryService {
 
   /** What nobody suspects: it ended a moment ago, or nobody lived to suspect it. */
   async #recoverUnsuspected(machine: Machine): Promise<void> {
-    if (this.#open.has(machine.number)) return;
     const clients = inspectPoolFile(this.#pod.paths.poolFile).clients.flatMap((each) =>
       each.state !== 'free' && each.machine === machine.number ? [{ id: each.id, incarnation: each.incarnation }] : [],
     );
     if (clients.length === 0 || (await machine.isAlive())) return;
-    const open = new Case(machine, this.#timeline);
-    open.expect(clients);
-    open.seeEnd();
-    try {
-      await this.#grant(open, clients);
-    } catch (error) {
-      open.stall(messageOf(error));
-    }
-    this.#closed.push(...open.outcomes());
+    // Suspected since, or before: then it is pursued already.
+    if (!this.#open.has(machine.number)) this.#begin(machine).expect(clients);
   }
 
   /** One agent after the other, until one does it; those that are themselves suspected come last. */
@@ -203,8 +195,9 @@ class Service implements RecoveryService {
     throw new Error(refusals[0] ?? 'no other machine lives that could recover them');
   }
 
-  /** A machine has ended, and there is somebody who can recover its clients. */
+  /** A machine has ended, and there is somebody who can recover its clients; or that is not known yet. */
   async #isRecoverable(): Promise<boolean> {
+    if ([...this.#open.values()].some(({ isUndecided }) => isUndecided)) return true;
     const alive = await Promise.all(this.#pod.machines.map(({ machine }) => machine.isAlive()));
     const hasEnded = this.#pod.machines.some(({ machine }, index) => !alive[index] && this.#open.has(machine.number));
     return hasEnded && alive.some((each) => each);

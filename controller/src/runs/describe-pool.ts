@@ -35,14 +35,27 @@ export function* describePool(inspection: PoolInspection): Generator<string> {
     ],
   );
   yield rows('services', ['name', 'connection', 'epoch'], services, (each) => [each.name, each.connection ?? 'none', each.epoch]);
-  yield rows('connections', ['slot', 'state', 'epoch', 'server', 'caller', 'closed by'], connections, (each) => [
-    each.slot,
-    each.state,
-    each.epoch,
-    each.server,
-    each.caller ?? 'none',
-    sides(each.serverClosed && 'server', each.callerClosed && 'caller'),
-  ]);
+  const peer = (id: number): string => {
+    const client = clients.find((each) => each.id === id);
+    return client === undefined || client.state === 'free' ? `${id}, who is gone` : `${id} on machine ${client.machine}`;
+  };
+  yield rows(
+    'connections',
+    ['slot', 'state', 'epoch', 'server', 'caller', 'window', 'in flight', 'served', 'refused', 'closed by'],
+    connections,
+    (each) => [
+      each.slot,
+      each.state,
+      each.epoch,
+      peer(each.server),
+      each.caller === null ? 'none' : peer(each.caller),
+      each.window === null ? '' : `${each.window} of ${showBytes(each.payloadBytes ?? 0)}`,
+      each.inFlight,
+      showCount(each.served),
+      showCount(each.refused),
+      sides(each.serverClosed && 'server', each.callerClosed && 'caller'),
+    ],
+  );
   if (heap === undefined) yield 'heap: none';
   else yield* describeHeap(heap);
   yield describeProblems(inspection);

@@ -176,6 +176,22 @@ test('a machine that died while nobody served is recovered when somebody does, b
   expect(outcomeOf(client)).toMatchObject({ by: 'vm3' });
 });
 
+test('cxlpod recover does it for a pod that no run watches, and says so where no machine is left to do it', async () => {
+  const client = await startWorker(2, 'w');
+  await on(2).machine.powerOff();
+
+  const done = await bench.mustRun(['recover', '--name', pod.name, '--json']);
+  const again = await bench.mustRun(['recover', '--name', pod.name]);
+
+  expect(JSON.parse(done.stdout)).toMatchObject([{ ...client, machine: 'vm2', state: 'recovered', by: 'vm1' }]);
+  expect(again.stdout).toContain('nobody is suspected');
+  const alone = await startWorker(3, 'w');
+  for (const { machine } of machines) await machine.powerOff();
+  const quarantined = await bench.run(['recover', '--name', pod.name]);
+  expect(quarantined).toMatchObject({ exitCode: 4, stdout: expect.stringMatching(/vm3 .* pending +no other machine lives/) });
+  expectAtWork(alone);
+});
+
 test('at the end of a run nobody has to be suspected to be recovered', async () => {
   await watch();
   const client = await startWorker(2, 'w');
@@ -185,17 +201,6 @@ test('at the end of a run nobody has to be suspected to be recovered', async () 
 
   expect(stateOf(client)).toMatchObject({ state: 'free', fencedIncarnation: client.incarnation });
   expect(outcomeOf(client)).toMatchObject({ state: 'recovered' });
-});
-
-test('where no machine is left to recover the dead, they stay quarantined, and the reason is told', async () => {
-  await watch();
-  const client = await startWorker(2, 'w');
-  for (const { machine } of machines) await machine.powerOff();
-
-  await service!.finish({ deadlineMs: 30_000 });
-
-  expectAtWork(client);
-  expect(outcomeOf(client)).toMatchObject({ state: 'pending', because: 'no other machine lives that could recover them' });
 });
 
 test('nobody is fenced for being slow: with more to do than the cores can, everybody stays', async () => {

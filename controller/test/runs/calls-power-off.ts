@@ -5,10 +5,12 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { type HistoryRecord, readHistoryFile } from '@cxlpod/agent/history';
 import { inspectPoolFile } from '@cxlpod/agent/inspect';
-import type { Tasks } from '@cxlpod/agent/protocol';
+import { defaultLeaseMs, type Tasks } from '@cxlpod/agent/protocol';
 import { expect } from 'vitest';
 import type { Pod, PodMachine } from '../../src/cluster/pod.ts';
-import { powerOffAndRecover } from '../../src/cluster/recover-machine.ts';
+import { startRecovery } from '../../src/recovery/index.ts';
+import type { Stamp } from '../../src/traces/align-clocks.ts';
+import { Timeline } from '../../src/traces/timeline.ts';
 
 const taskMs = 120_000;
 const service = 'pipelined';
@@ -22,6 +24,8 @@ const callsBefore = 1_000;
 
 export async function powerOffUnderCalls(pod: Pod): Promise<string> {
   const [survivor, victim] = pod.machines as [PodMachine, PodMachine];
+  const timeline = new Timeline();
+  await using recovery = await startRecovery(pod, timeline, { fence: 'observed-end', leaseMs: defaultLeaseMs });
   for (const worker of ['caller', 'next-server']) await start(survivor, worker);
   const { id: deadServer } = await start(victim, 'server');
   const serving = run(victim, 'server', 'pipelined-serve', { service, connections, callsPerSecond });
@@ -38,8 +42,14 @@ export async function powerOffUnderCalls(pod: Pod): Promise<string> {
     Promise.all([calling, serving]),
   ]);
 
-  const { clients, tookMs } = await powerOffAndRecover(victim, survivor);
-  expect(clients.map(({ id }) => id)).toEqual([deadServer]);
+  await victim.machine.powerOff();
+  const endedNs = timeline.now().ns;
+  const dead = () => recovery.outcomes().filter(({ id }) => id === deadServer);
+  await until('its client is recovered', () => dead().some(({ state }) => state === 'recovered'));
+  await victim.agent.close();
+  const [outcome] = dead();
+  expect(outcome).toMatchObject({ machine: victim.machine.name, by: survivor.machine.name });
+  const sinceEndMs = (stamp: Stamp | null) => ((stamp!.ns - endedNs) / 1e6).toFixed(0);
   const next = run(survivor, 'next-server', 'pipelined-serve', { service, connections, callsPerSecond });
   const called = (await calling) as Tasks['pipelined-call']['result'];
   const served = (await next) as Tasks['pipelined-serve']['result'];
@@ -56,7 +66,7 @@ export async function powerOffUnderCalls(pod: Pod): Promise<string> {
   for (const worker of ['caller', 'next-server']) await survivor.agent.request('stopWorker', { worker, how: 'graceful' });
   return (
     `${called.begun} calls: ${called.answered} answered, ${called.unknown} of unknown outcome (${executedOfUnknown} of them executed), ` +
-    `${called.notSent} not sent; ${served.executed} executed by the next server; ${tookMs.toFixed(0)} ms from the observed end to recovered`
+    `${called.notSent} not sent; ${served.executed} executed by the next server; from the observed end: suspected after ${sinceEndMs(outcome!.suspectedAt)} ms, recovered after ${sinceEndMs(outcome!.recoveredAt)} ms`
   );
 }
 

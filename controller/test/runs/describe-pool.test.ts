@@ -95,6 +95,31 @@ test('a pool shows its segments by state and owner, and its clients with what th
   expect(text).toContain('problems: none');
 });
 
+test('a connection shows its peers and where they are, its window, and its calls', () => {
+  const joined = {
+    incarnation: 2,
+    state: 'joined',
+    pid: 99,
+    heartbeat: 4,
+    fencedIncarnation: 0,
+    suspectedIncarnation: 0,
+  } as const;
+  const clients = [
+    { ...joined, id: 3, machine: 1, recoverer: null },
+    { ...joined, id: 4, machine: 2, recoverer: null },
+  ];
+  const open = {
+    ...({ slot: 7, state: 'open', epoch: 9, server: 3, caller: 4, serverClosed: false, callerClosed: true } as const),
+    ...{ window: 16, payloadBytes: 1024, inFlight: 5, served: 1234, refused: 1 },
+  };
+  const claimed = { ...open, slot: 8, state: 'claimed', caller: null, server: 6, window: null, payloadBytes: null } as const;
+
+  const text = show(inspectionWith({}, { clients, connections: [open, claimed] }));
+
+  expect(text).toMatch(/7 +open +9 +3 on machine 1 +4 on machine 2 +16 of 1\.0+ KiB +5 +1,234 +1 +caller\n/);
+  expect(text).toMatch(/8 +claimed +9 +6, who is gone +none +5 /);
+});
+
 test('a pool in use says so, and how much of it is left out', () => {
   expect(show(inspectionWith({}, { inUse: true, readings: 3, unsettled: 5 }))).toContain(
     'a pool in use: counts may be off by operations in flight; read 3 times, and 5 findings left out',
