@@ -21,6 +21,11 @@ export class Background {
     return { running: this.#running.size, waiting: this.#waiting.length, overdue: this.#overdue };
   }
 
+  /** Whether anything is to be answered later. */
+  get isBusy(): boolean {
+    return this.#running.size !== 0 || this.#waiting.length !== 0;
+  }
+
   /** Whether there are more than may run. */
   get isBehind(): boolean {
     return this.#waiting.length !== 0;

@@ -81,12 +81,12 @@ export class Link {
     return this.#queue.open();
   }
 
-  /** Ends the channel's calls with CLOSED, and the link with its last channel. */
-  detach(channel: Channel): void {
+  /** Ends the channel's calls with CLOSED, and the link with its last channel. `keepsViews`: of replies, until they are released. */
+  detach(channel: Channel, keepsViews = false): void {
     if (!this.#queue.close(channel)) return;
     const error = new RpcError('CLOSED', `the caller of ${this.serviceName} was closed`);
     for (const call of [...channel.waiting, ...this.#flight.all()]) if (call.channel === channel) this.cancel(call, error);
-    if (!this.#queue.hasChannels) this.#close(error);
+    if (!this.#queue.hasChannels) this.#close(error, keepsViews);
   }
 
   get isOver(): boolean {
@@ -457,11 +457,12 @@ export class Link {
     for (const call of this.#all()) this.cancel(call, error);
   }
 
-  #close(error: RpcError): void {
+  #close(error: RpcError, keepsViews: boolean): void {
     this.#over = error;
     const live = this.#live;
     this.#live = undefined;
     if (live !== undefined && this.#isFenced()) live.leaveToRecovery();
+    else if (keepsViews) live?.retire();
     else live?.close();
   }
 

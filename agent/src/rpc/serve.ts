@@ -54,6 +54,8 @@ export class ServiceServer {
   /** The connection of the only caller, for a thread that blocks. */
   #alone: ServedConnection | undefined;
   #turnCount = 0;
+  /** It closes once what was sent is answered, at the latest then. */
+  #drainUntil: number | undefined;
   readonly #counts = { accepted: 0, hungUp: 0, lost: 0, refused: 0, listenFailures: 0 };
   /** What connections that are closed have counted. */
   #past: readonly MethodFigures[] = [];
@@ -155,6 +157,7 @@ export class ServiceServer {
     if (visitsAll) this.#renew();
     this.#executor.background.turn();
     if (this.#turnCount % turnsPerFenceCheck === 0 && this.#isFenced()) this.#end = 'fenced';
+    else if (this.#drainUntil !== undefined) this.#closeIfDrained(this.#drainUntil);
     return taken;
   }
 
@@ -162,7 +165,47 @@ export class ServiceServer {
    * Refuses what was sent and not yet taken, hangs up on all callers and gives everything back. Calls that a background handler is at end with
    * OUTCOME_UNKNOWN; its signal is aborted.
    */
-  close(): void {
+  close(): void;
+  /**
+   * Answers what was sent by now, handlers in the background included, refuses what comes later, and closes then, at the latest at the deadline (that of
+   * background handlers by default). Streams end with their connections. Resolves once it is closed.
+   */
+  close(options: { readonly drain: true; readonly deadlineMs?: number }): Promise<void>;
+  close(options: { readonly drain?: boolean; readonly deadlineMs?: number } = {}): Promise<void> | undefined {
+    if (options.drain === true) return this.#drain(options.deadlineMs ?? this.#limits.handlerDeadlineMs);
+    this.#closeNow();
+    return undefined;
+  }
+
+  #drain(deadlineMs: number): Promise<void> {
+    this.#drainUntil = Math.min(this.#drainUntil ?? Number.POSITIVE_INFINITY, performance.now() + deadlineMs);
+    for (const connection of this.#connections) {
+      if (!connection.server.isTaken) {
+        this.#refuseAll(connection);
+        this.#forget(connection);
+      }
+    }
+    // Whoever runs this server takes turns as well; who blocks its thread in `run` is told by `run`.
+    return new Promise((resolve) => {
+      const turns = new Turns(() => {
+        const taken = this.turn();
+        if (this.#end === undefined) return taken === 0 ? 'idle' : 'worked';
+        this.#closeNow();
+        resolve();
+        return 'over';
+      }, new Waiter(this.#core));
+      turns.start();
+    });
+  }
+
+  #closeIfDrained(until: number): void {
+    const isBusy =
+      this.#executor.background.isBusy ||
+      this.#connections.some(({ isDrained, references }) => !isDrained || references?.isWaiting === true);
+    if (!isBusy || performance.now() >= until) this.#closeNow();
+  }
+
+  #closeNow(): void {
     if (this.#end === 'closed') return;
     const isFenced = this.#end === 'fenced' || this.#isFenced();
     this.#end = 'closed';
@@ -177,7 +220,7 @@ export class ServiceServer {
   }
 
   [Symbol.dispose](): void {
-    this.close();
+    this.#closeNow();
   }
 
   get counters(): ServerCounters {
@@ -239,7 +282,7 @@ export class ServiceServer {
       }
       taken++;
       const slot = code - constants.HANDLE_BASE;
-      const isAnswered = this.#executor.execute(connection, slot);
+      const isAnswered = connection.isDrained ? this.#refuse(connection, slot) : this.#executor.execute(connection, slot);
       if (this.#end !== undefined) return taken;
       if (taken < limit && isAnswered) code = server.replyAndTakeCode(slot, answer.length, answer.status, 1);
       else {
@@ -247,6 +290,11 @@ export class ServiceServer {
         if (taken >= limit) break;
         code = server.takeCode(1);
       }
+    }
+    if (this.#drainUntil !== undefined) {
+      // Its requests of before are taken, or they are so many that there are later ones among them.
+      connection.drained += taken;
+      if (code === codes.PENDING || connection.drained >= server.window) connection.isDrained = true;
     }
     if (!connection.isAccepted && (server.isTaken || taken !== 0 || code === codes.CLOSED)) {
       connection.isAccepted = true;
@@ -280,6 +328,7 @@ export class ServiceServer {
   }
 
   #open(mustOpen: boolean): void {
+    if (this.#drainUntil !== undefined) return;
     const { connections, maxConnections } = this.#limits;
     let listening = 0;
     for (const { server } of this.#connections) if (!server.isTaken) listening++;
@@ -303,9 +352,14 @@ export class ServiceServer {
       if (code < constants.HANDLE_BASE) return;
       const slot = code - constants.HANDLE_BASE;
       const { answer } = this.#executor;
-      answer.say(connection, slot, codes.REFUSED, `${this.service} is closing; nothing was executed`);
+      this.#refuse(connection, slot);
       connection.server.reply(slot, answer.length, answer.status);
     }
+  }
+
+  #refuse(connection: ServedConnection, slot: number): true {
+    this.#executor.answer.say(connection, slot, codes.REFUSED, `${this.service} is closing; nothing was executed`);
+    return true;
   }
 
   #isFenced(): boolean {

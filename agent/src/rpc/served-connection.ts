@@ -39,6 +39,10 @@ export class ServedConnection {
   /** The highest number of a stream that was opened. */
   highestCursor = -1;
   isOver = false;
+  /** What was there when its server began to drain has been taken; what comes now is refused. */
+  isDrained = false;
+  /** Requests taken since then. */
+  drained = 0;
   /** Its caller was counted. */
   isAccepted = false;
   readonly #requestHeaders: HeaderLine[];

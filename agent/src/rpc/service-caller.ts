@@ -105,6 +105,12 @@ interface Bound {
   readonly sync: SyncOptions;
 }
 
+interface Submission {
+  readonly streamWord: number;
+  readonly pin: Pin | undefined;
+  readonly accept: (response: Response | PolledAnswer, live: LiveConnection, slot: number) => unknown;
+}
+
 export class ServiceCaller<Methods extends MethodDeclarations> {
   readonly service: string;
   readonly #link: Link;
@@ -114,6 +120,10 @@ export class ServiceCaller<Methods extends MethodDeclarations> {
   readonly #repeats: boolean;
   readonly #streams = new Set<CallStream<unknown>>();
   #isClosed = false;
+  #isDraining = false;
+  readonly #onDrained: (() => void)[] = [];
+  /** Calls that were made and have not ended. */
+  #pending = 0;
 
   constructor(service: Service<Methods>, link: Link, options: CallerOptions) {
     this.service = service.name;
@@ -239,34 +249,64 @@ export class ServiceCaller<Methods extends MethodDeclarations> {
   }
 
   /** Ends what is in flight with CLOSED; views of replies are not to be read any more. */
-  close(): void {
+  close(): void;
+  /** Calls are refused with CLOSED from here on; those that were made go on to their ends, each within its deadline, then it is closed. Views stay until they are released. */
+  close(options: { readonly drain: true }): Promise<void>;
+  close(options: { readonly drain?: boolean } = {}): Promise<void> | undefined {
+    if (options.drain !== true) {
+      this.#closeNow();
+      return undefined;
+    }
+    this.#isDraining = true;
+    for (const stream of this.#streams) void stream.return();
+    return new Promise((resolve) => {
+      this.#onDrained.push(resolve);
+      this.#closeIfDrained();
+    });
+  }
+
+  #closeIfDrained(): void {
+    if (!this.#isDraining || (this.#pending !== 0 && !this.#isClosed)) return;
+    this.#end(true);
+    for (const resolve of this.#onDrained.splice(0)) resolve();
+  }
+
+  #closeNow(): void {
+    this.#end(false);
+    this.#closeIfDrained();
+  }
+
+  /** `keepsViews`: of replies, until they are released. */
+  #end(keepsViews: boolean): void {
     if (this.#isClosed) return;
     for (const stream of this.#streams) void stream.return();
     this.#isClosed = true;
-    this.#link.detach(this.#channel);
+    this.#link.detach(this.#channel, keepsViews);
   }
 
   [Symbol.dispose](): void {
-    this.close();
+    this.#closeNow();
   }
 
   #boundOf(name: string): Bound {
-    if (this.#isClosed) throw new RpcError('CLOSED', `the caller of ${this.service} is closed`);
+    if (this.#isClosed || this.#isDraining) throw new RpcError('CLOSED', `the caller of ${this.service} is closed`);
     const bound = this.#bound.get(name);
     if (bound === undefined) throw new RpcError('UNKNOWN_METHOD', `${this.service} has no method "${name}"; nothing was sent`);
     return bound;
   }
 
-  #submit(
-    { method }: Bound,
-    request: unknown,
-    options: CallOptions,
-    what: {
-      readonly streamWord: number;
-      readonly pin: Pin | undefined;
-      readonly accept: (response: Response | PolledAnswer, live: LiveConnection, slot: number) => unknown;
-    },
-  ): Promise<unknown> {
+  #submit(bound: Bound, request: unknown, options: CallOptions, what: Submission): Promise<unknown> {
+    this.#pending++;
+    const call = this.#send(bound, request, options, what);
+    const end = (): void => {
+      this.#pending--;
+      this.#closeIfDrained();
+    };
+    call.then(end, end);
+    return call;
+  }
+
+  #send({ method }: Bound, request: unknown, options: CallOptions, what: Submission): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const { signal } = options;
       const deadlineMs = options.deadlineMs ?? this.#deadlineMs;

@@ -4,7 +4,7 @@ import { inspectPool } from '../../src/inspect/index.ts';
 import type { Core } from '../../src/pool/core.ts';
 import { abort } from '../../src/pool/map.ts';
 import { grantFence, joinPool, leavePool, recoverClient } from '../../src/pool/pool.ts';
-import { connectService, defineService, json, serve } from '../../src/rpc/index.ts';
+import { bytes, connectService, defineService, json, serve } from '../../src/rpc/index.ts';
 import { poolSizeBytes } from '../pool/pool-files.ts';
 import { bothEnds, codeOf, until } from './both-ends.ts';
 
@@ -272,5 +272,88 @@ describe('callers that share', () => {
     void ends.run(server);
     await Promise.all([...many, ...few]);
     expect(order.lastIndexOf('modest')).toBeLessThan(20);
+  });
+});
+
+describe('draining', () => {
+  const service = defineService('drained', {
+    methods: { double: json<number, number>(), hold: { payload: json<number, number>(), handler: 'background' }, echo: bytes },
+  });
+
+  function holding() {
+    const held = new Map<number, (value: number) => void>();
+    const handlers = {
+      double: (value: number) => 2 * value,
+      hold: (value: number) => new Promise<number>((resolve) => held.set(value, resolve)),
+      echo: (request: Uint8Array, response: Uint8Array) => {
+        response.set(request);
+        return request.length;
+      },
+    };
+    return { held, handlers };
+  }
+
+  test('a server answers what was sent, handlers in the background too, refuses what comes later, and closes', async () => {
+    await using ends = bothEnds(3);
+    const { held, handlers } = holding();
+    const server = serve(ends.cores[0]!, service, handlers);
+    using caller = connectService(ends.cores[1]!, service, { reconnect: false });
+    using stranger = connectService(ends.cores[2]!, service, { deadlineMs: 20 });
+    await caller.connected();
+    const slow = caller.call('hold', 1);
+    while (held.size === 0) server.turn();
+    const before = [1, 2, 3].map((value) => caller.call('double', value));
+    const closed = server.close({ drain: true, deadlineMs: 60_000 });
+    expect(await Promise.all(before)).toEqual([2, 4, 6]);
+    expect(await codeOf(caller.call('double', 4))).toBe('REFUSED');
+    expect(await codeOf(stranger.call('double', 5))).toBe('NOT_FOUND');
+    expect(server.counters.callers).toBe(1);
+    held.get(1)!(11);
+    expect(await slow).toBe(11);
+    await closed;
+    expect(await server.runAsync()).toBe('closed');
+    expect(await codeOf(caller.call('double', 6))).toBe('CLOSED');
+    expect(server.counters.methods).toMatchObject({ double: { calls: 3 }, hold: { calls: 1 } });
+  });
+
+  test('a server that runs is told so by its loop; at the deadline it closes whoever is not done', async () => {
+    await using ends = bothEnds();
+    const { held, handlers } = holding();
+    const server = serve(ends.cores[0]!, service, handlers);
+    using caller = connectService(ends.cores[1]!, service, { reconnect: false });
+    const end = ends.run(server);
+    const slow = codeOf(caller.call('hold', 1));
+    await until(() => held.size === 1);
+    await server.close({ drain: true, deadlineMs: 5 });
+    expect(await end).toBe('closed');
+    expect(await slow).toBe('OUTCOME_UNKNOWN');
+  });
+
+  test('a caller makes no more calls, and closes when those that it made have ended; views stay', async () => {
+    await using ends = bothEnds();
+    const { held, handlers } = holding();
+    using server = serve(ends.cores[0]!, service, handlers, { window: 8 });
+    const caller = connectService(ends.cores[1]!, service);
+    void ends.run(server);
+    const slow = caller.call('hold', 1);
+    const view = caller.call('echo', Uint8Array.of(7));
+    // The last of them waits for the slot of the first.
+    const waiting = Array.from({ length: 7 }, (_, value) => caller.call('double', value));
+    await until(() => held.size === 1);
+    let isClosed = false;
+    const closed = caller.close({ drain: true }).then(() => {
+      isClosed = true;
+    });
+    expect(await codeOf(() => caller.call('double', 1))).toBe('CLOSED');
+    expect(await codeOf(() => caller.callSync('double', 1))).toBe('CLOSED');
+    using reply = await view;
+    expect([isClosed, server.counters.hungUp]).toEqual([false, 0]);
+    held.get(1)!(2);
+    expect([await slow, await Promise.all(waiting)]).toEqual([2, Array.from({ length: 7 }, (_, value) => 2 * value)]);
+    await closed;
+    expect([...reply.bytes]).toEqual([7]);
+    expect(server.counters.hungUp).toBe(0);
+    reply.release();
+    await until(() => server.counters.hungUp === 1);
   });
 });
