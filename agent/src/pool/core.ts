@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { crashPointNumber } from '../crash-points/index.ts';
 import { constants } from '../generated/layout.ts';
+import type { CountedAccess } from './counted-access.ts';
 import type { MappedPool } from './map.ts';
 import { builtFile, native } from './native.ts';
 import { PoolError } from './pool-error.ts';
@@ -199,15 +200,24 @@ export interface CoreExports {
 }
 
 /** One instance per thread; `thread` from 0, unique in the process, below 16. Throws PoolError: CORE_MISSING, UNKNOWN_CRASH_POINT. */
-export function instantiateCore(mapped: MappedPool, options: { readonly thread: number; readonly crash?: ArmedCrash }): Core {
+export interface CoreOptions {
+  readonly thread: number;
+  readonly crash?: ArmedCrash;
+  /** Takes the traced core, whose every access comes by here. */
+  readonly door?: CountedAccess;
+}
+
+export function instantiateCore(mapped: MappedPool, options: CoreOptions): Core {
   const { thread } = options;
   if (!Number.isInteger(thread) || thread < 0 || thread >= constants.THREAD_LIMIT) {
     throw new RangeError(`thread ${thread} is not from 0 to ${constants.THREAD_LIMIT - 1}`);
   }
   const { die, flush, monotonicNs, prefetch, storeNonTemporal, writeBack } = native();
   const bytes = new Uint8Array(mapped.memory.buffer);
-  const instance = new WebAssembly.Instance(compiledCore(), {
+  const { door } = options;
+  const instance = new WebAssembly.Instance(compiledCore(door === undefined ? 'core.wasm' : 'core-traced.wasm'), {
     env: { memory: mapped.memory },
+    ...(door === undefined ? {} : { simulator: { ...door.imports } }),
     host: {
       monotonicNs,
       died: die,
@@ -253,17 +263,18 @@ export function arm(core: Core, crash?: ArmedCrash): void {
   );
 }
 
-let module: WebAssembly.Module | undefined;
+const modules = new Map<string, WebAssembly.Module>();
 
-function compiledCore(): WebAssembly.Module {
-  if (module === undefined) {
-    const path = builtFile('core.wasm');
-    if (path === undefined) {
-      throw new PoolError('CORE_MISSING', 'core.wasm is not where the agent is', {
-        hint: 'run `node infra/build.mjs`; on a machine of a pod, deploy the agent again',
-      });
-    }
-    module = new WebAssembly.Module(readFileSync(path));
+function compiledCore(file: string): WebAssembly.Module {
+  const known = modules.get(file);
+  if (known !== undefined) return known;
+  const path = builtFile(file);
+  if (path === undefined) {
+    throw new PoolError('CORE_MISSING', `${file} is not where the agent is`, {
+      hint: 'run `node infra/build.mjs`; on a machine of a pod, deploy the agent again',
+    });
   }
+  const module = new WebAssembly.Module(readFileSync(path));
+  modules.set(file, module);
   return module;
 }

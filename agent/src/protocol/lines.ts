@@ -127,7 +127,10 @@ const requestParameters: { readonly [Name in RequestName]: Reader<Requests[Name]
   format: object<Requests['format']['parameters']>({}, { heap }),
   startWorker: object<Requests['startWorker']['parameters']>(
     { worker: name },
-    { crash: object<{ point: string; hit: number }>({ point: text({ maximum: 128 }), hit: integer(1, 2 ** 31 - 1) }) },
+    {
+      crash: object<{ point: string; hit: number }>({ point: text({ maximum: 128 }), hit: integer(1, 2 ** 31 - 1) }),
+      dieAtAccess: integer(1),
+    },
   ),
   runTask: object<Requests['runTask']['parameters']>({
     worker: name,

@@ -63,6 +63,8 @@ export interface Requests {
       readonly worker: string;
       /** Dies at the `hit`-th passage (from 1) of this crash point, by SIGKILL, after writing its last words. */
       readonly crash?: { readonly point: string; readonly hit: number };
+      /** Dies by SIGKILL before its so-manieth access (from 1) to shared memory in its tasks, clocks aside. Its core is the traced one, which is slow. */
+      readonly dieAtAccess?: number;
     };
     result: { readonly pid: number; readonly client: ClientIdentity };
   };

@@ -8,6 +8,7 @@ export interface JoinParameters {
   readonly pool: { readonly path: string; readonly sizeBytes: number };
   readonly history: { readonly path: string; readonly sizeBytes: number };
   readonly crash?: { readonly point: string; readonly hit: number };
+  readonly dieAtAccess?: number;
 }
 
 export interface RunParameters {

@@ -1,6 +1,9 @@
 /** The pool thread: the one thread of the worker that touches the pool. Runs one task at a time; it may spin. */
+import { writeSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import type { ArmedCrash, Core } from '../pool/core.ts';
+import { countedAccess } from '../pool/counted-access.ts';
+import { native } from '../pool/native.ts';
 import { checkPool, instantiateCore, joinPool, leavePool, mapPool, startHeartbeat } from '../pool/pool.ts';
 import { AgentError, toWireError } from '../protocol/agent-error.ts';
 import { ShapeError } from '../protocol/shape.ts';
@@ -26,6 +29,7 @@ export function poolThread(): void {
       case 'run': {
         if (participant === null) throw new AgentError('NOT_JOINED', 'the worker has not joined the pool');
         running = new AbortController();
+        if (order.parameters.task !== 'clock') participant.beginWork();
         return run(order.parameters, participant, running.signal, say);
       }
       case 'leave':
@@ -57,20 +61,39 @@ function join(parameters: JoinParameters, say: (message: FromPoolThread) => void
     historySizeBytes: parameters.history.sizeBytes,
   });
   say({ mapped });
-  const { crash } = parameters;
-  const core = instantiateCore(mapped, { thread: 0, ...(crash === undefined ? {} : { crash }) });
+  const { crash, dieAtAccess } = parameters;
+  const door = dieAtAccess === undefined ? undefined : countedAccess(mapped, endsAtAccess(dieAtAccess));
+  const core = instantiateCore(mapped, {
+    thread: 0,
+    ...(crash === undefined ? {} : { crash }),
+    ...(door === undefined ? {} : { door }),
+  });
   checkPool(core);
   const client = joinPool(core, { machineNumber: parameters.machineNumber });
   const heartbeat = startHeartbeat(mapped, client, { intervalMs: heartbeatIntervalMs });
+  let isCounting = false;
   const result: Joined = { client };
   return {
     core,
     crash,
     result,
+    /** Of its tasks the first counts, clocks aside: whatever was before was no work. */
+    beginWork: () => {
+      if (!isCounting && dieAtAccess !== undefined) door?.begin(dieAtAccess);
+      isCounting = true;
+    },
     stop: () => {
       heartbeat.stop();
       leavePool(core);
     },
+  };
+}
+
+/** What it says stands in the agent's log: the proof that it died there. */
+function endsAtAccess(number: number) {
+  return (what: number, address: number, site: number): never => {
+    writeSync(2, `worker ${process.pid} dies at access ${number} (kind ${what & 15}, address ${address}, site ${site})\n`);
+    return native().die();
   };
 }
 

@@ -10,7 +10,7 @@ export interface BundleFile {
   readonly executable: boolean;
 }
 
-const fileNames = ['agent.mjs', 'worker.mjs', 'core.wasm', 'addon.node', 'floor'] as const;
+const fileNames = ['agent.mjs', 'worker.mjs', 'core.wasm', 'core-traced.wasm', 'addon.node', 'floor'] as const;
 
 /** What a machine needs to be part of a pod, as built by infra/build.mjs. */
 export function agentBundle(): readonly BundleFile[] {

@@ -1,10 +1,15 @@
 /** A worker that was armed when it started dies inside a lock-free operation, after it wrote its last words. */
 import { recordedPoint } from '@cxlpod/agent/crash-points';
-import type { Crash, Post } from '../runs/crew.ts';
+import type { Post } from '../runs/crew.ts';
 import type { Evidence, FaultOutcome, Judgement } from '../runs/evidence.ts';
 import type { Fault } from './fault.ts';
 
-export function killAtPoint(post: Post, crash: Crash): Pick<Fault, 'sentence' | 'schedule' | 'arm' | 'strike' | 'fired'> {
+interface Passage {
+  readonly point: string;
+  readonly hit: number;
+}
+
+export function killAtPoint(post: Post, crash: Passage): Pick<Fault, 'sentence' | 'schedule' | 'arm' | 'strike' | 'fired'> {
   const { machine, worker } = post;
   const { point, hit } = crash;
   return {
@@ -29,7 +34,7 @@ function judge(
   { exits, history, machines }: Evidence,
   { seen }: FaultOutcome,
   { machine, worker }: Post,
-  { point, hit }: Crash,
+  { point, hit }: Passage,
 ): Judgement {
   const pid = seen?.evidence.pid;
   const exit = exits.find(

@@ -1,5 +1,6 @@
 /**
- * `killWorker`: a worker dies by SIGKILL, at a named crash point in the middle of a lock-free operation, or at any moment; then its
+ * `killWorker`: a worker dies by SIGKILL, at a named crash point in the middle of a lock-free operation, at its
+ * n-th access to shared memory, or at any moment; then its
  * post is filled again.
  */
 import { z } from 'zod';
@@ -8,6 +9,7 @@ import { name } from '../config/names.ts';
 import { laneOf, type Post } from '../runs/crew.ts';
 import type { SeenExit } from '../runs/evidence.ts';
 import type { Fault, FaultKind } from './fault.ts';
+import { killAtAccess } from './kill-at-access.ts';
 import { killAtPoint } from './kill-at-point.ts';
 import { killNow } from './kill-now.ts';
 import { scheduled } from './schedule.ts';
@@ -16,18 +18,25 @@ const parameters = scheduled({
   /** The machine. */
   on: name,
   worker: name.default('server'),
+  /** Before its so-manieth access to shared memory; it runs the traced core for that, which is slow. */
+  atAccess: z.number().int().min(1).max(1_000_000_000).optional(),
   /** The crash point; `docs/crash-points.md` lists them. Without one it dies when the schedule says. */
   at: crashPoint.optional(),
   /** At its so-manieth passage, from 1. */
   hit: z.number().int().min(1).max(1_000_000_000).default(1),
-}).superRefine(({ at, hit, after, atOperations, between }, context) => {
-  const times = Object.entries({ after, atOperations, between }).flatMap(([key, value]) => (value === undefined ? [] : [key]));
+}).superRefine(({ at, hit, atAccess, after, atOperations, between }, context) => {
+  const times = Object.entries({ atAccess, after, atOperations, between }).flatMap(([key, value]) =>
+    value === undefined ? [] : [key],
+  );
   if (at !== undefined && times.length > 0) {
     context.addIssue({
       code: 'custom',
       path: [times[0]!],
       message: 'a worker that dies at a crash point dies when it passes there',
     });
+  }
+  if (at === undefined && times.length > 1) {
+    context.addIssue({ code: 'custom', path: [times[0]!], message: `a worker dies once: ${times.join(' or ')}, not both` });
   }
   if (at === undefined && hit > 1) {
     context.addIssue({ code: 'custom', path: ['hit'], message: 'counts the passages of a crash point: at is missing' });
@@ -38,7 +47,7 @@ export type KillWorkerParameters = z.output<typeof parameters>;
 
 export const killWorker: FaultKind<KillWorkerParameters> = { parameters, create };
 
-function create({ at, hit, healAfter, ...when }: KillWorkerParameters): Fault {
+function create({ at, hit, atAccess, healAfter, ...when }: KillWorkerParameters): Fault {
   const post: Post = { machine: when.on, worker: when.worker };
   return {
     kind: 'killWorker',
@@ -50,7 +59,11 @@ function create({ at, hit, healAfter, ...when }: KillWorkerParameters): Fault {
       return `a new ${post.worker} on ${post.machine}, pid ${hand.pid}`;
     },
     explains: (exit) => isOf(post, exit) && exit.signal === 'SIGKILL' && !exit.asked,
-    ...(at === undefined ? killNow(post, when) : killAtPoint(post, { point: at, hit })),
+    ...(at !== undefined
+      ? killAtPoint(post, { point: at, hit })
+      : atAccess !== undefined
+        ? killAtAccess(post, atAccess)
+        : killNow(post, when)),
   };
 }
 

@@ -38,7 +38,7 @@ function drawKind(kind: string, machines: readonly string[], random: Random): un
 /** A template that does not say when strikes at any moment `within`; one that waits for a crash point has no moment. */
 function withMoment(template: Readonly<Record<string, object>>, withinMs: number, random: Random): unknown {
   const [kind, parameters] = Object.entries(template)[0]!;
-  const isTimed = ['after', 'atOperations', 'between', 'at'].some((key) => key in parameters);
+  const isTimed = ['after', 'atOperations', 'between', 'at', 'atAccess'].some((key) => key in parameters);
   if (isTimed || !knownKeysAt(faultSchema, [kind]).includes('after')) return template;
   return { [kind]: { ...parameters, after: `${random.between(1, withinMs)}ms` } };
 }

@@ -14,10 +14,8 @@ export interface Post {
   readonly worker: string;
 }
 
-export interface Crash {
-  readonly point: string;
-  readonly hit: number;
-}
+/** At the so-manieth passage of a crash point, or before its so-manieth access to shared memory. */
+export type Crash = { readonly point: string; readonly hit: number } | { readonly access: number };
 
 /** A worker process from its start to its end. */
 export interface Hand {
@@ -99,7 +97,7 @@ export class Crew {
     const sent = this.#timeline.now();
     const { pid, client } = await agent.request(
       'startWorker',
-      { worker: post.worker, ...(crash === null ? {} : { crash }) },
+      { worker: post.worker, ...armsOf(crash) },
       { timeoutMs: startTimeoutMs },
     );
     const started = this.#timeline.now();
@@ -314,6 +312,11 @@ export class Crew {
 
 export function laneOf(post: Post): { readonly machine: string; readonly name: string } {
   return { machine: post.machine, name: post.worker };
+}
+
+function armsOf(crash: Crash | null) {
+  if (crash === null) return {};
+  return 'access' in crash ? { dieAtAccess: crash.access } : { crash };
 }
 
 /** A worker that died took its task with it. */

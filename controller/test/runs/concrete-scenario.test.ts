@@ -57,6 +57,7 @@ describe('a schedule', () => {
     ],
     ['bounds the wrong way round', '{ on: vm1, between: [2s, 1s] }', 'the shorter one first'],
     ['a moment and a crash point', '{ on: vm1, at: rpc/serve/after-execute, after: 1s }', 'dies when it passes there'],
+    ['an access and a moment', '{ on: vm1, atAccess: 5, after: 1s }', 'a worker dies once: atAccess or after'],
     ['a passage of nothing', '{ on: vm1, hit: 3 }', 'at is missing'],
     ['a number without a unit', '{ on: vm1, after: 5 }', 'must be a duration such as 500ms'],
     ['a mistyped key', '{ on: vm1, atOperation: 5 }', 'did you mean atOperations?'],

@@ -72,3 +72,19 @@ checks: [at-most-once, history-whole, pool-sound]\n`,
   expect(ran.faults[0]).toMatchObject({ seen: { sentence: 'server on vm1 was seen stopped' }, healedAt: expect.anything() });
   expect(ran.exits.every(({ asked }) => asked)).toBe(true);
 });
+
+test('both sides die before an access to shared memory that no crash point marks, and it stands in the log of their agents', async () => {
+  const ran = await run(
+    'at-access',
+    `workload: { name: calls, calls: 1000 }
+faults:
+  - killWorker: { on: vm1, atAccess: 4321 }
+  - killWorker: { on: vm2, worker: caller, atAccess: 9876 }
+checks: [at-most-once, history-whole, pool-sound]\n`,
+  );
+
+  expect(ran.error).toBeNull();
+  expect(ran.checks.filter(({ verdict }) => verdict !== 'valid')).toEqual([]);
+  const said = ran.faults.map(({ seen }) => seen?.evidence.said);
+  expect(said).toEqual([expect.stringMatching(/dies at access 4321 /), expect.stringMatching(/dies at access 9876 /)]);
+});
