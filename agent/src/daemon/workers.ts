@@ -270,6 +270,8 @@ export class Workers {
     await worker.process.gone;
     const fenced = this.#bury(worker);
     this.#options.records.remove(worker.process.pid);
+    const { name, process: late } = worker;
+    this.#options.emit({ event: 'worker-fenced', worker: name, pid: late.pid, fenced, atNs: Number(process.hrtime.bigint()) });
     this.#options.log.write('info', `process ${worker.process.pid} is gone at last, fenced: ${JSON.stringify(fenced)}`);
   }
 

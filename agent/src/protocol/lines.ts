@@ -187,6 +187,13 @@ const eventBodies: { readonly [Name in AgentEvent['event']]: Reader<Extract<Agen
       1024,
     ),
   }),
+  'worker-fenced': object<Extract<AgentEvent, { event: 'worker-fenced' }>>({
+    event: oneOf('worker-fenced'),
+    worker: name,
+    pid: integer(1),
+    fenced: nullable(client),
+    atNs: integer(0),
+  }),
   'task-progress': object<Extract<AgentEvent, { event: 'task-progress' }>>({
     event: oneOf('task-progress'),
     worker: name,

@@ -11,7 +11,7 @@
 import type { WireError } from './agent-error.ts';
 
 /** Raised with every change of a message. */
-export const protocolVersion = 4;
+export const protocolVersion = 5;
 
 /** Longest line either side accepts, in bytes; a longer one ends the channel. */
 export const lineLimitBytes = 8 * 1024 * 1024;
@@ -151,7 +151,7 @@ export interface WorkerExit {
   /** Null with `signal` for an adopted worker: how it ended is told to nobody but who started it. */
   readonly exitCode: number | null;
   readonly signal: string | null;
-  /** The end was seen (cgroup empty) and a fence grant for this incarnation stands in the pool. */
+  /** The end was seen (cgroup empty) and a fence grant for this incarnation stands in the pool. Null for one that left, and where `worker-fenced` follows. */
   readonly fenced: ClientIdentity | null;
   /** The worker's machine clock, ns, when its end was seen. */
   readonly atNs: number;
@@ -197,6 +197,14 @@ export type AgentEvent =
       readonly clients: readonly (ClientIdentity & { readonly because: 'beats' | 'gone' })[];
     }
   | ({ readonly event: 'worker-exited' } & WorkerExit)
+  /** For a worker whose end was not seen in time: that it is gone after all. */
+  | {
+      readonly event: 'worker-fenced';
+      readonly worker: string;
+      readonly pid: number;
+      readonly fenced: ClientIdentity | null;
+      readonly atNs: number;
+    }
   /** Free-form progress of a task, e.g. `{ calls: 1000 }` or one latency sample batch. */
   | { readonly event: 'task-progress'; readonly worker: string; readonly task: string; readonly progress: unknown }
   | { readonly event: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly message: string };

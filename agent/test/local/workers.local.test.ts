@@ -90,7 +90,8 @@ test('an end that is not seen in time is told, and fenced when it is seen', asyn
   expect({ buried, removed: removed() }).toEqual({ buried: [], removed: 0 });
 
   isHeld = false;
-  await until('it is fenced', () => buried.length > 0);
+  await until('that is told', () => events.length > 1);
+  expect(events[1]).toMatchObject({ event: 'worker-fenced', worker: 'w', pid, fenced: { id: 0, incarnation: 1 } });
   expect({ buried, removed: removed() }).toEqual({ buried: [pid], removed: 1 });
 });
 

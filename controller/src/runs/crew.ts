@@ -271,11 +271,18 @@ export class Crew {
   }
 
   #onEvent(machine: string, event: AgentEvent): void {
+    if (event.event === 'worker-fenced') this.#fencedLate(machine, event);
     if (event.event !== 'worker-exited') return;
     const { event: _, ...exit } = event;
     // Workers of an earlier run, or of somebody else, are not of this crew.
     if (![...this.#places.values()].some(({ post }) => post.machine === machine && post.worker === exit.worker)) return;
     this.#seen(machine, exit);
+  }
+
+  /** Its exit was told before its end was certain. */
+  #fencedLate(machine: string, { pid, fenced }: Extract<AgentEvent, { event: 'worker-fenced' }>): void {
+    const index = this.exits.findIndex((exit) => processKey(exit.machine, exit.pid) === processKey(machine, pid));
+    if (index !== -1) this.exits[index] = { ...this.exits[index]!, fenced };
   }
 
   #seen(machine: string, exit: WorkerExit): void {
