@@ -30,6 +30,7 @@ export interface LatencyTasks {
        */
       readonly handler: 'echo' | 'reference' | 'touch';
       readonly layout?: 'hardened' | 'faithful';
+      readonly sharing?: 'coherent' | 'lines' | 'fast' | 'non-temporal';
       readonly waiting?: Waiting;
     };
     result: {

@@ -20,7 +20,11 @@ export const sweepServe: Workload<'sweep-serve'> = {
       payloadBytes: integer(1, 65_536),
       handler: oneOf('echo', 'reference', 'touch'),
     },
-    { layout: oneOf('hardened', 'faithful'), waiting: oneOf(...waitingStrategies) },
+    {
+      layout: oneOf('hardened', 'faithful'),
+      sharing: oneOf('coherent', 'lines', 'fast', 'non-temporal'),
+      waiting: oneOf(...waitingStrategies),
+    },
   ),
   run: ({ core, remainingMs, progress }, parameters) => {
     const { service, connections, handler, ...options } = parameters;

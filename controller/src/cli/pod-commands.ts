@@ -1,8 +1,10 @@
 import { defaultLeaseMs } from '@cxlpod/agent/protocol';
 import type { GateReport } from '../cluster/gate.ts';
+import { effectOf } from '../cluster/memory-type.ts';
 import type { PodStatus } from '../cluster/pod-status.ts';
 import { printSize } from '../config/quantities.ts';
 import { exitCodes, usageError } from '../errors/cxlpod-error.ts';
+import type { Environment } from '../provider/provider.ts';
 import { fencePolicies } from '../recovery/outcome.ts';
 import type { Command } from './command.ts';
 import { nameOption, pickPod } from './pick-pod.ts';
@@ -163,7 +165,14 @@ function describeStatus({ pod, phase, provider, environment, startedAt, machines
         'none',
   ]);
   const heading = ['machine', 'state', 'pod address', 'agent', 'pool', 'workers'];
-  return `pod ${pod}: ${phase} since ${startedAt} (${about})\n\n${table([heading, ...rows])}`;
+  return `pod ${pod}: ${phase} since ${startedAt} (${about})${describeMemoryType(environment)}\n\n${table([heading, ...rows])}`;
+}
+
+function describeMemoryType(environment: Environment | null): string {
+  if (environment?.memoryType === undefined) return '';
+  const { type, registers } = environment.memoryType;
+  const each = Object.entries(registers).map(([machine, lines]) => `\n  ${machine} ${lines.join('; ')}`);
+  return `\ndevice: ${type}. ${effectOf(environment.accelerator)}${each.join('')}`;
 }
 
 function mebibytes(bytes: number): string {

@@ -1,17 +1,21 @@
-import type { Topology } from '../config/topology.ts';
+import type { MemoryType, Topology } from '../config/topology.ts';
 import { attachToMachine, uploadAgent } from '../deploy/deploy-agent.ts';
 import type { Machine } from '../provider/provider.ts';
 import type { Step } from '../steps/step.ts';
+import { setMemoryType } from './memory-type.ts';
 import type { PodMachine } from './pod.ts';
 import { configureAgent } from './prepare-pool.ts';
+
+const memoryTypeDeadlineMs = 60_000;
 
 /** From a machine that was started to one whose agent knows the pool; `attached` is told as soon as there is a connection to close. */
 export function machineSteps(
   { name, topology }: { readonly name: string; readonly topology: Topology },
   machine: () => Machine,
   attached: (machine: PodMachine) => void,
+  typed: (registers: readonly string[]) => void = () => {},
 ): readonly Step[] {
-  const { timeouts } = topology;
+  const { timeouts, device } = topology;
   return [
     {
       name: 'boot',
@@ -19,6 +23,7 @@ export function machineSteps(
       hint: `read .runs/latest/machines/${name}/console.log`,
       run: async ({ signal, note }) => machine().ready(signal, note),
     },
+    ...(device.memoryType === null ? [] : [memoryTypeStep(device.memoryType, machine, typed)]),
     {
       name: 'agent',
       deadlineMs: timeouts.agentMs,
@@ -36,4 +41,17 @@ export function machineSteps(
       },
     },
   ];
+}
+
+/** Before the agent: a worker that mapped the pool earlier would keep the type that it had. */
+function memoryTypeStep(type: MemoryType, machine: () => Machine, typed: (registers: readonly string[]) => void): Step {
+  return {
+    name: 'memory type',
+    deadlineMs: memoryTypeDeadlineMs,
+    run: async ({ note }) => {
+      const registers = await setMemoryType(machine(), type);
+      note(registers.join('; '));
+      typed(registers);
+    },
+  };
 }

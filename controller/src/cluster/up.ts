@@ -154,9 +154,22 @@ class Build {
             this.#machines.set(plan.name, await this.#provider.createMachine(plan, this.#environment!, signal));
           },
         },
-        ...machineSteps(plan, machine, (connected) => this.#connected.push(connected)),
+        ...machineSteps(
+          plan,
+          machine,
+          (connected) => this.#connected.push(connected),
+          (registers) => this.#noteMemoryType(plan.name, registers),
+        ),
       ],
     };
+  }
+
+  #noteMemoryType(machine: string, lines: readonly string[]): void {
+    const environment = this.#environment!;
+    const known = { ...environment.memoryType?.registers, [machine]: lines };
+    const inOrder = this.#topology.machines.flatMap((name) => (known[name] === undefined ? [] : [[name, known[name]] as const]));
+    const type = this.#topology.device.memoryType!;
+    this.#environment = { ...environment, memoryType: { type, registers: Object.fromEntries(inOrder) } };
   }
 
   #format(): Step {

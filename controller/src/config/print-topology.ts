@@ -12,6 +12,7 @@ export function printTopology(topology: Topology): string {
     machines: topology.machines,
     pool: { size: printSize(topology.pool.sizeBytes), heap: printHeap(topology.pool.heap) },
     history: { size: printSize(topology.history.sizeBytes) },
+    device: topology.device,
     machine: { memory: printSize(machine.memoryBytes), cpus: machine.cpus, maxCpus: machine.maxCpus },
     accelerator: topology.accelerator,
     kernel: topology.kernel,

@@ -76,6 +76,7 @@ const parametersOfWorkloads = [
   workloads['size-sweep'].parameters,
   workloads.connections.parameters,
   workloads.layouts.parameters,
+  workloads['sharing-modes'].parameters,
   workloads['cpu-rate'].parameters,
   workloads['idle-gaps'].parameters,
   workloads.calls.parameters,

@@ -19,6 +19,10 @@ export const poolLimitBytes = 4096 * mebibyte - poolGranuleBytes;
 const machineMinimum = 2;
 const machineLimit = 16;
 
+/** What a processor's MTRRs say of the device's addresses. */
+export const memoryTypes = ['write-back', 'uncacheable', 'write-combining'] as const;
+export type MemoryType = (typeof memoryTypes)[number];
+
 const machineNames = z.union([
   z.number().int().min(machineMinimum).max(machineLimit),
   z.array(name).min(machineMinimum).max(machineLimit),
@@ -32,6 +36,8 @@ export const topologySchema = z
     machines: machineNames.default(2),
     pool: z.strictObject({ size: size.default(poolGranuleBytes), heap: heapSchema.prefault({}) }).prefault({}),
     history: z.strictObject({ size: size.default(16 * mebibyte) }).prefault({}),
+    /** Null: as the firmware left it, which is write-back. */
+    device: z.strictObject({ memoryType: z.enum(memoryTypes).nullable().default(null) }).prefault({}),
     machine: z
       .strictObject({
         memory: size.default(256 * mebibyte),
@@ -71,6 +77,8 @@ export const topologySchema = z
     if (topology.history.size > 1024 * mebibyte) refuse(['history', 'size'], 'must be at most 1GiB');
     if (topology.machine.memory < 192 * mebibyte) refuse(['machine', 'memory'], 'must be at least 192MiB to boot');
     if (topology.machine.maxCpus < topology.machine.cpus) refuse(['machine', 'maxCpus'], 'must not be less than machine.cpus');
+    if (topology.provider === 'local' && topology.device.memoryType !== null)
+      refuse(['device', 'memoryType'], 'needs machines of their own: provider qemu');
     const { machines } = topology;
     if (Array.isArray(machines) && new Set(machines).size !== machines.length) refuse(['machines'], 'must be different names');
   })
@@ -87,6 +95,7 @@ function resolve(source: TopologySource) {
     machines: (Array.isArray(machines) ? machines : numbered(machines)) as readonly string[],
     pool: { sizeBytes: pool.size, heap: resolveHeap(pool.heap) },
     history: { sizeBytes: history.size },
+    device: source.device as { readonly memoryType: MemoryType | null },
     machine: { memoryBytes: machine.memory, cpus: machine.cpus, maxCpus: machine.maxCpus },
     accelerator: source.accelerator,
     kernel: source.kernel,
@@ -107,6 +116,7 @@ interface TopologySource {
   readonly machines: number | string[];
   readonly pool: { readonly size: number; readonly heap: z.output<typeof heapSchema> };
   readonly history: { readonly size: number };
+  readonly device: { readonly memoryType: MemoryType | null };
   readonly machine: { readonly memory: number; readonly cpus: number; readonly maxCpus: number };
   readonly accelerator: 'auto' | 'kvm' | 'tcg';
   readonly kernel: string | null;

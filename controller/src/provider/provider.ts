@@ -3,6 +3,7 @@
  * machine is a QEMU guest in a container (`qemu`) or a group of processes on this host (`local`).
  */
 import type { Duplex } from 'node:stream';
+import type { MemoryTypeReport } from '../cluster/memory-type.ts';
 import type { Topology } from '../config/topology.ts';
 import type { CxlpodError } from '../errors/cxlpod-error.ts';
 
@@ -18,6 +19,8 @@ export interface Environment {
   readonly hostCores: number;
   readonly hostCpu: string;
   readonly guestCpus: number;
+  /** Of the device, where the topology asks for one: what each guest says that it is. */
+  readonly memoryType?: MemoryTypeReport;
   readonly versions: Readonly<Record<'controller' | 'node' | 'qemu' | 'kernel' | 'guestNode' | 'image', string | null>>;
 }
 

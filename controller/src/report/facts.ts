@@ -1,4 +1,5 @@
 /** What design §7 asks every report to say on its first screen, as data: the page, summary.md and the terminal all tell the same. */
+import { effectOf } from '../cluster/memory-type.ts';
 import type { RunRecord } from '../runs/run-record.ts';
 import { clockReadOf, latencyTableOf } from '../workload/result-of.ts';
 import { digits, showBytes, showNs } from './units.ts';
@@ -26,6 +27,7 @@ export function factsOf(record: RunRecord): Fact[] {
       value: `${digits(overSubscription.ratio)} busy threads a core`,
       detail: overSubscriptionDetail(overSubscription),
     },
+    ...memoryTypeFact(record),
     timesFact(record),
     { name: 'price of the clock', ...clockFact(record) },
     {
@@ -34,6 +36,13 @@ export function factsOf(record: RunRecord): Fact[] {
       detail: `seed ${record.seed}; pool of ${showBytes(topology.poolBytes)}; ${versionsOf(record)}`,
     },
   ];
+}
+
+/** Of runs whose topology sets one. */
+function memoryTypeFact({ environment: { memoryType, accelerator } }: RunRecord): Fact[] {
+  if (memoryType === undefined) return [];
+  const [registers] = Object.values(memoryType.registers);
+  return [{ name: 'memory type', value: memoryType.type, detail: `${effectOf(accelerator)} ${registers?.join('; ') ?? ''}` }];
 }
 
 /** The sentence that no reader may miss. */

@@ -12,6 +12,7 @@ import { layouts } from './layouts.ts';
 import { naiveCounting } from './naive-counting.ts';
 import { ping } from './ping.ts';
 import { program } from './program.ts';
+import { sharingModes } from './sharing-modes.ts';
 import { shbench } from './shbench.ts';
 import { sizeSweep } from './size-sweep.ts';
 import { threadtest } from './threadtest.ts';
@@ -25,6 +26,7 @@ export const workloads = {
   'size-sweep': sizeSweep,
   connections,
   layouts,
+  'sharing-modes': sharingModes,
   'cpu-rate': cpuRate,
   'idle-gaps': idleGaps,
   calls,

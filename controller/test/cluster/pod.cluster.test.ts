@@ -1,5 +1,5 @@
 /** A pod of two QEMU machines, booted once for this file; the tests below follow each other on it. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openPod } from '../../src/cluster/open-pod.ts';
@@ -83,13 +83,25 @@ describe('a pod of QEMU machines', () => {
     expect((await bench.run(['status', '--name', pod])).exitCode).toBe(0);
   });
 
-  test('stands beside another one of the same topology, on a network of its own, and outlives it', async () => {
+  test('stands beside another one with a memory type of its own, on a network of its own, and outlives it', async () => {
     const other = bench.newPod();
-    const beside = await bench.mustRun(['up', 'two', '--name', other, '--json']);
+    const typed = join(bench.folder, 'typed.yaml');
+    writeFileSync(typed, 'name: typed\nmachines: 2\ndevice: { memoryType: write-combining }\n');
+    const beside = await bench.mustRun(['up', typed, '--name', other, '--json']);
     const addresses = [up, beside].flatMap(({ stdout }) =>
       (JSON.parse(stdout) as PodStatus).machines.map(({ podAddress }) => podAddress),
     );
     expect(new Set(addresses).size).toBe(4);
+    const register = expect.stringMatching(/size= *256MB.*: write-combining$/);
+    expect((JSON.parse(beside.stdout) as PodStatus).environment?.memoryType).toEqual({
+      type: 'write-combining',
+      registers: { vm1: [register], vm2: [register] },
+    });
+    const shown = await bench.mustRun(['exec', '--name', other, 'vm2', '--', 'cat', '/proc/mtrr']);
+    expect(shown.stdout).toMatch(/256MB.*: write-combining$/m);
+    const status = await bench.mustRun(['status', '--name', other]);
+    expect(status.stdout).toMatch(/^device: write-combining\. .*configuration only\./m);
+    expect(JSON.parse(up.stdout)).not.toHaveProperty('environment.memoryType');
 
     await bench.mustRun(['down', '--name', other]);
 

@@ -87,6 +87,12 @@ describe('a topology', () => {
     ['pool: { heap: { flushPolicy: always } }', 'line 2: pool.heap.flushPolicy'],
     ['pool: { heap: { coherense: none } }', 'line 2: pool.heap.coherense is not a known key (did you mean coherence?)'],
     ['history: { size: 3MiB }', 'line 2: history.size: must be a power of two'],
+    ['device: { memoryType: uncachable }', 'line 2: device.memoryType'],
+    ['device: { memoryType: write-through }', 'line 2: device.memoryType'],
+    [
+      'provider: local\ndevice: { memoryType: uncacheable }',
+      'line 3: device.memoryType: needs machines of their own: provider qemu',
+    ],
     ['machine: { memory: 64MiB }', 'line 2: machine.memory: must be at least 192MiB'],
     ['machine: { cpus: 4 }', 'line 2: machine.maxCpus: must not be less than machine.cpus'],
     ['machine: { maxcpus: 2 }', 'line 2: machine.maxcpus is not a known key (did you mean maxCpus?)'],

@@ -31,6 +31,16 @@ describe('the page', () => {
     expect(page(writeRun(pingEvidence(), { environment: { ...environment, accelerator } }))).toContain(told);
   });
 
+  test('shows the memory type that the guests set, and what it is worth', () => {
+    const registers = { vm1: ['reg01: base=0x110000000 ( 4352MB), size=  256MB, count=1: uncachable'] };
+    const run = writeRun(pingEvidence(), { environment: { ...environment, memoryType: { type: 'uncacheable', registers } } });
+
+    const text = page(run);
+    expect(text).toContain('uncacheable');
+    expect(text).toContain('TCG gives memory types no effect: configuration only. reg01: base=0x110000000');
+    expect(renderSummary(run.record)).toContain('TCG gives memory types no effect');
+  });
+
   test('fetches nothing, runs nothing, and leaves no hostile text unescaped', () => {
     const text = page(writeRun(crashEvidence()));
 

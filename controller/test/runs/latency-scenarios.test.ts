@@ -17,6 +17,7 @@ describe('a workload that measures calls', () => {
     ['size-sweep', { sizes: [64, 128, 256, 512, 1024, 2048, 4096, 8192, 9664] }],
     ['connections', { counts: [1, 2, 4, 8, 16], depth: 1 }],
     ['layouts', { rounds: 9, payloadBytes: 64 }],
+    ['sharing-modes', { rounds: 9, payloadBytes: 64 }],
     ['cpu-rate', { rates: [100, 1000, 10_000, 100_000], waiting: ['adaptive', 'spin', 'pause', 'timed', 'yield', 'sleep'] }],
     ['idle-gaps', { gapsUs: [10, 100, 1000, 10_000, 100_000, 1_000_000] }],
   ])('%s needs no parameter', (name, defaults) => {

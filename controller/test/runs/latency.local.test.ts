@@ -78,6 +78,15 @@ test.each([
   }
 });
 
+test('sharing-modes measures each way to share, and says what that is worth here', async () => {
+  const small = 'rounds: 5, batches: 10, callsPerBatch: 20';
+  const { record, page } = await run('sharing-modes', small, '[every-round-measured, results-checked, pool-sound]');
+  expect(doubts(record)).toEqual(holds);
+  const tags = ['coherent', 'lines', 'non-temporal', 'fast', 'coherent-again'];
+  expect(comparisonOf(record.workload)!.entries.map(({ tag }) => tag)).toEqual(tags);
+  expect(page).toContain('these caches are coherent: a price, and nothing gained');
+});
+
 test('layouts compares the hardened layout with the faithful one, and that one with itself', async () => {
   const small = 'rounds: 5, batches: 10, callsPerBatch: 20';
   const { record, page } = await run('layouts', small, '[every-round-measured, results-checked, pool-sound]');
