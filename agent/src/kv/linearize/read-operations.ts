@@ -54,7 +54,7 @@ export function readOperations(records: readonly HistoryRecord[]): Map<number, K
   return new Map([...byKey].map(([key, begun]) => [key, begun.flatMap((each) => finished(each, recovered))]));
 }
 
-interface Begun extends Pick<KvOperation, 'machine' | 'pid' | 'client' | 'incarnation' | 'from'> {
+interface Begun extends Omit<KvOperation, 'kind' | 'name' | 'value' | 'to' | 'isOpen' | 'answered' | 'recovered'> {
   /** Null: refused. */
   name: KvOperation['name'] | null;
   value: number;
