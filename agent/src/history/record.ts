@@ -9,6 +9,8 @@ export const operations = {
   'kv-put': 20,
   'kv-get': 21,
   'kv-delete': 22,
+  'queue-send': 30,
+  'queue-receive': 31,
   'queue-push': 40,
   'queue-pop': 41,
   program: 60,

@@ -196,6 +196,8 @@ export interface Tasks extends LatencyTasks, ProgramTasks {
       readonly objectBytes: number;
       readonly manner: 'copy' | 'move' | 'batch';
       readonly batch: number;
+      /** Every structure goes into the history as an item of the queue, see `queueItem`. */
+      readonly history?: boolean;
     };
     result: {
       readonly structures: number;

@@ -1,6 +1,8 @@
+import { queueItem, queueItemLimit } from '../history/queue-item.ts';
+import { type Operation, recordEnd, recordInvoke } from '../history/record.ts';
 import { monotonicNs } from '../pool/clock.ts';
 import { AgentError } from '../protocol/agent-error.ts';
-import { integer, object, oneOf } from '../protocol/shape.ts';
+import { boolean, integer, object, oneOf } from '../protocol/shape.ts';
 import type { Tasks } from '../protocol/tasks.ts';
 import type { HeapClient, Ref } from '../shm/index.ts';
 import { clientIdentity, heapOf } from './heap-of.ts';
@@ -19,17 +21,23 @@ const structuresPerSpan = 100;
  * word of every object, by the references, and drops the structure, which frees all of it; only one reference has gone through the queue.
  */
 export const handOver: Workload<'hand-over'> = {
-  parameters: object<Parameters>({
-    role: oneOf('sender', 'receiver'),
-    peer: clientIdentity,
-    tag: integer(0),
-    structures: integer(1, 100_000_000),
-    objects: integer(2, 10_000),
-    objectBytes: integer(4, 65_536),
-    manner: oneOf('copy', 'move', 'batch'),
-    batch: integer(1, 1024),
-  }),
+  parameters: object<Parameters>(
+    {
+      role: oneOf('sender', 'receiver'),
+      peer: clientIdentity,
+      tag: integer(0),
+      structures: integer(1, 100_000_000),
+      objects: integer(2, 10_000),
+      objectBytes: integer(4, 65_536),
+      manner: oneOf('copy', 'move', 'batch'),
+      batch: integer(1, 1024),
+    },
+    { history: boolean },
+  ),
   run: (context, parameters) => {
+    if (parameters.history === true && parameters.structures > queueItemLimit) {
+      throw new AgentError('BAD_PARAMETERS', `a history has at most ${queueItemLimit} items of a queue`);
+    }
     const heap = heapOf(context.core);
     const before = heap.rootsInUse;
     const handed = parameters.role === 'sender' ? send(context, heap, parameters) : receive(context, heap, parameters);
@@ -48,15 +56,19 @@ function send(context: TaskContext, heap: HeapClient, parameters: Parameters): H
     if (manner === 'batch') {
       const count = Math.min(batch, structures - number);
       const built = Array.from({ length: count }, (_, index) => build(heap, number + index, parameters));
+      for (let item = number; item < number + count; item++) begin(context, parameters, 'queue-send', item);
       moveAllWhenRoom(context, queue, built);
+      for (let item = number; item < number + count; item++) end(context, parameters, 'queue-send', item);
       number += count;
     } else {
       const head = build(heap, number, parameters);
+      begin(context, parameters, 'queue-send', number);
       if (manner === 'move') moveWhenRoom(context, queue, head);
       else {
         copyWhenRoom(context, queue, head);
         head.drop();
       }
+      end(context, parameters, 'queue-send', number);
       number++;
     }
     if (number % structuresPerSpan >= (manner === 'batch' ? batch : 1)) continue;
@@ -78,8 +90,12 @@ function receive(context: TaskContext, heap: HeapClient, parameters: Parameters)
     const head = receiveNext(context, queue);
     if (head === undefined) break;
     if (number === 0) startNs = spanNs = monotonicNs();
+    // As it says itself, so that the history tells what came, not what was expected.
+    const item = numberOf(head);
+    begin(context, parameters, 'queue-receive', item);
     verify(head, number++, parameters);
     head.drop();
+    end(context, parameters, 'queue-receive', item);
     if (number % structuresPerSpan !== 0) continue;
     const nowNs = monotonicNs();
     spans.record(`received to ${number}`, spanNs, nowNs);
@@ -138,6 +154,30 @@ function write({ view }: Ref, number: number, position: number, objectBytes: num
 
 function wordOf(number: number, position: number, word: number): number {
   return (Math.imul(number + 1, 0x9e3779b1) ^ Math.imul(position + 1, 0x85ebca6b) ^ Math.imul(word + 1, 0xc2b2ae35)) >>> 0;
+}
+
+/** The number of the structure, from its first word. */
+function numberOf({ view }: Ref): number {
+  const mixed = view.getUint32(0, true) ^ wordOf(-1, 0, 0);
+  return ((Math.imul(mixed, inverse) >>> 0) - 1) % queueItemLimit;
+}
+
+/** Of the factor of `number + 1` in `wordOf`, modulo 2^32. */
+const inverse = 0x0e8b2f51;
+
+function begin({ core }: TaskContext, { history, tag, peer }: Parameters, operation: Operation, number: number): void {
+  if (history === true) written(recordInvoke(core, { operation, call: queueItem(tag, number), argument: peer.id }));
+}
+
+function end({ core }: TaskContext, { history, tag, peer }: Parameters, operation: Operation, number: number): void {
+  if (history === true) written(recordEnd(core, { operation, call: queueItem(tag, number), outcome: 'ok', result: peer.id }));
+}
+
+function written(isWritten: boolean): void {
+  if (isWritten) return;
+  throw new AgentError('HISTORY_FULL', 'the history has no room for another record', {
+    hint: 'send fewer structures, or make a larger history file',
+  });
 }
 
 function wrong(cause: string): AgentError {

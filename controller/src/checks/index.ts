@@ -5,17 +5,22 @@ import type { Check } from './check.ts';
 import { controlsFail } from './controls-fail.ts';
 import { everyRoundMeasured } from './every-round-measured.ts';
 import { exactCounts } from './exact-counts.ts';
+import { fencedStaySilent } from './fenced-stay-silent.ts';
 import { forgeriesRefused } from './forgeries-refused.ts';
+import { handOverExactlyOnce } from './hand-over-exactly-once.ts';
 import { heapGoesOn } from './heap-goes-on.ts';
 import { historyWhole } from './history-whole.ts';
 import { linearizable } from './linearizable.ts';
 import { lockBlocksSurvivors } from './lock-blocks-survivors.ts';
 import { noDanglingReference } from './no-dangling-reference.ts';
 import { noLeak } from './no-leak.ts';
+import { nobodyFenced } from './nobody-fenced.ts';
+import { nothingLeftBehind } from './nothing-left-behind.ts';
 import { outcomeUnknownTyped } from './outcome-unknown-typed.ts';
 import { poolSound } from './pool-sound.ts';
 import { programSucceeded } from './program-succeeded.ts';
 import { queueExactlyOnce } from './queue-exactly-once.ts';
+import { recoveredInTime } from './recovered-in-time.ts';
 import { resultsChecked } from './results-checked.ts';
 import { survivorsProgress } from './survivors-progress.ts';
 import { toldInTime } from './told-in-time.ts';
@@ -27,17 +32,22 @@ export const checks: readonly Check[] = [
   controlsFail,
   everyRoundMeasured,
   exactCounts,
+  fencedStaySilent,
   forgeriesRefused,
+  handOverExactlyOnce,
   heapGoesOn,
   historyWhole,
   linearizable,
   lockBlocksSurvivors,
   noDanglingReference,
   noLeak,
+  nobodyFenced,
+  nothingLeftBehind,
   outcomeUnknownTyped,
   poolSound,
   programSucceeded,
   queueExactlyOnce,
+  recoveredInTime,
   resultsChecked,
   survivorsProgress,
   toldInTime,

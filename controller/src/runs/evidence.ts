@@ -27,6 +27,15 @@ export interface Evidence {
   readonly history: RunHistory | null;
   /** What the audit of the pool found; null when the pool could not be read. */
   readonly pool: AuditedPool | null;
+  /** What was still there after the drain; null when nobody looked. */
+  readonly leftovers: Leftovers | null;
+}
+
+export interface Leftovers {
+  /** Workers and clients, in words. */
+  readonly found: readonly string[];
+  /** Where nobody could look, and why. */
+  readonly unseen: readonly string[];
 }
 
 export interface AuditedPool {

@@ -43,6 +43,7 @@ export interface RunRecord {
   readonly exits: readonly SeenExit[];
   /** Every client that was suspected, or whose machine ended, and when it was fenced and recovered. */
   readonly recoveries: readonly RecoveryOutcome[];
+  readonly leftovers: Evidence['leftovers'];
   /** What could not be collected, and why. */
   readonly missing: readonly string[];
   /** Runs of the same command, this one included, in order; relative to the folder of runs. */

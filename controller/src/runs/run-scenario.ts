@@ -21,7 +21,8 @@ import type { Workload, WorkloadContext } from '../workload/workload.ts';
 import { auditedPool } from './audited-pool.ts';
 import { concreteScenario } from './concrete-scenario.ts';
 import { Crew } from './crew.ts';
-import type { Evidence, RunHistory } from './evidence.ts';
+import type { Evidence, Leftovers, RunHistory } from './evidence.ts';
+import { lookForLeftovers } from './look-for-leftovers.ts';
 import { orAborted } from './or-aborted.ts';
 import { openProgress } from './progress.ts';
 import { overSubscriptionOf, provenanceOf } from './provenance.ts';
@@ -78,6 +79,7 @@ class Run {
   #stubborn = 0;
   #recovery: RecoveryService | null = null;
   #pool: PoolInspection | null = null;
+  #leftovers: Leftovers | null = null;
   #history: RunHistory | null = null;
 
   constructor(options: RunOptions, scenario: Scenario) {
@@ -133,6 +135,7 @@ class Run {
       this.#pool = await this.#attempt('the pool', async () => inspectPoolFile(pod.paths.poolFile));
       this.#history = await this.#attempt('the history', async () => readRunHistory(pod.paths.historyFile, this.#firstTicket));
     });
+    this.#leftovers = await lookForLeftovers(pod, this.#pool);
     folder.writeJson('pool/audit.json', this.#pool);
     if (this.#history !== null) saveHistory(folder, this.#history);
     for (const { file, text } of this.#latencies.logs()) folder.write(file, text);
@@ -202,6 +205,7 @@ class Run {
       faults: evidence.faults,
       exits: evidence.exits,
       recoveries: evidence.recoveries,
+      leftovers: evidence.leftovers,
       missing: this.#missing,
       siblings: [],
     };
@@ -219,6 +223,7 @@ class Run {
       faults: this.#strikes.outcomes,
       history: this.#history,
       pool: this.#pool === null ? null : auditedPool(this.#pool),
+      leftovers: this.#leftovers,
     };
   }
 

@@ -10,7 +10,7 @@ import { readSavedHistory } from './saved-history.ts';
 
 /** What the checks of that run looked at. */
 export function savedEvidence(folder: RunFolder): Evidence {
-  const { scenario, topology, workload, exits, faults, recoveries } = readRunRecord(folder);
+  const { scenario, topology, workload, exits, faults, recoveries, leftovers } = readRunRecord(folder);
   return {
     scenario,
     machines: topology.machines,
@@ -18,6 +18,7 @@ export function savedEvidence(folder: RunFolder): Evidence {
     exits,
     faults,
     recoveries,
+    leftovers,
     history: readSavedHistory(folder),
     pool: readAudit(folder.join('pool', 'audit.json')),
   };

@@ -19,6 +19,8 @@ const parameters = z.strictObject({
   objectBytes: z.number().int().min(4).max(65_536).default(64),
   /** Sent at once, where that is what is measured. */
   batch: z.number().int().min(2).max(1024).default(16),
+  /** Every item goes into the history, for the check `hand-over-exactly-once`. Slower. */
+  history: z.boolean().default(false),
 });
 
 export type HandOverParameters = z.output<typeof parameters>;
@@ -35,7 +37,7 @@ export const handOver = {
   parameters,
   needs: { machines: 2, heap: true },
   async run(wanted: HandOverParameters, context: WorkloadContext): Promise<HandOverResult> {
-    const { pairs, rounds, structures, objects, objectBytes, batch } = wanted;
+    const { pairs, rounds, structures, objects, objectBytes, batch, history } = wanted;
     const senders = await hireSpread(context, 'sender', pairs);
     const receivers = await hireSpread(context, 'receiver', pairs, { from: 1 });
     const tokens = new Tokens();
@@ -43,7 +45,7 @@ export const handOver = {
     for (let round = 0; round < rounds; round++) {
       for (const { manner, objectsPerSecond } of rotated(measured, round)) {
         context.say(`hand-over: round ${round + 1} of ${rounds}, ${manner}`);
-        const share = { structures, objects, objectBytes, batch, manner };
+        const share = { structures, objects, objectBytes, batch, manner, history };
         const handed = await all(
           senders.flatMap((sender, pair) => {
             const receiver = receivers[pair]!;

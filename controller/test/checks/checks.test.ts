@@ -8,7 +8,9 @@ import type { Check } from '../../src/checks/check.ts';
 import { controlsFail } from '../../src/checks/controls-fail.ts';
 import { everyRoundMeasured } from '../../src/checks/every-round-measured.ts';
 import { exactCounts } from '../../src/checks/exact-counts.ts';
+import { fencedStaySilent } from '../../src/checks/fenced-stay-silent.ts';
 import { forgeriesRefused } from '../../src/checks/forgeries-refused.ts';
+import { handOverExactlyOnce } from '../../src/checks/hand-over-exactly-once.ts';
 import { heapGoesOn } from '../../src/checks/heap-goes-on.ts';
 import { historyWhole } from '../../src/checks/history-whole.ts';
 import { checks } from '../../src/checks/index.ts';
@@ -17,9 +19,12 @@ import { linearizable } from '../../src/checks/linearizable.ts';
 import { lockBlocksSurvivors } from '../../src/checks/lock-blocks-survivors.ts';
 import { noDanglingReference } from '../../src/checks/no-dangling-reference.ts';
 import { noLeak } from '../../src/checks/no-leak.ts';
+import { nobodyFenced } from '../../src/checks/nobody-fenced.ts';
+import { nothingLeftBehind } from '../../src/checks/nothing-left-behind.ts';
 import { onlyPlannedDeaths } from '../../src/checks/only-planned-deaths.ts';
 import { outcomeUnknownTyped } from '../../src/checks/outcome-unknown-typed.ts';
 import { poolSound } from '../../src/checks/pool-sound.ts';
+import { recoveredInTime } from '../../src/checks/recovered-in-time.ts';
 import { resultsChecked } from '../../src/checks/results-checked.ts';
 import { survivorsProgress } from '../../src/checks/survivors-progress.ts';
 import { toldInTime } from '../../src/checks/told-in-time.ts';
@@ -352,8 +357,13 @@ test('at-most-once lets a call that timed out have been executed', () => {
 });
 
 describe('judging a run', () => {
-  test('every check that a scenario can name is planted above', () => {
-    expect(planted.map(({ check }) => check.name)).toEqual(expect.arrayContaining(checks.map(({ name }) => name)));
+  test('every check that a scenario can name is planted above, or with the queues and the dead', () => {
+    const elsewhere = [fencedStaySilent, nobodyFenced, nothingLeftBehind, handOverExactlyOnce, recoveredInTime].map(
+      ({ name }) => name,
+    );
+    expect([...planted.map(({ check }) => check.name), ...elsewhere]).toEqual(
+      expect.arrayContaining(checks.map(({ name }) => name)),
+    );
   });
 
   test('asks for the faults and for unplanned deaths, named or not', () => {

@@ -102,6 +102,7 @@ export function crashEvidence(changes: Partial<Evidence> = {}): Evidence {
     recoveries: [],
     history: { records: history(), unpublished: [], overflow: 0, problems: [] },
     pool: { problems: [], findings: [], unsettled: 0, heap: { objects: 3, unreachable: 0, corpses: 0 } },
+    leftovers: { found: [], unseen: [] },
     ...changes,
   };
 }

@@ -47,6 +47,17 @@ test.each([
   expect(record!.checks.find(({ name }) => name === 'no-leak')!.sentence).toContain('All 0 objects');
 });
 
+test('what goes through queues arrives exactly once, by the history', async () => {
+  const [record] = await run('hand-over-exactly-once');
+  expect(doubts(record!)).toEqual(holds);
+  expect(record!.checks.find(({ name }) => name === 'hand-over-exactly-once')!.evidence).toMatchObject({
+    queues: 6,
+    sent: 12_000,
+    received: 12_000,
+    missing: 0,
+  });
+});
+
 test('a lock blocks survivors, CXL-SHM goes on; both are whole after everybody died; naive counting is seen to fail', async () => {
   const records = await run('heap-partial-failure', 'heap-full-failure', 'naive-counting');
   expect(records.map(doubts)).toEqual([holds, holds, holds]);

@@ -25,9 +25,10 @@ export interface KvOperation extends Operation {
 
 /** Records of other operations are passed over, and operations that were refused: those changed nothing. */
 export function readOperations(records: readonly HistoryRecord[]): Map<number, KvOperation[]> {
-  const recovered = recoveriesOf(records);
-  const byKey = new Map<number, Begun[]>();
+  const recoveries = recoveriesOf(records);
+  const byKey = new Map<number, KvOperation[]>();
   const open = new Map<string, Begun>();
+  const refused = new Set<KvOperation>();
   for (const record of records) {
     if ((record.kind !== 'invoke' && record.kind !== 'end') || !record.operation.startsWith('kv-')) continue;
     const id = `${record.machine}/${record.pid}/${record.client}/${record.incarnation}/${record.operation}/${record.call}`;
@@ -35,39 +36,53 @@ export function readOperations(records: readonly HistoryRecord[]): Map<number, K
       const begun = open.get(id);
       if (begun === undefined) continue;
       open.delete(id);
-      if (record.outcome === 'refused') begun.name = null;
+      if (record.outcome === 'refused') refused.add(begun);
       if (record.outcome !== 'ok') continue;
       begun.answered = record.ticket;
+      begun.isOpen = false;
+      begun.to = Math.min(begun.to, record.ticket);
       if (begun.name === 'get') begun.value = record.result;
       continue;
     }
-    const key = Math.floor(record.argument / versionLimit);
-    const name = record.operation.slice('kv-'.length) as KvOperation['name'];
-    const value = name === 'put' ? record.argument % versionLimit : 0;
-    const { ticket: from, machine, pid, client, incarnation } = record;
-    const begun: Begun = { name, value, from, answered: null, machine, pid, client, incarnation };
+    const begun = beginOf(record, recoveries);
     open.set(id, begun);
+    const key = Math.floor(record.argument / versionLimit);
     const known = byKey.get(key);
     if (known === undefined) byKey.set(key, [begun]);
     else known.push(begun);
   }
-  return new Map([...byKey].map(([key, begun]) => [key, begun.flatMap((each) => finished(each, recovered))]));
+  if (refused.size > 0)
+    for (const [key, begun] of byKey)
+      byKey.set(
+        key,
+        begun.filter((each) => !refused.has(each)),
+      );
+  return byKey;
 }
 
-interface Begun extends Omit<KvOperation, 'kind' | 'name' | 'value' | 'to' | 'isOpen' | 'answered' | 'recovered'> {
-  /** Null: refused. */
-  name: KvOperation['name'] | null;
-  value: number;
-  answered: number | null;
-}
+type Begun = { -readonly [Field in keyof KvOperation]: KvOperation[Field] };
 
 /** What a dead client began takes effect before its recovery ends, or never; so does what it began when that was over. */
-function finished({ name, value, answered, ...rest }: Begun, recoveries: ReadonlyMap<string, number>): KvOperation[] {
-  if (name === null) return [];
-  const recovered = recoveries.get(`${rest.client}/${rest.incarnation}`) ?? null;
-  const to = Math.min(answered ?? Number.POSITIVE_INFINITY, recovered ?? Number.POSITIVE_INFINITY);
-  const kind = name === 'get' ? 'read' : 'write';
-  return [{ ...rest, kind, name, value, to, isOpen: answered === null, answered, recovered }];
+function beginOf(
+  { ticket, machine, pid, client, incarnation, operation, argument }: Extract<HistoryRecord, { kind: 'invoke' }>,
+  recoveries: ReadonlyMap<string, number>,
+): Begun {
+  const name = operation.slice('kv-'.length) as KvOperation['name'];
+  const recovered = (recoveries.size === 0 ? undefined : recoveries.get(`${client}/${incarnation}`)) ?? null;
+  return {
+    kind: name === 'get' ? 'read' : 'write',
+    name,
+    value: name === 'put' ? argument % versionLimit : 0,
+    from: ticket,
+    to: recovered ?? Number.POSITIVE_INFINITY,
+    isOpen: true,
+    answered: null,
+    recovered,
+    machine,
+    pid,
+    client,
+    incarnation,
+  };
 }
 
 /** By client and incarnation, the ticket at which nothing of it could take effect any more. */
