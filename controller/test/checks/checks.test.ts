@@ -24,6 +24,8 @@ import { nothingLeftBehind } from '../../src/checks/nothing-left-behind.ts';
 import { onlyPlannedDeaths } from '../../src/checks/only-planned-deaths.ts';
 import { outcomeUnknownTyped } from '../../src/checks/outcome-unknown-typed.ts';
 import { poolSound } from '../../src/checks/pool-sound.ts';
+import { programSucceeded } from '../../src/checks/program-succeeded.ts';
+import { queueExactlyOnce } from '../../src/checks/queue-exactly-once.ts';
 import { recoveredInTime } from '../../src/checks/recovered-in-time.ts';
 import { resultsChecked } from '../../src/checks/results-checked.ts';
 import { survivorsProgress } from '../../src/checks/survivors-progress.ts';
@@ -357,10 +359,11 @@ test('at-most-once lets a call that timed out have been executed', () => {
 });
 
 describe('judging a run', () => {
-  test('every check that a scenario can name is planted above, or with the queues and the dead', () => {
-    const elsewhere = [fencedStaySilent, nobodyFenced, nothingLeftBehind, handOverExactlyOnce, recoveredInTime].map(
-      ({ name }) => name,
-    );
+  test('every check that a scenario can name is planted above, or in a file of its own', () => {
+    const elsewhere = [
+      ...[fencedStaySilent, nobodyFenced, nothingLeftBehind, handOverExactlyOnce, recoveredInTime], // queues-and-the-dead
+      ...[queueExactlyOnce, programSucceeded], // queue-exactly-once, program.local
+    ].map(({ name }) => name);
     expect([...planted.map(({ check }) => check.name), ...elsewhere]).toEqual(
       expect.arrayContaining(checks.map(({ name }) => name)),
     );
