@@ -255,6 +255,8 @@ export interface Tasks extends LatencyTasks, ProgramTasks {
   'lock-heap': { parameters: DeathParameters; result: DeathResult };
   /** The same operations on CXL-SHM. */
   'heap-churn': { parameters: DeathParameters; result: DeathResult };
+  /** Takes all memory of the heap, and holds it until the worker leaves. */
+  'heap-fill': { parameters: { readonly objectBytes: number }; result: { readonly objects: number; readonly bytes: number } };
   /** The negative controls: what a death between two steps leaves must be seen. */
   'naive-counting': {
     parameters: {

@@ -7,6 +7,7 @@ import { grpcCall } from './grpc-call.ts';
 import { grpcServe } from './grpc-serve.ts';
 import { handOver } from './hand-over.ts';
 import { heapChurn } from './heap-churn.ts';
+import { heapFill } from './heap-fill.ts';
 import { idleGapCall } from './idle-gap-call.ts';
 import { kMeans } from './k-means.ts';
 import { kvCheck } from './kv-check.ts';
@@ -63,6 +64,7 @@ const byName: { readonly [Name in TaskName]: Workload<Name> } = {
   'k-means': kMeans,
   'lock-heap': lockHeap,
   'heap-churn': heapChurn,
+  'heap-fill': heapFill,
   'naive-counting': naiveCounting,
   'kv-load': kvLoad,
   'kv-run': kvRun,

@@ -1,10 +1,12 @@
 /** Every fault that a scenario can name: a new one is a file and a line here. */
 import type { Scenario } from '../config/scenario.ts';
+import { exhaustPool } from './exhaust-pool.ts';
 import type { Fault, FaultKind } from './fault.ts';
 import { killWorker } from './kill-worker.ts';
 import { pauseWorker } from './pause-worker.ts';
 
 export const faultKinds = {
+  exhaustPool,
   killWorker,
   pauseWorker,
 } as const;

@@ -88,3 +88,15 @@ checks: [at-most-once, history-whole, pool-sound]\n`,
   const said = ran.faults.map(({ seen }) => seen?.evidence.said);
   expect(said).toEqual([expect.stringMatching(/dies at access 4321 /), expect.stringMatching(/dies at access 9876 /)]);
 });
+
+test('the heap is full while calls go on, and nothing of it is left afterwards', async () => {
+  const ran = await run(
+    'exhausted',
+    `workload: { name: calls, calls: 3000 }
+faults: [{ exhaustPool: { on: vm2 } }]
+checks: [at-most-once, history-whole, no-leak, exact-counts, pool-sound]\n`,
+  );
+
+  expect(ran.checks.filter(({ verdict }) => verdict !== 'valid')).toEqual([]);
+  expect(Number(ran.faults[0]!.seen!.evidence.bytes)).toBeGreaterThan(200 * 1024 ** 2);
+});
