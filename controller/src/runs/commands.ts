@@ -1,9 +1,9 @@
 /** The verbs `run`, `traces`, `report`, `inspect`, `stats`, `bench`. */
-import { InvalidArgumentError } from 'commander';
 import type { CampaignOptions } from '../campaign/campaign-command.ts';
 import type { Command } from '../cli/command.ts';
 import { nameOption, pickPod } from '../cli/pick-pod.ts';
 import { table } from '../cli/table.ts';
+import { wholeNumber } from '../cli/whole-number.ts';
 import type { RunOptions } from './run-command.ts';
 
 type CampaignDefaults = Pick<CampaignOptions, 'runs' | 'firstSeed'>;
@@ -14,14 +14,6 @@ interface FolderOptions {
 }
 
 const runsOption = ['--runs <folder>', 'where the folders of runs are', '.runs'] as const;
-
-const numberLimit = 2 ** 32 - 1;
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value <= numberLimit) return value;
-  throw new InvalidArgumentError('It must be a whole number.');
-}
 
 export const commands: readonly Command[] = [
   (program, context) =>

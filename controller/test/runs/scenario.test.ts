@@ -63,7 +63,7 @@ describe('a scenario', () => {
       'name: a\nworkload: { name: ping }\nfaults: [{ killWorkers: {} }]\n',
       'killWorkers is not a known key (did you mean killWorker?)',
     ],
-    ['a fault of no kind', 'name: a\nworkload: { name: ping }\nfaults: [{}]\n', 'must have exactly one key, one of killWorker'],
+    ['a fault of no kind', 'name: a\nworkload: { name: ping }\nfaults: [{}]\n', 'must have exactly one key, one of '],
     [
       'an unknown crash point',
       kill('{ on: vm1, at: rpc/serve/after-exectue }'),
