@@ -80,6 +80,7 @@ export {
   rpcForge,
   rpcPoll,
   rpcPollAny,
+  rpcCancel,
   rpcResend,
   rpcSend,
 } from './rpc/call';
@@ -88,6 +89,7 @@ export {
   rpcPollRequest,
   rpcRefused,
   rpcReply,
+  rpcIsCancelled,
   rpcReplyAndPoll,
   rpcServed,
   rpcServeLoop,

@@ -157,6 +157,8 @@ export class RingEntry {
 export const KIND_HEADER: u32 = 32;
 /** Methods and statuses are below. */
 export const KIND_LIMIT: u32 = 32;
+/** Instead of its method, in the entry of a call that nobody waits for any more. For servers that mind it: `rpcCancel`. */
+export const KIND_CANCELLED: u32 = 31;
 
 /**
  * The paper's entry.

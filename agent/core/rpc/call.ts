@@ -25,7 +25,18 @@ import {
   CALL_AFTER_WRITE,
 } from '../crash-points/catalogue';
 import { Handle, HANDLE_CALLER } from '../layout/scratch';
-import { CONNECTION_SERVER_LINE, HANDLE_BASE, KIND_HEADER, KIND_LIMIT, RingEntry, ServerLine, SHARING_COHERENT, SHARING_FAST } from '../layout/connection';
+import {
+  CONNECTION_SERVER_LINE,
+  HANDLE_BASE,
+  KIND_CANCELLED,
+  KIND_HEADER,
+  KIND_LIMIT,
+  LAYOUT_FAITHFUL,
+  RingEntry,
+  ServerLine,
+  SHARING_COHERENT,
+  SHARING_FAST,
+} from '../layout/connection';
 import { connectionAt } from './close';
 import {
   connectionOf,
@@ -187,6 +198,25 @@ export function rpcResend(handle: u32, slot: u32): i32 {
   const entry: usize = entryAt(requestRing(at), slot);
   const sharing: u32 = recall32(at + offsetof<Handle>("sharing"));
   Message.publish(entry, load64(entry), mutant(360) ? SHARING_COHERENT : sharing);
+  return OK;
+}
+
+/**
+ * Nobody waits for the call in `slot` any more: its own entry says so, which keeps phase, sequence, place and length and has the kind CANCELLED
+ * instead of the method. Published as a call that is sent again is. A server that has not taken the call takes it as that; one that has looks at another entry
+ * by now, and sees it when it asks (`rpcIsCancelled`). The call is answered all the same. OK; BAD_ARGUMENT for a slot without a call, and in the
+ * faithful layout, whose entry says no kind.
+ */
+export function rpcCancel(handle: u32, slot: u32): i32 {
+  const at: usize = handleAt(handle);
+  if (recall32(at + offsetof<Handle>("role")) != HANDLE_CALLER || slot >= 64 || !isOpen(at, slot)) return BAD_ARGUMENT;
+  if (recall32(at + offsetof<Handle>("layout")) == LAYOUT_FAITHFUL) return BAD_ARGUMENT;
+  const entry: usize = entryAt(requestRing(at), slot);
+  const word: u64 = load64(entry);
+  const mark: u64 = mutant(370) ? RingEntry.markOf(word) ^ 0x8000 : RingEntry.markOf(word);
+  const kind: u32 = (RingEntry.kind(word) & KIND_HEADER) | KIND_CANCELLED;
+  const cancelled: u64 = RingEntry.pack(mark, RingEntry.lengthBytes(word), RingEntry.payloadOffset(word), kind);
+  Message.publish(entry, cancelled, recall32(at + offsetof<Handle>("sharing")));
   return OK;
 }
 

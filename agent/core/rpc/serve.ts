@@ -4,7 +4,19 @@ import { BAD_ARGUMENT, CLOSED, FAILED, OK, PENDING, REFUSED, TOO_LARGE, UNKNOWN_
 import { crashPoint } from '../crash-points/crash-point';
 import { SERVE_AFTER_EXECUTE, SERVE_AFTER_PUBLISH, SERVE_AFTER_SEE, SERVE_AFTER_TAKE } from '../crash-points/catalogue';
 import { Handle, HANDLE_SERVER } from '../layout/scratch';
-import { CONNECTION_SERVER_LINE, HANDLE_BASE, KIND_HEADER, KIND_LIMIT, ServerLine, SHARING_COHERENT, SHARING_FAST } from '../layout/connection';
+import {
+  CONNECTION_SERVER_LINE,
+  HANDLE_BASE,
+  KIND_CANCELLED,
+  KIND_HEADER,
+  KIND_LIMIT,
+  LAYOUT_FAITHFUL,
+  RingEntry,
+  ServerLine,
+  SHARING_COHERENT,
+  SHARING_FAST,
+  SHARING_LINES,
+} from '../layout/connection';
 import { connectionAt } from './close';
 import { reportServed } from './connect';
 import {
@@ -105,6 +117,22 @@ function isAnswer(kind: u32): bool {
   const status: i32 = <i32>(kind & (KIND_LIMIT - 1));
   const known: bool = status == OK || status == REFUSED || status == FAILED || status == UNKNOWN_METHOD || status == TOO_LARGE;
   return known && kind < KIND_LIMIT + KIND_HEADER;
+}
+
+/**
+ * Whether the caller of the request in `slot`, which was taken and not answered, waits no more: 1 or 0. The device's own word, in the fast way as well, whose
+ * line may have come before the caller said so.
+ */
+export function rpcIsCancelled(handle: u32, slot: u32): u32 {
+  const at: usize = handleAt(handle);
+  if (recall32(at + offsetof<Handle>("role")) != HANDLE_SERVER || slot >= 64 || !isOpen(at, slot)) return 0;
+  if (recall32(at + offsetof<Handle>("layout")) == LAYOUT_FAITHFUL) return 0;
+  const sharing: u32 = recall32(at + offsetof<Handle>("sharing"));
+  const windowLog2: u32 = recall32(at + offsetof<Handle>("windowLog2"));
+  const last: u64 = recall64(at + offsetof<Handle>("next")) - 1;
+  const mark: u64 = markOf(last - ((last - <u64>slot) & ((<u64>1 << <u64>windowLog2) - 1)), windowLog2);
+  const entry: u64 = look(entryAt(requestRing(at), slot), mark, 1, sharing == SHARING_FAST ? SHARING_LINES : sharing);
+  return entry != 0 && (RingEntry.kind(entry) & (KIND_LIMIT - 1)) == KIND_CANCELLED ? 1 : 0;
 }
 
 /** Answers the request in `slot` and waits for the next one: what `rpcReply` refuses with, or `rpcPollRequest` answers. */

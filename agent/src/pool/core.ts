@@ -120,6 +120,8 @@ export interface CoreExports {
   rpcSend(handle: number, lengthBytes: number, kind: number): number;
   rpcForge(handle: number, offset: number, lengthBytes: number, kind: number): number;
   rpcResend(handle: number, slot: number): number;
+  rpcCancel(handle: number, slot: number): number;
+  rpcIsCancelled(handle: number, slot: number): number;
   rpcPoll(handle: number, slot: number, maxLooks: number): number;
   rpcPollAny(handle: number): number;
   rpcFinish(handle: number, slot: number): number;

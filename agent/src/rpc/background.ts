@@ -4,6 +4,9 @@ import type { Answer } from './answer.ts';
 import { nsPerMs, type ServeLimits } from './serve-options.ts';
 import type { ServedConnection, Task } from './served-connection.ts';
 
+/** Turns between two looks at the entries of calls whose handlers run: their lines are the callers'. */
+const turnsPerCancelCheck = 16;
+
 export class Background {
   readonly #answer: Answer;
   readonly #limits: ServeLimits;
@@ -11,6 +14,8 @@ export class Background {
   #waiting: Task[] = [];
   #overdue = 0;
   #isStopped = false;
+  #cancelled = 0;
+  #turns = 0;
 
   constructor(answer: Answer, limits: ServeLimits) {
     this.#answer = answer;
@@ -19,6 +24,11 @@ export class Background {
 
   get counters(): { readonly running: number; readonly waiting: number; readonly overdue: number } {
     return { running: this.#running.size, waiting: this.#waiting.length, overdue: this.#overdue };
+  }
+
+  /** Calls that were given up after they were taken: not begun, or told so by their signals. */
+  get cancelled(): number {
+    return this.#cancelled;
   }
 
   /** Whether anything is to be answered later. */
@@ -40,7 +50,9 @@ export class Background {
   /** Starts what may start, and ends what has no time left. */
   turn(): void {
     if (this.#waiting.length !== 0) this.#startWaiting();
-    if (this.#running.size !== 0) this.#endOverdue();
+    if (this.#running.size === 0) return;
+    this.#endOverdue();
+    if (++this.#turns % turnsPerCancelCheck === 0) this.#abortCancelled();
   }
 
   /** The connection is over, and so are its tasks. */
@@ -62,11 +74,28 @@ export class Background {
       if (task.isOver) task.discard?.();
       else {
         if (this.#running.size >= this.#limits.backgroundLimit) break;
-        this.#start(task);
+        if (!this.#skip(task)) this.#start(task);
       }
       started++;
     }
     this.#waiting.splice(0, started);
+  }
+
+  /** Whether its caller gave it up, so that it need not begin. A pull of a stream is made all the same: items have an order. */
+  #skip(task: Task): boolean {
+    const { connection, slot } = task;
+    if (task.stream !== undefined || !connection.server.isCancelled(slot)) return false;
+    this.#cancelled++;
+    this.#end(task, () => this.#answer.say(connection, slot, codes.REFUSED, 'its caller gave it up; nothing was executed'));
+    return true;
+  }
+
+  #abortCancelled(): void {
+    for (const { connection, slot, stream, abort } of this.#running) {
+      if (stream !== undefined || abort.signal.aborted || !connection.server.isCancelled(slot)) continue;
+      this.#cancelled++;
+      abort.abort();
+    }
   }
 
   #start(task: Task): void {

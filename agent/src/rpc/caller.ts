@@ -225,6 +225,19 @@ export class Connection {
     if (this.#state[slot] === 'open') this.#statistics.late();
   }
 
+  /**
+   * Tells the server that nobody waits for the call in a slot: one that it has not begun it does not begin. The slot stays as it is. For servers of
+   * services: others take it for a call of method 31.
+   */
+  cancel(slot: number): void {
+    this.#core.exports.rpcCancel(this.#handle, slot);
+  }
+
+  /** The same for all that were abandoned. */
+  cancelLate(): void {
+    for (const [slot, state] of this.#state.entries()) if (state === 'late') this.cancel(slot);
+  }
+
   /** Calls that are abandoned and not answered yet. */
   get lateCount(): number {
     return this.#state.reduce((count, state) => count + (state === 'late' ? 1 : 0), 0);

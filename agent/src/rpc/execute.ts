@@ -25,6 +25,8 @@ export class Executor {
   readonly answer = new Answer();
   readonly background: Background;
   unknownMethods = 0;
+  /** Calls that were given up before they were taken. */
+  cancelled = 0;
   /** A thread that blocks runs no async iterables. */
   isBlocking = false;
   readonly #service: string;
@@ -58,6 +60,10 @@ export class Executor {
     }
     const number = kind & (constants.KIND_LIMIT - 1);
     const bound = this.#methods[number];
+    if (number === constants.KIND_CANCELLED) {
+      this.#skip(connection, slot, word);
+      return true;
+    }
     if (bound === undefined) {
       this.unknownMethods++;
       this.answer.say(connection, slot, codes.UNKNOWN_METHOD, `${this.#service} has no method number ${number}`);
@@ -91,6 +97,18 @@ export class Executor {
     } catch (error) {
       this.answer.error(connection, slot, error);
     }
+  }
+
+  /** Its caller gave it up before it was taken: nobody will look at the answer, which frees the slot. What it brings is dropped. */
+  #skip(connection: ServedConnection, slot: number, word: number): void {
+    this.cancelled++;
+    try {
+      const parts = connection.references?.accept(connection.server.request(slot), word);
+      if (parts !== undefined) dropParts(parts);
+    } catch {
+      // There is no memory for what it brings: then it is dropped with the next one.
+    }
+    this.answer.say(connection, slot, codes.REFUSED, 'its caller gave it up; nothing was executed');
   }
 
   /** Answers by itself. */

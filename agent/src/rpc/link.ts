@@ -21,6 +21,7 @@ import {
   tooLarge,
 } from './link-errors.ts';
 import { LiveConnection } from './live-connection.ts';
+import { streamSteps, streamWord } from './message-header.ts';
 import type { PolledAnswer } from './reference-caller.ts';
 import { RpcError, rpcError } from './rpc-error.ts';
 import { callBesideOthers, callHeapBesideOthers } from './sync-call.ts';
@@ -140,6 +141,8 @@ export class Link {
       if (!this.#flight.has(call)) return;
       this.#flight.take(call.slot!);
       this.#live?.abandon(call.slot!);
+      // What ends a stream is to be done whether anybody waits for it or not.
+      if (streamWord.step(call.streamWord) !== streamSteps.drop) this.#live?.connection.cancel(call.slot!);
       this.#mayBeLate = true;
     }
     call.onError(error);
@@ -195,7 +198,10 @@ export class Link {
   #afterSync(error: unknown, wasSent: boolean, { isRepeatable }: SyncOptions): void {
     if (!(error instanceof RpcError)) throw error;
     if (!isLoss(error)) {
-      if (error.code === 'TIMEOUT') this.#mayBeLate = true;
+      if (error.code === 'TIMEOUT') {
+        this.#mayBeLate = true;
+        this.#live?.cancelLate();
+      }
       throw error.code === 'TIMEOUT' && this.#isFenced() ? fenced() : error;
     }
     this.#lose(error);

@@ -44,6 +44,12 @@ export class LiveConnection {
     else this.references.abandon(slot);
   }
 
+  /** Tells the server of all abandoned calls that nobody waits for them. */
+  cancelLate(): void {
+    this.connection.cancelLate();
+    this.references?.cancelLate();
+  }
+
   /** Slots of abandoned calls that were not answered yet. */
   get lateCount(): number {
     return this.connection.lateCount + (this.references?.lateCount ?? 0);

@@ -118,6 +118,11 @@ export class ReferenceCaller {
     this.#late.add(slot);
   }
 
+  /** As `Connection.cancelLate`. */
+  cancelLate(): void {
+    for (const slot of this.#late) this.connection.cancel(slot);
+  }
+
   /** Calls that are abandoned and not answered yet. */
   get lateCount(): number {
     return this.#late.size;

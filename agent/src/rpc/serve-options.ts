@@ -40,6 +40,8 @@ export interface ServerCounters {
   /** Requests whose entry did not hold. */
   readonly refused: number;
   readonly unknownMethods: number;
+  /** Calls that were given up by their callers: not begun, or, in the background, told so. */
+  readonly cancelled: number;
   /** How often no connection could be opened though one was wanted. */
   readonly listenFailures: number;
   readonly background: { readonly running: number; readonly waiting: number; readonly overdue: number };

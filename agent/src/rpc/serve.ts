@@ -225,7 +225,7 @@ export class ServiceServer {
 
   get counters(): ServerCounters {
     const { accepted, hungUp, lost, refused, listenFailures } = this.#counts;
-    const { unknownMethods, background } = this.#executor;
+    const { unknownMethods, background, cancelled } = this.#executor;
     const callers = this.#connections.filter(({ server }) => server.isTaken).length;
     return {
       methods: this.#methodFigures(),
@@ -236,6 +236,7 @@ export class ServiceServer {
       lost,
       refused,
       unknownMethods,
+      cancelled: cancelled + background.cancelled,
       listenFailures,
       background: background.counters,
       streams: this.#connections.reduce((sum, { cursors }) => sum + cursors.size, 0),

@@ -240,6 +240,11 @@ export class Server {
       throw new RpcError('BAD_ARGUMENT', `slot ${slot} of ${this.service} has no request to answer with ${lengthBytes} bytes`);
   }
 
+  /** Whether the caller of a request that was taken waits no more. One look at its entry. */
+  isCancelled(slot: number): boolean {
+    return this.#counts === undefined && this.#core.exports.rpcIsCancelled(this.#handle, slot) !== 0;
+  }
+
   /** Says how many calls in flight this server wants, from 1 to the window. */
   offer(calls: number): void {
     if (this.#counts !== undefined) return;

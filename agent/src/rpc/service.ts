@@ -126,7 +126,7 @@ export interface CallContext {
 }
 
 export interface BackgroundContext extends CallContext {
-  /** Aborted when nobody waits any more: the caller is gone, the handler's deadline is over, the server closes. */
+  /** Aborted when nobody waits any more: the caller is gone or gave the call up, the handler's deadline is over, the server closes. */
   readonly signal: AbortSignal;
 }
 

@@ -268,11 +268,14 @@ describe('a call with references', () => {
         const stop = new AbortController();
         const aborted = codeOf(caller.call('hold', { refs: [ref] }, { signal: stop.signal }));
         const late = codeOf(caller.call('hold', { refs: [numbered(here, 2)], move: true }, { deadlineMs: 0 }));
-        await until(() => held.length === 2);
+        // The late one is given up before it is taken, or after.
+        await until(() => held.length > 0);
         stop.abort();
-        expect([await aborted, await late, caller.counters.late]).toEqual(['ABORTED', 'TIMEOUT', 2]);
-        for (const { ref: given, end } of held.splice(0)) end([given]);
-        while (caller.counters.late !== 0) expect(await caller.call('double', 1)).toBe(2);
+        expect([await aborted, await late]).toEqual(['ABORTED', 'TIMEOUT']);
+        while (caller.counters.late !== 0) {
+          for (const { ref: given, end } of held.splice(0)) end([given]);
+          expect(await caller.call('double', 1)).toBe(2);
+        }
       }
       expect([ref.count, objects()]).toEqual([1, 1]);
     }));

@@ -89,7 +89,8 @@ test('requests that are not JSON, of no method, or of no stream are answered, on
     [3, text(''), streamWord.pack(7, 1), codes.REFUSED, 'is not called'],
     [3, text(''), streamWord.pack(streamSteps.drop, 9), codes.OK, ''],
     [9, text('1'), undefined, codes.UNKNOWN_METHOD, 'no method number 9'],
-    [31, text('1'), undefined, codes.UNKNOWN_METHOD, 'no method number 31'],
+    [30, text('1'), undefined, codes.UNKNOWN_METHOD, 'no method number 30'],
+    [31, text('1'), undefined, codes.REFUSED, 'nothing was executed'],
     [4, text('0'), undefined, codes.FAILED, 'null'],
     [4, text('1'), undefined, codes.FAILED, ''],
     [4, text('2'), undefined, codes.FAILED, 'cannot be said in JSON'],
@@ -102,7 +103,7 @@ test('requests that are not JSON, of no method, or of no stream are answered, on
     expect({ kind, status: answer.status }).toEqual({ kind, status });
     expect(answer.said).toContain(said);
   }
-  expect(server.counters).toMatchObject({ unknownMethods: 2, refused: 0, streams: 0 });
+  expect(server.counters).toMatchObject({ unknownMethods: 2, cancelled: 1, refused: 0, streams: 0 });
 });
 
 test.each([3, 5])('a stream that failed is gone, also when its caller (of method %i) never says so', async (method) => {

@@ -37,6 +37,7 @@ import {
   whatTheDeadDidNotSendHarmsNobody,
   whatWasNotSentHarmsNobody,
 } from './sharing-checks.ts';
+import { searchCalls } from './two-calls.ts';
 
 const seed = 1;
 
@@ -56,6 +57,8 @@ const checks: Readonly<Record<string, Check>> = {
   'a look is fresh': aLookIsFresh,
   'what programs write arrives': whatProgramsWriteArrives,
   'what is sent again arrives': whatIsSentAgainArrives,
+  'what is given up is executed once at most': (mutant) =>
+    searchCalls({ mutant, calls: 3, answers: 'in order', dies: [], abandons: true, cancels: true }).problems,
   'a connection used again is fresh': aConnectionUsedAgainIsFresh,
   'every call crosses the device': everyCallCrossesTheDevice(200, seed),
   'a slot stays until its call ends': aSlotStaysUntilItsCallEnds,

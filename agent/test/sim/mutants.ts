@@ -346,6 +346,7 @@ export const mutants = [
     mistake: 'what a program wrote into a buffer is taken for something that went past the caches',
     killedBy: 'what programs write arrives',
   },
+  { number: 370, mistake: 'a call is given up in the next lap', killedBy: 'what is given up is executed once at most' },
 ] as const;
 
 export interface Mutant {

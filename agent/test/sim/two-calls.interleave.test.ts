@@ -13,6 +13,10 @@ const scenes: readonly Scene[] = [
   { calls: 2, answers: 'out of order', dies: [], layout: faithful },
   { calls: 3, answers: 'out of order', dies: [], resends: true },
   { calls: 3, answers: 'out of order', dies: [], abandons: true },
+  { calls: 3, answers: 'out of order', dies: [], abandons: true, cancels: true },
+  { calls: 3, answers: 'in order', dies: [], abandons: true, cancels: true, startsAt: beforeTheWrap },
+  { calls: 2, answers: 'in order', dies: ['server'], abandons: true, cancels: true },
+  { calls: 2, answers: 'out of order', dies: ['caller'], abandons: true, cancels: true },
   { calls: 3, answers: 'in order', dies: [], startsAt: beforeTheWrap },
   { calls: 3, answers: 'in order', dies: [], startsAt: 2 ** 32 - 2 },
   { calls: 2, answers: 'in order', dies: ['server'] },
@@ -39,15 +43,20 @@ const ends = {
 
 describe('in every schedule', () => {
   test.each(scenes)(
-    '$calls calls are executed once at most and end once, answered $answers, dead: $dies ($resends, $abandons, $layout, $startsAt)',
+    '$calls calls are executed once at most and end once, answered $answers, dead: $dies ($resends, $abandons, $cancels, $layout, $startsAt)',
     (scene) => {
       const { problems, states, schedules, ends: count, outcomes } = searchCalls(scene);
 
       expect(problems).toEqual([]);
       expect(states).toBeGreaterThan(100);
       for (const outcome of outcomes) {
-        if (outcome.startsWith('nobody')) expect(outcome).toMatch(ends.nobody);
-        if (outcome.startsWith('server dead')) expect(outcome).toMatch(ends.server);
+        if (outcome.startsWith('nobody') && !scene.cancels) expect(outcome).toMatch(ends.nobody);
+        if (outcome.startsWith('server dead') && !scene.cancels) expect(outcome).toMatch(ends.server);
+      }
+      if (scene.cancels) {
+        // Before it was taken, and after.
+        for (const executed of [0, 1])
+          expect([...outcomes].some((outcome) => outcome.includes(`dead: sent, executed ${executed}`))).toBe(true);
       }
       for (const side of scene.dies) expect([...outcomes].some((outcome) => outcome.startsWith(`${side} dead`))).toBe(true);
       console.log(`${JSON.stringify(scene)}: ${states} states, ${schedules} schedules, ${count} ends, ${outcomes.size} outcomes`);

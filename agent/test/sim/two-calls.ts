@@ -2,9 +2,9 @@
  * Two calls, or three, in a window of two, a step at a time: for the search of every schedule and every death. Who they are, told by what
  * cannot be wrong unseen: a call's method is its number plus one, and the length of its response is its method.
  */
-import { codes, constants, layout } from '../../src/layout/index.ts';
+import { codes, constants } from '../../src/layout/index.ts';
 import { openSlots } from './call-checks.ts';
-import { payloadOffset, startAt } from './calls.ts';
+import { startAt } from './calls.ts';
 import { connectedWorld } from './checks.ts';
 import { type CrashChoice, type Exploration, explore, prepared } from './schedules.ts';
 import { call, type Program, type SimulatedClient, type World } from './simulator.ts';
@@ -17,6 +17,8 @@ export interface Scene {
   readonly resends?: boolean;
   /** Nobody waits for the first call. */
   readonly abandons?: boolean;
+  /** ... and its server is told so. */
+  readonly cancels?: boolean;
   /** `out of order`: of two requests the later one is answered first. */
   readonly answers: 'in order' | 'out of order';
   readonly layout?: number;
@@ -33,6 +35,8 @@ interface Log {
   readonly sent: boolean[];
   readonly ended: (number | undefined)[];
   readonly problems: string[];
+  /** Method of the request that was taken last in a slot. */
+  readonly taken: number[];
 }
 
 const ids = { server: 0, caller: 1 } as const;
@@ -47,7 +51,7 @@ export function searchCalls(scene: Scene): Exploration & { readonly outcomes: Re
       return metWorld(scene);
     }),
     (world) => {
-      log = { executed: [], sent: [], ended: [], problems: [] };
+      log = { executed: [], sent: [], ended: [], problems: [], taken: [] };
       for (let number = 0; number < scene.calls; number++) {
         log.executed.push(0);
         log.sent.push(false);
@@ -88,7 +92,7 @@ function* burying(id: number): Program {
 
 const slotOf = (number: number): number => number % window;
 
-function* calling(caller: SimulatedClient, { calls, resends, abandons }: Scene, log: Log): Program {
+function* calling(caller: SimulatedClient, { calls, resends, abandons, cancels }: Scene, log: Log): Program {
   let sent = 0;
   for (let polls = 0; polls < 3; polls++) {
     while (sent < calls) {
@@ -98,6 +102,7 @@ function* calling(caller: SimulatedClient, { calls, resends, abandons }: Scene, 
       if (code !== constants.HANDLE_BASE + slotOf(sent)) log.problems.push(`call ${sent} was sent as ${code}`);
       sent++;
       if (abandons && sent === 1) yield call('rpcFinish', 0, code - constants.HANDLE_BASE);
+      if (cancels && sent === 1) yield call('rpcCancel', 0, code - constants.HANDLE_BASE);
       if (resends) yield call('rpcResend', 0, code - constants.HANDLE_BASE);
     }
     const found = (yield call('rpcPollAny', 0)) - constants.HANDLE_BASE;
@@ -129,23 +134,34 @@ function* answering(server: SimulatedClient, scene: Scene, log: Log): Program {
     const code = yield call('rpcPollRequest', 0, 1);
     if (code >= constants.HANDLE_BASE) {
       taken.push(code - constants.HANDLE_BASE);
-      noteExecution(server, log);
+      noteTaken(server, code - constants.HANDLE_BASE, log);
     } else if (code !== codes.PENDING) return;
     const isLast = polls === calls;
     while (taken.length > 0 && (answers === 'in order' || isLast || taken.length === window)) {
       const slot = (answers === 'in order' ? taken.shift() : taken.pop())!;
-      yield call('rpcReply', 0, slot, methodIn(server, slot, scene), codes.OK);
+      if (
+        scene.cancels &&
+        (yield call('rpcIsCancelled', 0, slot)) === 1 &&
+        ![1, constants.KIND_CANCELLED].includes(log.taken[slot]!)
+      )
+        log.problems.push(`call ${log.taken[slot]! - 1} is taken for one that was cancelled`);
+      yield call('rpcReply', 0, slot, ...answerOf(slot, log));
     }
   }
 }
 
-/** Of the request that stands in a slot. */
-function methodIn({ world }: SimulatedClient, slot: number, { layout: entryLayout }: Scene): number {
-  const inEntry = constants.CONNECTIONS_OFFSET + constants.REQUEST_RING_OFFSET + slot * 8;
-  const inHeader =
-    payloadOffset(constants.REQUEST_ARENA_OFFSET, slot) - constants.HEADER_BYTES + layout.MessageHeader.kind.offset;
-  const at = entryLayout === constants.LAYOUT_FAITHFUL ? inHeader : inEntry;
-  return world.poolBytes(at, 8)[0]! & (constants.KIND_LIMIT - 1);
+/** Length and status: the length says the method, which may be another one in the entry by now. */
+function answerOf(slot: number, { taken }: Log): [number, number] {
+  const method = taken[slot] ?? 0;
+  return method === constants.KIND_CANCELLED ? [0, codes.REFUSED] : [method, codes.OK];
+}
+
+function noteTaken(server: SimulatedClient, slot: number, log: Log): void {
+  const { kind } = server.lastMessage(0);
+  log.taken[slot] = kind;
+  if (kind === constants.KIND_CANCELLED) {
+    if (slot !== 0 || log.executed[0] !== 0) log.problems.push(`a call was cancelled that nobody cancelled, in slot ${slot}`);
+  } else noteExecution(server, log);
 }
 
 function noteExecution(server: SimulatedClient, log: Log): void {
@@ -185,12 +201,13 @@ function slotsInUse(world: World, caller: SimulatedClient): readonly string[] {
 }
 
 function finishServing(server: SimulatedClient, scene: Scene, log: Log): void {
-  for (let slot = 0; slot < window; slot++) server.core.rpcReply(0, slot, methodIn(server, slot, scene), codes.OK);
+  for (let slot = 0; slot < window; slot++) server.core.rpcReply(0, slot, ...answerOf(slot, log));
   for (let number = 0; number < scene.calls; number++) {
     const code = server.core.rpcPollRequest(0, 1);
     if (code < constants.HANDLE_BASE) return;
-    noteExecution(server, log);
-    server.core.rpcReply(0, code - constants.HANDLE_BASE, server.lastMessage(0).kind, codes.OK);
+    const slot = code - constants.HANDLE_BASE;
+    noteTaken(server, slot, log);
+    server.core.rpcReply(0, slot, ...answerOf(slot, log));
   }
 }
 
@@ -213,7 +230,9 @@ function finishCalling(world: World, { abandons }: Scene, log: Log): readonly st
   }
   const next = caller.core.rpcSend(0, 8, 1);
   if (server.isDead) {
-    if (next !== codes.PEER_LOST) problems.push(`after the death of the server a call was answered with ${next}`);
+    // A call that nobody waits for keeps its slot, and the caller does not look for its end.
+    const isHeld = abandons === true && next === codes.BUSY;
+    if (next !== codes.PEER_LOST && !isHeld) problems.push(`after the death of the server a call was answered with ${next}`);
     return problems;
   }
   if (next < constants.HANDLE_BASE) problems.push(`the next call was answered with ${next}`);
