@@ -170,12 +170,13 @@ class Service implements RecoveryService {
 
   /** What nobody suspects: it ended a moment ago, or nobody lived to suspect it. */
   async #recoverUnsuspected(machine: Machine): Promise<void> {
+    // Asked again when they are listed; most machines live, and to read a pool takes longer.
+    if (await machine.isAlive()) return;
     const clients = inspectPoolFile(this.#pod.paths.poolFile).clients.flatMap((each) =>
       each.state !== 'free' && each.machine === machine.number ? [{ id: each.id, incarnation: each.incarnation }] : [],
     );
-    if (clients.length === 0 || (await machine.isAlive())) return;
-    // Suspected since, or before: then it is pursued already.
-    if (!this.#open.has(machine.number)) this.#begin(machine).expect(clients);
+    // Suspected before: then it is pursued already.
+    if (clients.length > 0 && !this.#open.has(machine.number)) this.#begin(machine).expect(clients);
   }
 
   /** One agent after the other, until one does it; those that are themselves suspected come last. */
@@ -197,6 +198,7 @@ class Service implements RecoveryService {
 
   /** A machine has ended, and there is somebody who can recover its clients; or that is not known yet. */
   async #isRecoverable(): Promise<boolean> {
+    if (this.#open.size === 0) return false;
     if ([...this.#open.values()].some(({ isUndecided }) => isUndecided)) return true;
     const alive = await Promise.all(this.#pod.machines.map(({ machine }) => machine.isAlive()));
     const hasEnded = this.#pod.machines.some(({ machine }, index) => !alive[index] && this.#open.has(machine.number));
