@@ -10,7 +10,8 @@ import { type PodState, readPodState } from './pod-state.ts';
 import { agentDied, restartAgent } from './restart-agent.ts';
 import { closeAll, RunningPod, unknownMachine } from './running-pod.ts';
 
-const attachWithinMs = 10_000;
+/** An emulated machine on starved cores takes its time to shake hands; one that is known to be dead is not waited for. */
+const attachWithinMs = 45_000;
 
 interface OpenOptions {
   readonly signal?: AbortSignal;
@@ -36,14 +37,16 @@ export async function openPod(pod: string, options: OpenOptions = {}): Promise<P
 /** One machine, for what needs no agent. Refuses one that does not live. */
 export async function openMachine(pod: string, name: string): Promise<Machine> {
   const state = await requireUp(pod);
-  const plan = machinePlans(pod, state.topology, podPaths(pod)).find((each) => each.name === name);
+  const plan = machinePlans(pod, state.topology, podPaths(pod), state.joined).find((each) => each.name === name);
   if (plan === undefined) throw unknownMachine(pod, name, state.topology);
   return (await findProvider(state.topology.provider)).openMachine(plan);
 }
 
 export async function openMachines(state: PodState): Promise<readonly Machine[]> {
   const provider = await findProvider(state.topology.provider);
-  return Promise.all(machinePlans(state.pod, state.topology, podPaths(state.pod)).map((plan) => provider.openMachine(plan)));
+  return Promise.all(
+    machinePlans(state.pod, state.topology, podPaths(state.pod), state.joined).map((plan) => provider.openMachine(plan)),
+  );
 }
 
 export async function requireUp(pod: string): Promise<PodState> {

@@ -16,6 +16,8 @@ export interface PodState {
   readonly environment: Environment | null;
   /** The last that was run; null while none is, as during `reset` and after one that failed. */
   readonly gate: GateReport | null;
+  /** Machines of `topology.joinLater` that have joined. */
+  readonly joined?: readonly string[];
   /** By machine: how often its console fell silent during boot and it was started once more. */
   readonly bootRestarts: Readonly<Record<string, number>>;
 }
@@ -51,6 +53,11 @@ export async function writePodState(paths: PodPaths, state: PodState): Promise<v
 export async function noteGate(paths: PodPaths, gate: GateReport | null): Promise<void> {
   const state = await readPodState(paths);
   if (state !== null) await writePodState(paths, { ...state, gate });
+}
+
+export async function noteJoined(paths: PodPaths, machine: string): Promise<void> {
+  const state = await readPodState(paths);
+  if (state !== null) await writePodState(paths, { ...state, joined: [...(state.joined ?? []), machine] });
 }
 
 function stateFile(paths: PodPaths): string {

@@ -14,8 +14,12 @@ export interface Pod extends AsyncDisposable {
   readonly topology: Topology;
   readonly environment: Environment;
   readonly paths: PodPaths;
-  /** In number order. */
+  /** In number order; those that have joined. */
   readonly machines: readonly PodMachine[];
   /** The machine called `name`; a usage error that lists the names otherwise. */
   machine(name: string): PodMachine;
+  /** Takes in a machine that joined, was booted again, or has another agent: it stands where the one of its name stood. */
+  admit(machine: PodMachine): void;
+  /** Told of each machine that is admitted from now on. Returns the function that unsubscribes. */
+  onAdmitted(listener: (machine: PodMachine) => void): () => void;
 }

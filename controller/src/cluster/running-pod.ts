@@ -10,14 +10,19 @@ export class RunningPod implements Pod {
   readonly topology: Topology;
   readonly environment: Environment;
   readonly paths: PodPaths;
-  readonly machines: readonly PodMachine[];
+  #machines: readonly PodMachine[];
+  readonly #listeners = new Set<(machine: PodMachine) => void>();
 
-  constructor(pod: Omit<Pod, 'machine' | typeof Symbol.asyncDispose>) {
+  constructor(pod: Pick<Pod, 'name' | 'topology' | 'environment' | 'paths' | 'machines'>) {
     this.name = pod.name;
     this.topology = pod.topology;
     this.environment = pod.environment;
     this.paths = pod.paths;
-    this.machines = [...pod.machines].sort((a, b) => a.machine.number - b.machine.number);
+    this.#machines = inOrder(pod.machines);
+  }
+
+  get machines(): readonly PodMachine[] {
+    return this.#machines;
   }
 
   machine(name: string): PodMachine {
@@ -26,9 +31,23 @@ export class RunningPod implements Pod {
     throw unknownMachine(this.name, name, this.topology);
   }
 
+  admit(admitted: PodMachine): void {
+    this.#machines = inOrder([...this.#machines.filter(({ machine }) => machine.name !== admitted.machine.name), admitted]);
+    for (const listener of this.#listeners) listener(admitted);
+  }
+
+  onAdmitted(listener: (machine: PodMachine) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await closeAll(this.machines);
   }
+}
+
+function inOrder(machines: readonly PodMachine[]): readonly PodMachine[] {
+  return [...machines].sort((a, b) => a.machine.number - b.machine.number);
 }
 
 export async function closeAll(machines: readonly PodMachine[]): Promise<void> {

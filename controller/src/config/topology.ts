@@ -34,6 +34,8 @@ export const topologySchema = z
     provider: z.enum(['qemu', 'local']).default('qemu'),
     /** How many (they are called vm1, vm2, ...), or their names. */
     machines: machineNames.default(2),
+    /** Those of them that `up` does not start: the fault `joinMachine` does, while a workload runs. */
+    joinLater: z.array(name).default([]),
     pool: z.strictObject({ size: size.default(poolGranuleBytes), heap: heapSchema.prefault({}) }).prefault({}),
     history: z.strictObject({ size: size.default(16 * mebibyte) }).prefault({}),
     /** Null: as the firmware left it, which is write-back. */
@@ -76,6 +78,12 @@ export const topologySchema = z
     if (topology.history.size < mebibyte) refuse(['history', 'size'], 'must be at least 1MiB');
     if (topology.history.size > 1024 * mebibyte) refuse(['history', 'size'], 'must be at most 1GiB');
     if (topology.machine.memory < 192 * mebibyte) refuse(['machine', 'memory'], 'must be at least 192MiB to boot');
+    const names = Array.isArray(topology.machines) ? topology.machines : numbered(topology.machines);
+    const unknown = topology.joinLater.find((later) => !names.includes(later));
+    if (unknown !== undefined) refuse(['joinLater'], `${unknown} is not one of the machines, which are ${names.join(', ')}`);
+    if (names.length - new Set(topology.joinLater).size < machineMinimum) {
+      refuse(['joinLater'], `must leave ${machineMinimum} machines to begin with`);
+    }
     if (topology.machine.maxCpus < topology.machine.cpus) refuse(['machine', 'maxCpus'], 'must not be less than machine.cpus');
     if (topology.provider === 'local' && topology.device.memoryType !== null)
       refuse(['device', 'memoryType'], 'needs machines of their own: provider qemu');
@@ -93,6 +101,7 @@ function resolve(source: TopologySource) {
     name: source.name,
     provider: source.provider,
     machines: (Array.isArray(machines) ? machines : numbered(machines)) as readonly string[],
+    joinLater: source.joinLater as readonly string[],
     pool: { sizeBytes: pool.size, heap: resolveHeap(pool.heap) },
     history: { sizeBytes: history.size },
     device: source.device as { readonly memoryType: MemoryType | null },
@@ -114,6 +123,7 @@ interface TopologySource {
   readonly name: string;
   readonly provider: 'qemu' | 'local';
   readonly machines: number | string[];
+  readonly joinLater: string[];
   readonly pool: { readonly size: number; readonly heap: z.output<typeof heapSchema> };
   readonly history: { readonly size: number };
   readonly device: { readonly memoryType: MemoryType | null };

@@ -141,6 +141,12 @@ class DockerContainer implements Container {
     await told(`limit the CPUs of container ${this.id}`, this.#container.update(limits));
   }
 
+  async throttledPeriods(): Promise<number> {
+    const options = { stream: false, 'one-shot': true } as const;
+    const { cpu_stats } = await told(`read the figures of container ${this.id}`, this.#container.stats(options));
+    return cpu_stats.throttling_data.throttled_periods;
+  }
+
   async #isPaused(wanted: boolean): Promise<boolean> {
     return (await this.inspect())?.paused === wanted;
   }

@@ -84,6 +84,8 @@ export interface Container {
   unpause(): Promise<void>;
   /** How many of the host's CPUs it may use, as a fraction of time; null for no limit. */
   limitCpus(cpus: number | null): Promise<void>;
+  /** In how many periods it was held back by that limit, from its start. */
+  throttledPeriods(): Promise<number>;
   /** Kills and removes; a no-op for one that is gone. */
   remove(): Promise<void>;
   /** What it wrote to standard output and error, the last `lines` of it. */

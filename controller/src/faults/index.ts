@@ -1,14 +1,37 @@
 /** Every fault that a scenario can name: a new one is a file and a line here. */
 import type { Scenario } from '../config/scenario.ts';
+import { allPowerOff } from './all-power-off.ts';
+import { cutLink } from './cut-link.ts';
+import { exhaustGuestMemory } from './exhaust-guest-memory.ts';
 import { exhaustPool } from './exhaust-pool.ts';
 import type { Fault, FaultKind } from './fault.ts';
+import { freeze } from './freeze.ts';
+import { heavyLoad } from './heavy-load.ts';
+import { joinMachine } from './join-machine.ts';
+import { killAgent } from './kill-agent.ts';
 import { killWorker } from './kill-worker.ts';
+import { loseDevice } from './lose-device.ts';
+import { mediaError } from './media-error.ts';
 import { pauseWorker } from './pause-worker.ts';
+import { killContainer, powerOff } from './power-off.ts';
+import { slow } from './slow.ts';
 
 export const faultKinds = {
   exhaustPool,
   killWorker,
   pauseWorker,
+  powerOff,
+  killContainer,
+  allPowerOff,
+  freeze,
+  cutLink,
+  slow,
+  heavyLoad,
+  killAgent,
+  loseDevice,
+  mediaError,
+  exhaustGuestMemory,
+  joinMachine,
 } as const;
 
 export type FaultName = keyof typeof faultKinds;

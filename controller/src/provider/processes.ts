@@ -82,7 +82,7 @@ export function continueProcesses(pod: string, machine: string): void {
 }
 
 /** Stopped, ended, or gone: none of its threads runs. */
-function isStill(pid: number): boolean {
+export function isStill(pid: number): boolean {
   try {
     return readdirSync(`/proc/${pid}/task`).every((thread) => /^[TtZX]$/.test(stateOf(`/proc/${pid}/task/${thread}/stat`)));
   } catch {

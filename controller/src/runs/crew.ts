@@ -3,7 +3,7 @@
  * worker died may be filled again; its duty then starts over.
  */
 import type { AgentEvent, ClientIdentity, TaskName, Tasks, WorkerExit } from '@cxlpod/agent/protocol';
-import type { Pod } from '../cluster/pod.ts';
+import type { Pod, PodMachine } from '../cluster/pod.ts';
 import { CxlpodError, environmentError } from '../errors/cxlpod-error.ts';
 import type { Timeline } from '../traces/timeline.ts';
 import type { SeenExit } from './evidence.ts';
@@ -26,6 +26,8 @@ export interface Hand {
   readonly attempt: number;
   /** What it was armed with when it started. */
   readonly crash: Crash | null;
+  /** Of what it stamps. */
+  readonly clock: string;
   /** Resolves when its end was seen. Never rejects. */
   readonly exit: Promise<SeenExit>;
   task<Name extends TaskName>(
@@ -51,6 +53,8 @@ const answerGraceMs = 10_000;
 const startTimeoutMs = 150_000;
 const stopTimeoutMs = 30_000;
 const exitSeenWithinMs = 10_000;
+/** Of a worker that can no longer be asked: it may work on without an agent, until the next one of its machine tells its end. */
+const orphanEndsWithinMs = 150_000;
 
 interface Place {
   readonly post: Post;
@@ -72,11 +76,16 @@ export class Crew {
   readonly #timeline: Timeline;
   readonly #arm: (post: Post) => Crash | null;
   readonly #places = new Map<string, Place>();
+  /** By `#keyOf`. */
+  readonly #ended = new Map<string, SeenExit>();
+  readonly #keys = new WeakMap<Hand, string>();
   readonly #waiting = new Map<string, (exit: SeenExit) => void>();
   readonly #armed = new Map<Crash, Promise<SeenExit>>();
   readonly #armedWatchers = new Map<Crash, () => void>();
   readonly #asked = new Set<string>();
-  readonly #unsubscribe: readonly (() => void)[];
+  /** By machine: how often it has ended. Who runs on it next may have the process number of one who is dead. */
+  readonly #ends = new Map<string, number>();
+  readonly #unsubscribe: (() => void)[];
 
   constructor(pod: Pod, timeline: Timeline, arm: (post: Post) => Crash | null) {
     this.#pod = pod;
@@ -85,7 +94,11 @@ export class Crew {
     this.atWork = new Promise((resolve) => {
       this.#beAtWork = resolve;
     });
-    this.#unsubscribe = pod.machines.map(({ machine, agent }) => agent.onEvent((event) => this.#onEvent(machine.name, event)));
+    const listen = ({ machine, agent }: PodMachine): void => {
+      this.#unsubscribe.push(agent.onEvent((event) => this.#onEvent(machine.name, event)));
+    };
+    this.#unsubscribe = [pod.onAdmitted(listen)];
+    for (const each of pod.machines) listen(each);
   }
 
   /** Starts a worker, armed as the faults ask. */
@@ -101,18 +114,19 @@ export class Crew {
       { timeoutMs: startTimeoutMs },
     );
     const started = this.#timeline.now();
+    const clock = this.#timeline.clockOf(post.machine);
+    const key = this.#keyOf(post.machine, pid);
     const exit = new Promise<SeenExit>((resolve) => {
-      const early = this.exits.find((seen) => seen.machine === post.machine && seen.pid === pid);
+      const early = this.#ended.get(key);
       if (early !== undefined) resolve(early);
-      else this.#waiting.set(processKey(post.machine, pid), resolve);
+      else this.#waiting.set(key, resolve);
     }).then((seen) => {
-      const end = { clock: post.machine, ns: seen.atNs };
-      this.#timeline.observations.push({
-        clock: post.machine,
-        sentNs: sent.ns,
-        machineNs: seen.atNs,
-        receivedNs: this.#timeline.now().ns,
-      });
+      const isOwnStamp = seen.withMachine !== true && seen.untold !== true;
+      const end = isOwnStamp ? { clock, ns: seen.atNs } : this.#timeline.now();
+      if (isOwnStamp) {
+        const receivedNs = this.#timeline.now().ns;
+        this.#timeline.observations.push({ clock, sentNs: sent.ns, machineNs: seen.atNs, receivedNs });
+      }
       const name = `pid ${pid}${seen.signal === null ? '' : ` · ${seen.signal}`}`;
       const detail = { pid, client: client.id, incarnation: client.incarnation, signal: seen.signal, exitCode: seen.exitCode };
       this.#timeline.spans.push({ lane: laneOf(post), kind: 'process', name, start: started, end, detail });
@@ -124,10 +138,12 @@ export class Crew {
       client,
       attempt: place.attempts,
       crash,
+      clock,
       exit,
       task: (name, parameters, options) => this.#runTask(post, name, parameters, options),
     };
     place.hand = hand;
+    this.#keys.set(hand, key);
     for (const tell of place.awaiting) tell(hand);
     place.awaiting.clear();
     if (crash !== null) {
@@ -147,18 +163,21 @@ export class Crew {
         results.push(await duty(successor));
       } catch (error) {
         // A worker that died takes its task with it. That is an exit to be judged, not a failure of the task.
-        if (!isDeath(error) || (await this.#exitWithin(successor)) === null) failure ??= { error };
+        if (!(await this.#isDeath(error, successor))) failure ??= { error };
       }
     };
     const begin = (successor: Hand): void => {
       running.push(perform(successor));
     };
-    this.#place(hand.post).resume = begin;
+    const place = this.#place(hand.post);
+    place.resume = begin;
     begin(hand);
     return {
       results: async () => {
         for (let index = 0; index < running.length; index++) await running[index];
         if (failure !== null) throw failure.error;
+        // Who has done its duty is not replaced in it.
+        if (results.length > 0 && place.resume === begin) place.resume = null;
         return results;
       },
       end: () => {
@@ -175,6 +194,38 @@ export class Crew {
     this.restarts++;
     place.resume?.(hand);
     return hand;
+  }
+
+  /** The machine has ended, and that was seen: so have its workers. Returns their ends. */
+  machineEnded(machine: string): readonly SeenExit[] {
+    const exits = this.#livingOn(machine).map(({ post, pid }) => {
+      const how = { exitCode: null, signal: null, fenced: null, atNs: this.#timeline.now().ns };
+      return this.#seen(machine, { worker: post.worker, pid, ...how }, { withMachine: true });
+    });
+    this.#ends.set(machine, (this.#ends.get(machine) ?? 0) + 1);
+    return exits;
+  }
+
+  /** A machine has another agent, which found these at work: of those who ended between two agents nobody was told. */
+  agentReplaced(machine: string, found: readonly string[]): void {
+    for (const { post, pid } of this.#livingOn(machine)) {
+      if (found.includes(post.worker)) continue;
+      const how = { exitCode: null, signal: null, fenced: null, atNs: this.#timeline.now().ns };
+      this.#seen(machine, { worker: post.worker, pid, ...how }, { untold: true });
+    }
+  }
+
+  /** Fills every post of a machine whose workers have ended. */
+  async restartOn(machine: string): Promise<readonly Hand[]> {
+    const posts = [...this.#places.values()].filter(({ post, hand }) => post.machine === machine && hand !== null);
+    const hands: Hand[] = [];
+    for (const { post } of posts) hands.push(await this.restart(post));
+    return hands;
+  }
+
+  /** Those at work on this machine now. */
+  handsOn(machine: string): readonly Hand[] {
+    return this.#livingOn(machine);
   }
 
   /** The end of the worker that was armed with `crash`, whether it was hired yet or not; null when `signal` gives up first. */
@@ -232,7 +283,7 @@ export class Crew {
 
   async #dismissOne(hand: Hand, how: 'graceful' | 'kill'): Promise<'left' | 'stubborn'> {
     const { post, pid } = hand;
-    this.#asked.add(processKey(post.machine, pid));
+    this.#asked.add(this.#keyOf(post.machine, pid));
     const { agent } = this.#pod.machine(post.machine);
     const stop = (means: 'graceful' | 'kill') =>
       agent.request('stopWorker', { worker: post.worker, how: means }, { timeoutMs: stopTimeoutMs });
@@ -242,12 +293,26 @@ export class Crew {
       return stop('kill');
     });
     this.#seen(post.machine, exit);
-    await this.#exitWithin(hand);
+    await this.#exitWithin(hand, exitSeenWithinMs);
     return manner;
   }
 
-  #hasEnded({ post, pid }: Hand): boolean {
-    return this.exits.some((exit) => exit.machine === post.machine && exit.pid === pid);
+  #hasEnded(hand: Hand): boolean {
+    return this.#ended.has(this.#keys.get(hand)!);
+  }
+
+  #livingOn(machine: string): readonly Hand[] {
+    return [...this.#places.values()].flatMap(({ hand }) =>
+      hand === null || hand.post.machine !== machine || this.#hasEnded(hand) ? [] : [hand],
+    );
+  }
+
+  /** Whether the task failed because its worker died. */
+  async #isDeath(error: unknown, hand: Hand): Promise<boolean> {
+    if (this.#hasEnded(hand)) return true;
+    const { code } = error as Partial<CxlpodError>;
+    if (code === 'WORKER_DIED') return (await this.#exitWithin(hand, exitSeenWithinMs)) !== null;
+    return agentLost.has(code ?? '') && (await this.#exitWithin(hand, orphanEndsWithinMs)) !== null;
   }
 
   async #runTask<Name extends TaskName>(
@@ -257,6 +322,7 @@ export class Crew {
     { deadlineMs, label }: { readonly deadlineMs: number; readonly label?: string },
   ): Promise<Tasks[Name]['result']> {
     const { agent } = this.#pod.machine(post.machine);
+    const clock = this.#timeline.clockOf(post.machine);
     const lane = { machine: post.machine, name: `${post.worker}: tasks` };
     if (task !== 'clock') this.#beAtWork();
     const sent = this.#timeline.now();
@@ -265,7 +331,7 @@ export class Crew {
     );
     const receivedNs = this.#timeline.now().ns;
     for (const machineNs of stampsIn(result)) {
-      this.#timeline.observations.push({ clock: post.machine, sentNs: sent.ns, machineNs, receivedNs });
+      this.#timeline.observations.push({ clock, sentNs: sent.ns, machineNs, receivedNs });
     }
     return result as Tasks[Name]['result'];
   }
@@ -281,23 +347,30 @@ export class Crew {
 
   /** Its exit was told before its end was certain. */
   #fencedLate(machine: string, { pid, fenced }: Extract<AgentEvent, { event: 'worker-fenced' }>): void {
-    const index = this.exits.findIndex((exit) => processKey(exit.machine, exit.pid) === processKey(machine, pid));
+    const index = this.exits.findLastIndex((exit) => exit.machine === machine && exit.pid === pid);
     if (index !== -1) this.exits[index] = { ...this.exits[index]!, fenced };
   }
 
-  #seen(machine: string, exit: WorkerExit): void {
-    const key = processKey(machine, exit.pid);
-    if (this.exits.some((seen) => processKey(seen.machine, seen.pid) === key)) return;
-    const seen = { ...exit, machine, asked: this.#asked.has(key) };
+  #seen(machine: string, exit: WorkerExit, how: Pick<SeenExit, 'withMachine' | 'untold'> = {}): SeenExit {
+    const key = this.#keyOf(machine, exit.pid);
+    const earlier = this.#ended.get(key);
+    if (earlier !== undefined) return earlier;
+    const seen = { ...exit, machine, asked: this.#asked.has(key), ...how };
+    this.#ended.set(key, seen);
     this.exits.push(seen);
     this.#waiting.get(key)?.(seen);
     this.#waiting.delete(key);
+    return seen;
   }
 
-  async #exitWithin(hand: Hand): Promise<SeenExit | null> {
+  #keyOf(machine: string, pid: number): string {
+    return `${machine}/${this.#ends.get(machine) ?? 0}/${pid}`;
+  }
+
+  async #exitWithin(hand: Hand, limitMs: number): Promise<SeenExit | null> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<null>((resolve) => {
-      timer = setTimeout(() => resolve(null), exitSeenWithinMs);
+      timer = setTimeout(() => resolve(null), limitMs);
     });
     try {
       return await Promise.race([hand.exit, late]);
@@ -326,14 +399,20 @@ function armsOf(crash: Crash | null) {
   return 'access' in crash ? { dieAtAccess: crash.access } : { crash };
 }
 
-/** A worker that died took its task with it. */
+/** A worker that died took its task with it, and so did its machine, or the agent that was to tell what came of it. */
 export function isDeath(error: unknown): boolean {
-  return error instanceof CxlpodError && error.code === 'WORKER_DIED';
+  return error instanceof CxlpodError && (error.code === 'WORKER_DIED' || agentLost.has(error.code));
 }
 
-function processKey(machine: string, pid: number): string {
-  return `${machine}/${pid}`;
-}
+/** A request that ended with one of these says nothing of the worker. */
+const agentLost: ReadonlySet<string> = new Set([
+  'AGENT_DIED',
+  'AGENT_REPLACED',
+  'CHANNEL_CLOSED',
+  'CHANNEL_LOST',
+  'GUEST_PANIC',
+  'MACHINE_ENDED',
+]);
 
 /** First and last stamp of the machine's clock in a task's result. */
 function stampsIn(result: unknown): number[] {

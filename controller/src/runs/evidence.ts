@@ -62,6 +62,10 @@ export interface SeenExit extends WorkerExit {
   readonly machine: string;
   /** The run asked this worker to end. */
   readonly asked: boolean;
+  /** It ended with its machine, whose end was seen; nobody was left there to tell how. `atNs` is of the controller's clock then. */
+  readonly withMachine?: true;
+  /** It ended while its machine had no agent who could tell how. `atNs` is of the controller's clock then. */
+  readonly untold?: true;
 }
 
 export interface FaultOutcome {

@@ -43,6 +43,19 @@ export class Timeline {
   readonly offsets: ClockOffset[] = [];
   readonly observations: ClockObservation[] = [];
 
+  readonly #boots = new Map<string, number>();
+
+  /** The clock of a machine as it runs now: one that boots again has another. */
+  clockOf(machine: string): string {
+    const boot = this.#boots.get(machine) ?? 1;
+    return boot === 1 ? machine : `${machine}, boot ${boot}`;
+  }
+
+  /** From now on the machine's stamps are of another clock. */
+  bootedAgain(machine: string): void {
+    this.#boots.set(machine, (this.#boots.get(machine) ?? 1) + 1);
+  }
+
   /** This controller's monotonic clock, now. */
   now(): Stamp {
     return { clock: controllerClock, ns: Number(process.hrtime.bigint()) };

@@ -53,8 +53,8 @@ export class Tokens {
 const spansDrawn = 200;
 
 export function draw(context: WorkloadContext, hand: Hand, spans: readonly Span[]): void {
-  const clock = hand.post.machine;
-  const lane = { machine: clock, name: `${hand.post.worker}: work` };
+  const { clock } = hand;
+  const lane = { machine: hand.post.machine, name: `${hand.post.worker}: work` };
   const stride = Math.max(1, Math.ceil(spans.length / spansDrawn));
   for (let index = 0; index < spans.length; index += stride) {
     const { name, startNs, endNs } = spans[index]!;
@@ -62,8 +62,8 @@ export function draw(context: WorkloadContext, hand: Hand, spans: readonly Span[
   }
 }
 
-/** A fault fills the post again at once; starting a worker takes an emulated machine some seconds. */
-const replacedWithinMs = 60_000;
+/** A fault fills the post again; a machine that is emulated on busy cores may first have to boot. */
+const replacedWithinMs = 240_000;
 
 /**
  * For a task that a fault ends by killing the worker: resolves with the worker that fills the post after it. Rejects when the task ended

@@ -2,7 +2,7 @@
 import type { Tasks } from '@cxlpod/agent/protocol';
 import { CxlpodError, exitCodes } from '../errors/cxlpod-error.ts';
 import type { Hand } from '../runs/crew.ts';
-import { all } from './heap-crew.ts';
+import { all, outlast } from './heap-crew.ts';
 import type { WorkloadContext } from './workload.ts';
 
 export const kvDeadlineMs = 300_000;
@@ -17,11 +17,21 @@ export interface Post {
 type Store = Tasks['kv-check']['parameters'];
 
 /** How many values were looked at. Throws WRONG_ANSWER. */
-export async function checkStore({ pod }: WorkloadContext, posts: readonly Post[], store: Store): Promise<number> {
-  const readers = pod.machines.flatMap(({ machine }) => posts.find(({ hand }) => hand.post.machine === machine.name) ?? []);
+export async function checkStore(context: WorkloadContext, posts: readonly Post[], store: Store): Promise<number> {
+  const readers = context.pod.machines.flatMap(
+    ({ machine }) => posts.find(({ hand }) => hand.post.machine === machine.name) ?? [],
+  );
   const wanted = { found: sumOf(posts, 'found'), versionSum: sumOf(posts, 'versionSum') };
   const look = (records: number) =>
-    all(readers.map(({ hand }) => hand.task('kv-check', { ...store, records }, { deadlineMs: kvDeadlineMs, label: 'check' })));
+    all(
+      readers.map(async (reader) => {
+        const { hand, result } = await outlast(context, reader.hand, (each) =>
+          each.task('kv-check', { ...store, records }, { deadlineMs: kvDeadlineMs, label: 'check' }),
+        );
+        reader.hand = hand;
+        return result;
+      }),
+    );
   const loaded = await look(store.records);
   for (const [index, { found, versionSum, flaws }] of loaded.entries()) {
     const { machine } = readers[index]!.hand.post;

@@ -48,6 +48,11 @@ export interface KvResult extends HeapResult {
   readonly rounds: readonly KvRound[];
 }
 
+interface Reader {
+  hand: Hand;
+  values: number;
+}
+
 const loadedVersion = 1;
 const storeName = 'ycsb';
 
@@ -55,6 +60,8 @@ class Bench {
   readonly #wanted: KvParameters;
   readonly #context: WorkloadContext;
   readonly #posts: readonly Post[];
+  /** Of machines that joined since the beginning: every partition has its writer, so they read. */
+  readonly #readers: Reader[] = [];
   readonly #tokens = new Tokens();
   readonly #common: { readonly store: string; readonly shape: Tasks['kv-load']['parameters']['shape'] } & Pick<
     KvParameters,
@@ -84,6 +91,7 @@ class Bench {
     const rounds: KvRound[] = [];
     let checked = 0;
     for (let round = 0; round < wantedRounds; round++) {
+      await this.#welcome();
       this.#context.say(`kv: round ${round + 1} of ${wantedRounds}, mix ${mix.toUpperCase()}, clients: ${this.#posts.length}`);
       rounds.push(await this.#round(round));
       checked += this.#posts.reduce((sum, { ran }) => sum + ran!.checked, 0);
@@ -114,10 +122,34 @@ class Bench {
     if (count !== records) throw wrongAnswer(`${count} of ${records} records were loaded`);
   }
 
+  /** Machines that joined while the last round ran. */
+  async #welcome(): Promise<void> {
+    const { pod, crew } = this.#context;
+    const known = [...this.#posts, ...this.#readers].map(({ hand }) => hand.post.machine);
+    for (const { machine } of pod.machines) {
+      if (known.includes(machine.name)) continue;
+      const hand = await crew.hire({ machine: machine.name, worker: 'reader' });
+      this.#readers.push({ hand, values: 0 });
+    }
+  }
+
+  async #read(reader: Reader, round: number): Promise<void> {
+    const task = { ...this.#share({ partition: 0 }, round, null), claims: [], mix: 'c' as const };
+    const { hand, result } = await outlast(this.#context, reader.hand, (each) =>
+      each.task('kv-run', task, { deadlineMs: kvDeadlineMs, label: 'YCSB C' }),
+    );
+    reader.hand = hand;
+    reader.values += result.checked;
+    draw(this.#context, hand, result.spans);
+    if (result.flawCount > 0) throw wrongAnswer(`${hand.post.worker} read ${result.flawCount} wrong values: ${result.flaws[0]}`);
+  }
+
   async #round(round: number): Promise<KvRound> {
     const { mix, distribution } = this.#wanted;
     const meetings = this.#tokens.meetings(this.#posts.length);
     const startS = Date.now() / 1000;
+    const reading = all(this.#readers.map((reader) => this.#read(reader, round)));
+    reading.catch(() => {});
     const ran = await all(
       this.#posts.map(async (post, index) => {
         const before = post.hand;
@@ -132,6 +164,7 @@ class Bench {
         return { hand, result, isHeir: hand !== before };
       }),
     );
+    await reading;
     const system = { tag: `kv-${mix}-${distribution}`, label: `KV store, YCSB ${mix.toUpperCase()}, ${distribution}` };
     for (const { hand, result } of ran) {
       draw(this.#context, hand, result.spans);
@@ -156,7 +189,7 @@ class Bench {
   }
 
   /** An heir meets nobody: those it would meet are at work. */
-  #share(post: Post, round: number, meeting: MeetingPlace | null): Tasks['kv-run']['parameters'] {
+  #share(post: Pick<Post, 'partition'>, round: number, meeting: MeetingPlace | null): Tasks['kv-run']['parameters'] {
     const { mix, distribution, operations, seconds, deletePercent, scanLength, history, rounds } = this.#wanted;
     // Versions only grow, also those of an heir, who does not know which ones the dead used: each has a range of its own.
     const range = Math.floor((versionLimit - 2) / (2 * rounds));
@@ -196,6 +229,11 @@ class Bench {
         value: showNs(p50Ns),
         detail: `p99 ${showNs(p99Ns)}, at most ${showNs(maxNs)}; each sample the mean of ${callsPerSample}, with the look at every byte`,
       },
+      ...this.#readers.map(({ hand, values }) => ({
+        name: `${hand.post.machine} joined`,
+        value: `${values.toLocaleString('en-US')} values read there`,
+        detail: 'none was torn, or older than one seen before',
+      })),
       ...takenOver.map(({ worker, records, operations }) => ({
         name: `${worker} was killed`,
         value: `${records.toLocaleString('en-US')} records taken over`,

@@ -43,6 +43,7 @@ test('a console that falls silent is kept, its machine is started once more, and
     pause: async () => {},
     unpause: async () => {},
     limitCpus: async () => {},
+    throttledPeriods: async () => 0,
     kill: async () => void calls.push('kill'),
     ended: (signal) =>
       signal === undefined

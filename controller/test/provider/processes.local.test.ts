@@ -13,8 +13,10 @@ import {
 
 const children: ChildProcess[] = [];
 
-afterEach(() => {
+afterEach(async () => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
+  // What those have started in turn.
+  for (const name of 'abcdefg') await killProcesses(pod(name));
 });
 
 async function start(environment: NodeJS.ProcessEnv, script = 'exec sleep 1000'): Promise<number> {

@@ -6,6 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { continueProcesses, findProcesses, sendSignal } from '../processes.ts';
 
 export interface Brake {
+  /** How often they were stopped so far. */
+  stops(): number;
   /** Resolves when all of them run. */
   release(): Promise<void>;
 }
@@ -17,17 +19,20 @@ const lookAgainAfterPeriods = 10;
 /** `share`: of the time, between 0 and 1, in which they may run. */
 export function brakeProcesses(pod: string, machine: string, share: number): Brake {
   const released = new AbortController();
+  let stops = 0;
   const braking = (async () => {
     let pids: number[] = [];
     for (let period = 0; !released.signal.aborted; period++) {
       if (period % lookAgainAfterPeriods === 0) pids = findProcesses(pod, machine).map(({ pid }) => pid);
       for (const pid of pids) sendSignal(pid, 'SIGSTOP');
+      if (pids.length > 0) stops++;
       await pause((1 - share) * periodMs, released.signal);
       for (const pid of pids) sendSignal(pid, 'SIGCONT');
       await pause(share * periodMs, released.signal);
     }
   })();
   return {
+    stops: () => stops,
     release: async () => {
       released.abort();
       await braking;

@@ -7,7 +7,15 @@ import { dirname, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { type CxlpodError, environmentError, usageError } from '../../errors/cxlpod-error.ts';
 import { runHostProgram } from '../../programs/run-host-program.ts';
-import { continueProcesses, findProcesses, killAll, killProcesses, markedEnvironment, stopProcesses } from '../processes.ts';
+import {
+  continueProcesses,
+  findProcesses,
+  isStill,
+  killAll,
+  killProcesses,
+  markedEnvironment,
+  stopProcesses,
+} from '../processes.ts';
 import type { Machine, MachineLog, MachinePlan } from '../provider.ts';
 import { readFileFrom } from '../read-file-from.ts';
 import { type Brake, brakeProcesses } from './brake.ts';
@@ -26,6 +34,7 @@ export class LocalMachine implements Machine {
   readonly #folder: string;
   readonly #logFile: string;
   #brake: Brake | null = null;
+  #throttledBefore = 0;
 
   constructor(plan: MachinePlan, folder: string) {
     this.name = plan.name;
@@ -122,9 +131,18 @@ export class LocalMachine implements Machine {
     continueProcesses(this.#pod, this.name);
   }
 
+  async isFrozen(): Promise<boolean> {
+    return this.#processes().every(({ pid }) => isStill(pid));
+  }
+
   async limitCpu(share: number | null): Promise<void> {
     await this.#brake?.release();
+    this.#throttledBefore += this.#brake?.stops() ?? 0;
     this.#brake = share === null ? null : brakeProcesses(this.#pod, this.name, share);
+  }
+
+  async throttledPeriods(): Promise<number> {
+    return this.#throttledBefore + (this.#brake?.stops() ?? 0);
   }
 
   async killAgent(): Promise<void> {

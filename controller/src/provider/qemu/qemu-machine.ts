@@ -31,7 +31,7 @@ const guest = {
 
 /** A boot that falls silent is tried once more: seen about once in forty boots on over-committed cores. */
 const bootAttempts = 2;
-const reconnectDeadlineMs = 10_000;
+const reconnectDeadlineMs = 30_000;
 const qemuLogLines = 200;
 const agentLogLines = 20;
 const agentLives = `kill -0 "$(cat ${guest.pidFile})" 2>/dev/null`;
@@ -162,8 +162,17 @@ export class QemuMachine implements Machine {
     await (how === 'container' ? this.#container.unpause() : (await this.#monitor()).resume());
   }
 
+  async isFrozen(): Promise<boolean> {
+    if ((await this.#container.inspect())?.paused === true) return true;
+    return (await (await this.#monitor()).queryStatus()) === 'paused';
+  }
+
   async limitCpu(share: number | null): Promise<void> {
     await this.#container.limitCpus(share);
+  }
+
+  async throttledPeriods(): Promise<number> {
+    return this.#container.throttledPeriods();
   }
 
   async killAgent(): Promise<void> {

@@ -1,0 +1,55 @@
+/**
+ * `exhaustGuestMemory`: a program on a machine takes all of its memory, until the kernel kills to get some back. It kills the largest, which
+ * is that program; whoever else dies is told as any death is.
+ */
+import type { z } from 'zod';
+import { name } from '../config/names.ts';
+import { environmentError } from '../errors/cxlpod-error.ts';
+import type { Machine } from '../provider/provider.ts';
+import { type Fault, type FaultKind, seenToFire } from './fault.ts';
+import { laneOfMachine } from './machine-life.ts';
+import { scheduled, scheduleOf } from './schedule.ts';
+
+const parameters = scheduled({ machine: name });
+
+type Parameters = z.output<typeof parameters>;
+
+const fullWithinMs = 100_000;
+const statusTimeoutMs = 60_000;
+
+export const exhaustGuestMemory: FaultKind<Parameters> = { parameters, create };
+
+function create({ machine, healAfter, ...when }: Parameters): Fault {
+  return {
+    kind: 'exhaustGuestMemory',
+    sentence: `take all memory of ${machine}`,
+    needs: { machines: [machine], providers: ['qemu'] },
+    schedule: scheduleOf(when),
+    healAfterMs: healAfter ?? 0,
+    lane: laneOfMachine(machine),
+    strike: async ({ pod }) => {
+      const { machine: full, agent } = pod.machine(machine);
+      const before = await kills(full);
+      // `tail` keeps what may be the last line, and this one never ends.
+      const { stdout } = await full.exec(['sh', '-c', 'tail /dev/zero >/dev/null; echo $?'], { timeoutMs: fullWithinMs });
+      const hogExitCode = Number(stdout);
+      const killed = (await kills(full)) - before;
+      if (killed === 0) {
+        throw environmentError('NOT_EXHAUSTED', `${machine} killed nobody for memory; the hog ended with ${hogExitCode}`);
+      }
+      const { pid } = await agent.request('status', {}, { timeoutMs: statusTimeoutMs });
+      return {
+        sentence: `the kernel of ${machine} killed ${killed} process${killed === 1 ? '' : 'es'} for memory; its agent, process ${pid}, answers`,
+        evidence: { machine, killed, hogExitCode, agentPid: pid },
+      };
+    },
+    heal: async () => undefined,
+    fired: (_, outcome) => seenToFire(outcome),
+  };
+}
+
+/** How many processes the kernel has killed for memory. */
+async function kills(machine: Machine): Promise<number> {
+  const { stdout } = await machine.exec(['sed', '-n', 's/^oom_kill //p', '/proc/vmstat']);
+  return Number(stdout);
+}
