@@ -21,7 +21,6 @@ const extents: readonly Extent[] = [
         { layout: 'hardened', calls: 1, polls: 2 },
         { layout: 'hardened', calls: 3, polls: 1 },
         { layout: 'faithful', calls: 2, polls: 1 },
-        { layout: 'hardened', calls: 2, polls: 2 },
       ] satisfies Extent[])
     : []),
 ];
