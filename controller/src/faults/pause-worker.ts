@@ -29,8 +29,14 @@ function create({ on, worker, healAfter, ...when }: z.output<typeof parameters>)
       const hand = await crew.living(post, signal);
       if (hand === null) return null;
       const { agent } = pod.machine(on);
-      await signalWorker(agent, hand.pid, 'STOP');
-      await seeStopped(agent, hand.pid);
+      try {
+        await signalWorker(agent, hand.pid, 'STOP');
+        await seeStopped(agent, hand.pid);
+      } catch (error) {
+        // Another fault was faster: what is dead cannot be stopped.
+        if (await crew.hasDied(hand)) return null;
+        throw error;
+      }
       return { sentence: `${worker} on ${on} was seen stopped`, evidence: { pid: hand.pid } };
     },
     heal: async ({ crew, pod }) => {

@@ -6,7 +6,8 @@ const programTimeoutMs = 20_000;
 const stoppedWithinMs = 20_000;
 
 export async function signalWorker(agent: AgentConnection, pid: number, signal: 'STOP' | 'CONT'): Promise<void> {
-  await onMachine(agent, `kill -${signal} ${pid}`);
+  // Another fault may have killed it meanwhile: then there is nothing to go on.
+  await onMachine(agent, `kill -${signal} ${pid}${signal === 'CONT' ? ' 2> /dev/null || true' : ''}`);
 }
 
 /** Waits until the kernel says that every thread of it stands still. */
@@ -30,7 +31,7 @@ export async function onMachine(agent: AgentConnection, script: string): Promise
     { timeoutMs: 2 * programTimeoutMs },
   );
   if (exitCode === 0) return stdout;
-  throw environmentError('PROGRAM_FAILED', `${script} failed on the machine`, {
+  throw environmentError('MACHINE_REFUSED', `${script} failed on the machine`, {
     cause: new Error(stderr.trim() || `exit code ${exitCode}`),
   });
 }

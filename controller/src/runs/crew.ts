@@ -253,6 +253,11 @@ export class Crew {
     return hired === null || signal.aborted || this.#hasEnded(hired) ? null : hired;
   }
 
+  /** Whether its end is seen by now, or within the time that seeing takes. */
+  async hasDied(hand: Hand): Promise<boolean> {
+    return (await this.#exitWithin(hand, exitSeenWithinMs)) !== null;
+  }
+
   /** The worker that holds `post` now. */
   handAt(post: Post): Hand | null {
     return this.#place(post).hand;
