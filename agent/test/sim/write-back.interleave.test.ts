@@ -266,7 +266,7 @@ test('what the device was asked for is counted, and hits are not', () => {
   const client = world.client(1);
   client.core.poolState();
   client.core.poolState();
-  expect(memory.deviceAccesses(client.index)).toEqual({ misses: 1, writeBacks: 0, direct: 0 });
+  expect(memory.deviceAccesses(client.index)).toEqual({ misses: 1, writeBacks: 0, direct: 0, prefetches: 0 });
 });
 
 /** A caller on machine 1 and a server on `machine` exchange calls; sentences about what was wrong. */

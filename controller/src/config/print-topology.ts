@@ -10,6 +10,7 @@ export function printTopology(topology: Topology): string {
     name: topology.name,
     provider: topology.provider,
     machines: topology.machines,
+    joinLater: topology.joinLater,
     pool: { size: printSize(topology.pool.sizeBytes), heap: printHeap(topology.pool.heap) },
     history: { size: printSize(topology.history.sizeBytes) },
     device: topology.device,

@@ -128,7 +128,7 @@ describe('a topology', () => {
     const { code, text } = refusal(() => loadTopology(name));
 
     expect(code).toBe('TOPOLOGY_NOT_FOUND');
-    expect(text).toContain('known are local, one-cpu, three, two');
+    expect(text).toContain('known are local, local-later, one-cpu, three, three-later, two');
   });
 
   test('keeps a name given on the command line to the same rule', () => {

@@ -5,7 +5,16 @@ import { checkStore, type Post } from '../../src/workload/kv-check.ts';
 import type { WorkloadContext } from '../../src/workload/workload.ts';
 
 const store = { store: 'ycsb', shape: { partitions: 2, buckets: 8 }, records: 20, valueBytes: 100 };
-const context = { pod: { machines: [{ machine: { name: 'vm1' } }, { machine: { name: 'vm2' } }] } } as unknown as WorkloadContext;
+const context = {
+  pod: { machines: [{ machine: { name: 'vm1' } }, { machine: { name: 'vm2' } }] },
+  // Nobody dies here.
+  crew: {
+    employ: (hand: unknown, duty: (hand: unknown) => Promise<unknown>) => {
+      const done = duty(hand);
+      return { results: async () => [await done] };
+    },
+  },
+} as unknown as WorkloadContext;
 
 type Seen = Tasks['kv-check']['result'];
 
