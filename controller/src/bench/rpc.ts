@@ -8,8 +8,8 @@ import { RunFolder } from '../runs/run-folder.ts';
 import { runScenario } from '../runs/run-scenario.ts';
 import { medianOf } from '../workload/compare.ts';
 import type { LatencyTableResult } from '../workload/latency-table.ts';
-import type { LayoutsResult } from '../workload/layouts.ts';
 import { modelledCall, modelledReceiver } from '../workload/modelled.ts';
+import type { VariantsResult } from '../workload/variants.ts';
 import type { WindowSweepResult } from '../workload/window-sweep.ts';
 import { type BenchContext, type BenchFigure, type BenchItem, figure } from './bench-item.ts';
 import { onPod } from './on-pod.ts';
@@ -28,7 +28,7 @@ export const calls: BenchItem = {
       fastMode(),
       memory(),
       windowFigure((await run('window-sweep', pod, context)) as WindowSweepResult),
-      layoutsFigure((await run('layouts', pod, context)) as LayoutsResult),
+      layoutsFigure((await run('layouts', pod, context)) as VariantsResult),
       ...socketFigures((await run('latency-table', pod, context)) as LatencyTableResult),
     ]),
 };
@@ -70,7 +70,7 @@ function millions(perSecond: number): string {
 const layoutBar = 1.15;
 
 /** The bar is widened by what the same layout differs from itself by in a round, in the middle. */
-export function layoutsFigure({ comparison }: Pick<LayoutsResult, 'comparison'>): BenchFigure {
+export function layoutsFigure({ comparison }: Pick<VariantsResult, 'comparison'>): BenchFigure {
   const [faithful, hardened, again] = comparison.entries;
   const deviations = again!.perRoundP50Ns.map((ns, round) => Math.abs(ns / faithful!.perRoundP50Ns[round]! - 1));
   const noise = Math.round(medianOf(deviations) * 100) / 100;

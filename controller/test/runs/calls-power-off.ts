@@ -2,17 +2,15 @@
  * The server's machine is powered off while calls are in flight on several connections. Callers on the machine that lives are told what came
  * of each call once the fence stands, and go on with the next server; the history says what was executed, and nothing was twice.
  */
-import { setTimeout as after } from 'node:timers/promises';
 import { type HistoryRecord, readHistoryFile } from '@cxlpod/agent/history';
-import { inspectPoolFile } from '@cxlpod/agent/inspect';
 import { defaultLeaseMs, type Tasks } from '@cxlpod/agent/protocol';
 import { expect } from 'vitest';
 import type { Pod, PodMachine } from '../../src/cluster/pod.ts';
 import { startRecovery } from '../../src/recovery/index.ts';
 import type { Stamp } from '../../src/traces/align-clocks.ts';
 import { Timeline } from '../../src/traces/timeline.ts';
+import { inspect, runTask, startWorker, until } from './pod-at-work.ts';
 
-const taskMs = 120_000;
 const service = 'pipelined';
 const connections = 3;
 const depth = 12;
@@ -26,10 +24,10 @@ export async function powerOffUnderCalls(pod: Pod): Promise<string> {
   const [survivor, victim] = pod.machines as [PodMachine, PodMachine];
   const timeline = new Timeline();
   await using recovery = await startRecovery(pod, timeline, { fence: 'observed-end', leaseMs: defaultLeaseMs });
-  for (const worker of ['caller', 'next-server']) await start(survivor, worker);
-  const { id: deadServer } = await start(victim, 'server');
-  const serving = run(victim, 'server', 'pipelined-serve', { service, connections, callsPerSecond });
-  const calling = run(survivor, 'caller', 'pipelined-call', {
+  for (const worker of ['caller', 'next-server']) await startWorker(survivor, worker);
+  const { id: deadServer } = await startWorker(victim, 'server');
+  const serving = runTask(victim, 'server', 'pipelined-serve', { service, connections, callsPerSecond });
+  const calling = runTask(survivor, 'caller', 'pipelined-call', {
     ...{ service, connections, depth },
     ...{ payloadBytes: 64, callsAfterLoss },
   });
@@ -50,7 +48,7 @@ export async function powerOffUnderCalls(pod: Pod): Promise<string> {
   const [outcome] = dead();
   expect(outcome).toMatchObject({ machine: victim.machine.name, by: survivor.machine.name });
   const sinceEndMs = (stamp: Stamp | null) => ((stamp!.ns - endedNs) / 1e6).toFixed(0);
-  const next = run(survivor, 'next-server', 'pipelined-serve', { service, connections, callsPerSecond });
+  const next = runTask(survivor, 'next-server', 'pipelined-serve', { service, connections, callsPerSecond });
   const called = (await calling) as Tasks['pipelined-call']['result'];
   const served = (await next) as Tasks['pipelined-serve']['result'];
   await Promise.allSettled([serving]);
@@ -99,31 +97,4 @@ function judge(records: readonly HistoryRecord[], called: Tasks['pipelined-call'
 
 function answeredIn(pod: Pod): number {
   return readHistoryFile(pod.paths.historyFile).records.filter(({ kind }) => kind === 'end').length;
-}
-
-function inspect(pod: Pod) {
-  return inspectPoolFile(pod.paths.poolFile);
-}
-
-async function start({ agent }: PodMachine, worker: string) {
-  return (await agent.request('startWorker', { worker }, { timeoutMs: taskMs })).client;
-}
-
-function run<Task extends 'pipelined-serve' | 'pipelined-call'>(
-  { agent }: PodMachine,
-  worker: string,
-  task: Task,
-  parameters: Tasks[Task]['parameters'],
-): Promise<unknown> {
-  const running = agent.request('runTask', { worker, task, parameters, deadlineMs: taskMs });
-  running.catch(() => {});
-  return running;
-}
-
-async function until(state: string, holds: () => boolean): Promise<void> {
-  const endsAt = performance.now() + taskMs;
-  while (!holds()) {
-    if (performance.now() > endsAt) throw new Error(`waited ${taskMs} ms until ${state}`);
-    await after(50);
-  }
 }

@@ -3,13 +3,13 @@
  * structures are on their way from one to the other. The one that lives recovers the dead ones' clients, works on meanwhile, and then
  * every reference of the pool is counted.
  */
-import { setTimeout as after } from 'node:timers/promises';
-import { inspectPoolFile, type PoolInspection } from '@cxlpod/agent/inspect';
+import type { PoolInspection } from '@cxlpod/agent/inspect';
 import type { ClientIdentity, Survival, Tasks } from '@cxlpod/agent/protocol';
 import { expect } from 'vitest';
 import type { Pod, PodMachine } from '../../src/cluster/pod.ts';
 import { powerOffAndRecover, powerOn } from '../../src/cluster/recover-machine.ts';
 import type { CxlpodError } from '../../src/errors/cxlpod-error.ts';
+import { inspect, runTask, startWorker, taskMs, until } from './pod-at-work.ts';
 
 export interface Round {
   readonly recovered: number;
@@ -22,8 +22,6 @@ export interface Round {
   readonly objectsInUse: number;
 }
 
-/** Starved cores are no failure. */
-const taskMs = 240_000;
 const watchedAfterMs = 500;
 const structure = { objects: 12, objectBytes: 64, structures: 100_000_000, batch: 1 };
 /** So that a machine does not die at the same point of its work every time. */
@@ -46,7 +44,7 @@ export async function powerOffRounds(pod: Pod, rounds: number, pairs: number): P
   for (const worker of churnersOf(pairs)) await survivor.agent.request('stopWorker', { worker, how: 'graceful' });
   await startWorker(survivor, 'collector');
   const collected = { role: 'restart', partners: [], bucketMs: 1, afterMs: 1, seed: 0 } as const;
-  expect(await run(survivor, 'heap-churn', 'collector', collected)).toMatchObject({ restart: { problems: [], left: 0 } });
+  expect(await runTask(survivor, 'collector', 'heap-churn', collected)).toMatchObject({ restart: { problems: [], left: 0 } });
   await survivor.agent.request('stopWorker', { worker: 'collector', how: 'graceful' });
   expect(auditOf(pod)).toEqual({ ...empty, corpses: 0, inUse: false });
   return done;
@@ -66,7 +64,7 @@ async function powerOffInTheMiddle(pod: Pod, { survivor, victim, churners, round
   const watched = { bucketMs: 10, afterMs: watchedAfterMs, seed: round + 1 };
   const churn = (on: PodMachine, role: 'survivor' | 'victim', partners: readonly ClientIdentity[]) =>
     churnersOf(partners.length).map((worker, index) =>
-      run(on, 'heap-churn', worker, { role, partners: [partners[index]!], ...watched }),
+      runTask(on, worker, 'heap-churn', { role, partners: [partners[index]!], ...watched }),
     );
   const erasAtStart = erasOf(pod);
   const survived = churn(survivor, 'survivor', doomed);
@@ -75,8 +73,8 @@ async function powerOffInTheMiddle(pod: Pod, { survivor, victim, churners, round
   const diesSending = round % 2 === 0;
   const manner = (['copy', 'move'] as const)[(round >> 1) % 2]!;
   const handOver = (role: 'sender' | 'receiver', peer: ClientIdentity) => ({ role, peer, tag: round, manner, ...structure });
-  const handed = run(survivor, 'hand-over', 'hand-over', handOver(diesSending ? 'receiver' : 'sender', doomedHanding));
-  const diedHanding = run(victim, 'hand-over', 'hand-over', handOver(diesSending ? 'sender' : 'receiver', handing));
+  const handed = runTask(survivor, 'hand-over', 'hand-over', handOver(diesSending ? 'receiver' : 'sender', doomedHanding));
+  const diedHanding = runTask(victim, 'hand-over', 'hand-over', handOver(diesSending ? 'sender' : 'receiver', handing));
   const tasks = [...survived, ...died, handed, diedHanding];
   const everybody = [...churners, ...doomed, handing, doomedHanding];
   const victims = [...doomed, doomedHanding];
@@ -138,10 +136,6 @@ function auditOf(pod: Pod) {
   };
 }
 
-function inspect(pod: Pod): PoolInspection {
-  return inspectPoolFile(pod.paths.poolFile);
-}
-
 /** By client id. */
 function erasOf(pod: Pod): Map<number, number> {
   return new Map(inspect(pod).heap!.clients.map(({ id, era }) => [id, era]));
@@ -159,29 +153,6 @@ async function startChurners(on: PodMachine, pairs: number): Promise<ClientIdent
   const clients: ClientIdentity[] = [];
   for (const worker of churnersOf(pairs)) clients.push(await startWorker(on, worker));
   return clients;
-}
-
-async function startWorker({ agent }: PodMachine, worker: string): Promise<ClientIdentity> {
-  return (await agent.request('startWorker', { worker }, { timeoutMs: taskMs })).client;
-}
-
-function run<Task extends 'heap-churn' | 'hand-over'>(
-  { agent }: PodMachine,
-  task: Task,
-  worker: string,
-  parameters: Tasks[Task]['parameters'],
-): Promise<unknown> {
-  const running = agent.request('runTask', { worker, task, parameters, deadlineMs: taskMs });
-  running.catch(() => {});
-  return running;
-}
-
-async function until(state: string, holds: () => boolean): Promise<void> {
-  const endsAt = performance.now() + taskMs;
-  while (!holds()) {
-    if (performance.now() > endsAt) throw new Error(`waited ${taskMs} ms until ${state}`);
-    await after(50);
-  }
 }
 
 function describe(error: CxlpodError): string {
