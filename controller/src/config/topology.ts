@@ -42,7 +42,8 @@ export const topologySchema = z
     device: z.strictObject({ memoryType: z.enum(memoryTypes).nullable().default(null) }).prefault({}),
     machine: z
       .strictObject({
-        memory: size.default(256 * mebibyte),
+        /** Node alone is 120 MiB of it. With 256 MiB a third process read its pages from the disk again and again, and never came to an end. */
+        memory: size.default(384 * mebibyte),
         cpus: z.number().int().min(1).max(64).default(1),
         /** With 1 under TCG, QEMU emits code whose atomics are atomic inside the machine only. */
         maxCpus: z.number().int().min(1).max(64).default(2),
