@@ -150,7 +150,7 @@ describe('a host', () => {
     const { code, text } = refusal(() => requireFits(topology, host));
 
     expect(code).toBe('MEMORY_TOO_SMALL');
-    expect(text).toContain('3 x 416 MiB + pool and history 272 MiB = 1520 MiB, and 1024 MiB are available');
+    expect(text).toContain('3 x 544 MiB + pool and history 272 MiB = 1904 MiB, and 1024 MiB are available');
   });
 
   test('whose tmpfs is too small for the pool refuses it', () => {
