@@ -1,6 +1,6 @@
 /**
  * `exhaustGuestMemory`: a program on a machine takes all of its memory, until the kernel kills to get some back. It kills the largest, which
- * is that program; whoever else dies is told as any death is.
+ * is that program; whoever else dies is told like everybody who dies.
  */
 import type { z } from 'zod';
 import { name } from '../config/names.ts';
