@@ -73,7 +73,6 @@ export { wordBegin, wordOpen, wordPing, wordPong, wordRounds, wordStop } from '.
 export { rpcClose, rpcConnect, rpcConnectionSlot, rpcListen, rpcPayloadBytes, rpcPeerState } from './rpc/connect';
 export {
   rpcBegin,
-  rpcCall,
   rpcCallBatch,
   rpcFinish,
   rpcFinished,

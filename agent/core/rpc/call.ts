@@ -320,16 +320,6 @@ export function rpcFinish(handle: u32, slot: u32): i32 {
 }
 
 /**
- * Done with the call in slot `finished` (64: none), sends what stands in the next buffer, waits for its response: what `rpcSend` refuses with
- * or `rpcPoll` answers. One call into the core for a call.
- */
-export function rpcCall(handle: u32, finished: u32, lengthBytes: u32, kind: u32, maxLooks: u32): i32 {
-  rpcFinish(handle, finished);
-  const sent: i32 = rpcSend(handle, lengthBytes, kind);
-  return sent < <i32>HANDLE_BASE ? sent : rpcPoll(handle, <u32>sent - HANDLE_BASE, maxLooks);
-}
-
-/**
  * `calls` echo calls, `depth` in flight at a time, each response verified: the figure "core to core". OK, or the first failure's code; PENDING
  * when a response did not come within `maxLooks`: call again for what is left, it goes on where it was. The same steps as send, poll and finish,
  * with what does not change between calls read once; a server that is lost in the middle of a batch is therefore told as OUTCOME_UNKNOWN, by

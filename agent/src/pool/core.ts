@@ -125,7 +125,6 @@ export interface CoreExports {
   rpcPoll(handle: number, slot: number, maxLooks: number): number;
   rpcPollAny(handle: number): number;
   rpcFinish(handle: number, slot: number): number;
-  rpcCall(handle: number, finished: number, lengthBytes: number, kind: number, maxLooks: number): number;
   rpcCallBatch(handle: number, calls: number, payloadBytes: number, depth: number, maxLooks: number): number;
   rpcFinished(handle: number): number;
   rpcPollRequest(handle: number, maxLooks: number): number;

@@ -114,24 +114,20 @@ export class Connection {
       length = request(this.#requests.view(slot, this.payloadBytes));
     } else {
       length = request.length;
-      if (length <= this.payloadBytes) this.#core.pool.set(request, this.#requests.payloadOffset(slot));
+      if (length <= this.payloadBytes) this.#requests.write(slot, request);
     }
     this.#checkLength(length);
-    const held = this.#held;
-    this.#held = noSlot;
-    if (held !== noSlot) this.#state[held] = 'free';
+    const { exports } = this.#core;
+    const method = options.method ?? 0;
     let { deadlineMs } = options;
-    let code = this.#core.exports.rpcCall(this.#handle, held, length, options.method ?? 0, this.waiter.looks);
-    if (code === codes.BUSY) {
-      const startedAt = performance.now();
-      code = this.#callWhenWanted(length, options.method ?? 0, deadlineMs);
-      deadlineMs = Math.max(1, deadlineMs - (performance.now() - startedAt));
-    }
-    if (!this.#isAnswer(code) && code !== codes.PENDING) this.#refuse(code);
+    const sent = exports.rpcSend(this.#handle, length, method);
+    // The last response is given back, and this call counted, while the server is at work.
+    this.#giveBack();
+    if (sent < constants.HANDLE_BASE) deadlineMs = this.#sendWhenWanted(sent, length, method, deadlineMs);
     this.#next++;
     this.#state[slot] = 'open';
     this.#statistics.sent();
-    if (code === codes.PENDING) code = this.#await(slot, deadlineMs);
+    const code = this.#await(slot, deadlineMs);
     this.#held = slot;
     this.#state[slot] = 'held';
     this.#statistics.finished();
@@ -142,7 +138,7 @@ export class Connection {
   /** Where the next request is to be written: a slot, or undefined while the window is full. Throws RpcError as `send`. */
   begin(): number | undefined {
     if (this.#over !== undefined) throw this.#over;
-    const slot = this.#next % this.window;
+    const slot = this.#next & (this.window - 1);
     if (!this.#isFree(slot, 1) || slot === this.#held) return undefined;
     let answer = this.#core.exports.rpcBegin(this.#handle) >>> 0;
     if (answer === codes.BUSY && this.#freeLate()) answer = this.#core.exports.rpcBegin(this.#handle) >>> 0;
@@ -363,7 +359,7 @@ export class Connection {
   /** The next slot, once it is free. */
   #nextFree(deadlineMs: number): number {
     if (this.#over !== undefined) throw this.#over;
-    const slot = this.#next % this.window;
+    const slot = this.#next & (this.window - 1);
     if (slot === this.#held) this.#giveBack();
     if (this.#isFree(slot, 1)) return slot;
     const deadline = performance.now() + deadlineMs;
@@ -410,20 +406,25 @@ export class Connection {
     return isAnyFree;
   }
 
-  /** The server wants no more calls in flight than there are: makes the call once one of them has ended. What `rpcCall` answers. */
-  #callWhenWanted(length: number, kind: number, deadlineMs: number): number {
+  /**
+   * Sends the call that was answered with `refused`, once the server wants it: BUSY is all that passes. Returns what is left of the deadline. Throws
+   * RpcError as `callSync`.
+   */
+  #sendWhenWanted(refused: number, length: number, method: number, deadlineMs: number): number {
+    if (refused !== codes.BUSY) throw this.#refusal(refused);
     const { exports } = this.#core;
     const deadline = performance.now() + deadlineMs;
     for (;;) {
       this.#freeLate();
-      const code = exports.rpcCall(this.#handle, noSlot, length, kind, this.waiter.looks);
-      if (code !== codes.BUSY) {
-        this.waiter.worked();
-        return code;
-      }
-      const peer = exports.rpcPeerState(this.#handle);
-      if (peer !== codes.OK) return peer;
+      const sent = exports.rpcSend(this.#handle, length, method);
       const leftMs = deadline - performance.now();
+      if (sent >= constants.HANDLE_BASE) {
+        this.waiter.worked();
+        return Math.max(1, leftMs);
+      }
+      if (sent !== codes.BUSY) throw this.#refusal(sent);
+      const peer = exports.rpcPeerState(this.#handle);
+      if (peer !== codes.OK) throw this.#refusal(peer);
       if (leftMs <= 0) {
         this.waiter.stop();
         throw new RpcError(
@@ -438,10 +439,13 @@ export class Connection {
     }
   }
 
+  /** The response that `callSync` handed out last may change from here on. */
   #giveBack(): void {
     const held = this.#held;
+    if (held === noSlot) return;
     this.#held = noSlot;
-    if (held !== noSlot) this.finish(held);
+    this.#core.exports.rpcFinish(this.#handle, held);
+    this.#state[held] = 'free';
   }
 
   /** The status of the call in a slot; TIMEOUT leaves the slot to a response that may still come. */
@@ -486,10 +490,6 @@ export class Connection {
   #checkLength(length: number): void {
     if (Number.isInteger(length) && length >= 0 && length <= this.payloadBytes) return;
     throw new RpcError('BAD_ARGUMENT', `a request of ${length} bytes; ${this.service} takes at most ${this.payloadBytes}`);
-  }
-
-  #refuse(code: number): never {
-    throw this.#refusal(code);
   }
 
   /** A code that leaves no peer ends the connection. */

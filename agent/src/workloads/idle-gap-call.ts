@@ -29,7 +29,7 @@ export const idleGapCall: Workload<'idle-gap-call'> = {
       if (gapNs > awakeNs) Atomics.wait(abort, 0, 0, (gapNs - awakeNs) / 1e6);
       while (monotonicNs() < endNs && Atomics.load(abort, 0) === 0);
     };
-    const payload = new EchoPayload(payloadBytes);
+    const payload = new EchoPayload(payloadBytes, core.bytes.buffer);
     let number = 0;
     const call = (deadlineMs: number): void => {
       number++;

@@ -31,16 +31,21 @@ export const openLoopCall: Workload<'open-loop-call'> = {
     const connection = connect(core, parameters.service, { deadlineMs: remainingMs() });
     try {
       connection.callBatch(warmUpCalls, parameters.payloadBytes, { deadlineMs: remainingMs() });
-      return callOpenLoop(connection, parameters, remainingMs());
+      return callOpenLoop(connection, parameters, core.bytes.buffer, remainingMs());
     } finally {
       connection.close();
     }
   },
 };
 
-function callOpenLoop(connection: Connection, wanted: Parameters, deadlineMs: number): Tasks['open-loop-call']['result'] {
+function callOpenLoop(
+  connection: Connection,
+  wanted: Parameters,
+  pool: ArrayBufferLike,
+  deadlineMs: number,
+): Tasks['open-loop-call']['result'] {
   const { payloadBytes, calls, callsPerSecond, seed } = wanted;
-  const payload = new EchoPayload(payloadBytes);
+  const payload = new EchoPayload(payloadBytes, pool);
   const latency = new LatencyRecorder(1);
   const spans = new SpanRecorder();
   const gaps = new Gaps(callsPerSecond, seed);

@@ -3,17 +3,18 @@ import { AgentError } from '../protocol/agent-error.ts';
 /** An echo's request: its first bytes are the number of the call, so that an answer to another call is not taken for its own. */
 export class EchoPayload {
   readonly bytes: Uint8Array;
-  readonly #view: DataView;
-  /** Over the memory that responses lie in: words are looked at, because a byte costs as much as a word. */
-  #responses: DataView | undefined;
+  readonly #words: Int32Array;
+  readonly #pool: Int32Array | undefined;
 
-  constructor(sizeBytes: number) {
+  /** `pool`: the memory in which all responses lie, each at a multiple of 4, if they lie in one: comparing there is part of what is measured. */
+  constructor(sizeBytes: number, pool?: ArrayBufferLike) {
     this.bytes = Uint8Array.from({ length: sizeBytes }, (_, index) => (index * 37 + 11) & 0xff);
-    this.#view = new DataView(this.bytes.buffer);
+    this.#words = new Int32Array(this.bytes.buffer, 0, sizeBytes >>> 2);
+    this.#pool = pool === undefined ? undefined : new Int32Array(pool);
   }
 
   number(call: number): Uint8Array {
-    if (this.bytes.length >= 4) this.#view.setUint32(0, call >>> 0, true);
+    if (this.bytes.length >= 4) this.#words[0] = call;
     return this.bytes;
   }
 
@@ -28,17 +29,26 @@ export class EchoPayload {
   }
 
   #isSame(response: Uint8Array): boolean {
-    const { length } = this.bytes;
-    if (response.length !== length) return false;
-    if (this.#responses?.buffer !== response.buffer) this.#responses = new DataView(response.buffer);
-    const responses = this.#responses!;
-    const from = response.byteOffset;
-    let index = 0;
-    for (; index + 4 <= length; index += 4) {
-      if (responses.getUint32(from + index, true) !== this.#view.getUint32(index, true)) return false;
+    if (response.length !== this.bytes.length) return false;
+    return this.#pool === undefined ? Buffer.compare(response, this.bytes) === 0 : this.#isSameInPool(this.#pool, response);
+  }
+
+  /** Four words at a time, which takes half as long as one: V8 checks and branches for each look. */
+  #isSameInPool(pool: Int32Array, response: Uint8Array): boolean {
+    const words = this.#words;
+    const from = response.byteOffset >>> 2;
+    let difference = 0;
+    let at = 0;
+    for (; at + 4 <= words.length; at += 4) {
+      difference |=
+        (pool[from + at]! ^ words[at]!) |
+        (pool[from + at + 1]! ^ words[at + 1]!) |
+        (pool[from + at + 2]! ^ words[at + 2]!) |
+        (pool[from + at + 3]! ^ words[at + 3]!);
     }
-    for (; index < length; index++) if (response[index] !== this.bytes[index]) return false;
-    return true;
+    for (; at < words.length; at++) difference |= pool[from + at]! ^ words[at]!;
+    for (let index = at << 2; index < response.length; index++) difference |= response[index]! ^ this.bytes[index]!;
+    return difference === 0;
   }
 }
 

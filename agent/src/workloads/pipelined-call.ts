@@ -57,7 +57,7 @@ class PipelinedCalls {
   constructor(context: TaskContext, parameters: Parameters) {
     this.#context = context;
     this.#parameters = parameters;
-    this.#payload = new EchoPayload(parameters.payloadBytes);
+    this.#payload = new EchoPayload(parameters.payloadBytes, context.core.bytes.buffer);
     this.#waiter = new Waiter(context.core);
     this.#lanes = Array.from({ length: parameters.connections }, () => ({
       connection: undefined,

@@ -72,7 +72,7 @@ class CallSeries {
     this.#context = context;
     this.#core = context.core;
     this.#parameters = parameters;
-    this.#payload = new EchoPayload(parameters.payloadBytes);
+    this.#payload = new EchoPayload(parameters.payloadBytes, context.core.bytes.buffer);
   }
 
   callOnce(): void {

@@ -25,7 +25,8 @@ export const rpcCall: Workload<'rpc-call'> = {
   run: ({ core, remainingMs }, { service, caller, payloadBytes, batches, callsPerBatch, ...options }) => {
     const connection = connect(core, service, { deadlineMs: remainingMs(), ...options });
     try {
-      const callBatch = caller === 'core' ? coreBatch(connection, payloadBytes) : javascriptBatch(connection, payloadBytes);
+      const callBatch =
+        caller === 'core' ? coreBatch(connection, payloadBytes) : javascriptBatch(connection, payloadBytes, core.bytes.buffer);
       const latency = new LatencyRecorder(callsPerBatch);
       const spans = new SpanRecorder();
       for (let batch = -warmUpBatches; batch < batches; batch++) {
@@ -50,8 +51,8 @@ function coreBatch(connection: Connection, payloadBytes: number): Batch {
   return (calls, deadlineMs) => connection.callBatch(calls, payloadBytes, { deadlineMs });
 }
 
-function javascriptBatch(connection: Connection, payloadBytes: number): Batch {
-  const payload = new EchoPayload(payloadBytes);
+function javascriptBatch(connection: Connection, payloadBytes: number, pool: ArrayBufferLike): Batch {
+  const payload = new EchoPayload(payloadBytes, pool);
   let call = 0;
   return (calls, deadlineMs) => {
     const options = { deadlineMs };

@@ -16,7 +16,7 @@ export const rpcForge: Workload<'rpc-forge'> = {
   parameters: object<Tasks['rpc-forge']['parameters']>({ service: name }),
   run: ({ core, remainingMs }, { service }) => {
     const connection = connect(core, service, { deadlineMs: remainingMs() });
-    const payload = new EchoPayload(64);
+    const payload = new EchoPayload(64, core.bytes.buffer);
     let refused = 0;
     try {
       const lies = liesFor(core.mapped.poolSizeBytes, connection);

@@ -20,10 +20,10 @@ export class SharedCalls {
   #call = 0;
 
   /** `depth`: calls in flight on each connection. */
-  constructor(connections: readonly Connection[], depth: number, payloadBytes: number) {
+  constructor(connections: readonly Connection[], depth: number, payloadBytes: number, pool: ArrayBufferLike) {
     this.#lanes = connections.map((connection) => ({ connection, sent: [] }));
     this.#depth = depth;
-    this.#payload = new EchoPayload(payloadBytes);
+    this.#payload = new EchoPayload(payloadBytes, pool);
   }
 
   /** Makes so many calls, each verified, and leaves none in flight. */

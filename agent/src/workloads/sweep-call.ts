@@ -34,7 +34,7 @@ export const sweepCall: Workload<'sweep-call'> = {
       for (let number = 1; number <= parameters.connections; number++) {
         connections.push(connect(core, service, { deadlineMs: remainingMs(), waiting }));
       }
-      const callBatch = batchOf(connections, parameters);
+      const callBatch = batchOf(connections, parameters, core.bytes.buffer);
       const latency = new LatencyRecorder(callsPerBatch);
       const spans = new SpanRecorder();
       let firstNs = 0;
@@ -58,13 +58,13 @@ export const sweepCall: Workload<'sweep-call'> = {
 
 type Batch = (calls: number, deadlineMs: number) => void;
 
-function batchOf(connections: readonly Connection[], { manner, depth, payloadBytes }: Parameters): Batch {
+function batchOf(connections: readonly Connection[], { manner, depth, payloadBytes }: Parameters, pool: ArrayBufferLike): Batch {
   const [first] = connections;
   switch (manner) {
     case 'echo':
       return (calls, deadlineMs) => first!.callBatch(calls, payloadBytes, { deadlineMs, depth });
     case 'shared': {
-      const shared = new SharedCalls(connections, depth, payloadBytes);
+      const shared = new SharedCalls(connections, depth, payloadBytes, pool);
       return (calls, deadlineMs) => shared.run(calls, deadlineMs);
     }
     case 'reference':

@@ -18,3 +18,17 @@ test.each([
   const bytes = payload.number(7);
   expect(() => payload.verify(change(Uint8Array.from(bytes)), 7)).toThrowError(expect.objectContaining({ code: 'WRONG_ANSWER' }));
 });
+
+test.each([1, 3, 4, 16, 63, 64, 66])('of %i bytes in a pool, each changed byte is seen', (sizeBytes) => {
+  const pool = new SharedArrayBuffer(4096);
+  const payload = new EchoPayload(sizeBytes, pool);
+  const response = new Uint8Array(pool, 1024, sizeBytes);
+  response.set(payload.number(3));
+  payload.verify(response, 3);
+  for (let index = 0; index < sizeBytes; index++) {
+    response[index]! ^= 0x80;
+    expect(() => payload.verify(response, 3)).toThrowError(expect.objectContaining({ code: 'WRONG_ANSWER' }));
+    response[index]! ^= 0x80;
+  }
+  expect(() => payload.verify(new Uint8Array(pool, 1024, sizeBytes + 1), 3)).toThrowError(/is not its echo/);
+});
