@@ -38,6 +38,8 @@ const looks = 1_000;
 /** The server looks so often whose turn it is. */
 const turnMs = 1;
 const roundNs = 300_000;
+/** Of each way: some thousand calls, without which half of what is measured is code that is not compiled yet. */
+const warmUpMs = 100;
 const stopped = -1;
 
 const one = heap({ takes: 1, gives: 0 });
@@ -214,9 +216,9 @@ class Bench {
     this.#heap = heap;
     this.#turn = turn;
     this.#rounds = rounds;
-    this.#calls = connectService(core, service, { heap, deadlineMs });
+    this.#calls = connectService(core, service, { heap, deadlineMs, waiting: 'spin' });
     this.#calls.connectedSync();
-    this.#streams = streamBuffers.map(({ service }) => new StreamCaller(connect(core, service, { deadlineMs })));
+    this.#streams = streamBuffers.map(({ service }) => new StreamCaller(connect(core, service, { deadlineMs, waiting: 'spin' })));
   }
 
   size(bytes: number, mode: SizeFigure['mode']): SizeFigure {
@@ -314,8 +316,8 @@ class Bench {
 
   /** As many calls as take a fraction of a time slice: a round in which either thread had to wait for a core stands out. Everything is compiled. */
   #timesOf(way: Way): number {
-    const warmUntilMs = performance.now() + 100;
-    for (let warming = 0; warming < 20 && performance.now() < warmUntilMs; warming++) this.#round(way, 20);
+    const warmUntilMs = performance.now() + warmUpMs;
+    while (performance.now() < warmUntilMs) this.#round(way, 20);
     const ns = Math.min(...Array.from({ length: 5 }, () => this.#round(way, 2)));
     return Math.max(1, Math.min(1_000, Math.round(roundNs / ns)));
   }

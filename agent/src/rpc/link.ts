@@ -177,7 +177,9 @@ export class Link {
     connection.release();
     const before = connection.next;
     try {
-      return references.callSync(request.bytes ?? nothing, { ...request, ...options });
+      const { refs = [], move = false } = request;
+      const { method, deadlineMs } = options;
+      return references.callSync(request.bytes ?? nothing, { refs, move, method, deadlineMs });
     } catch (error) {
       this.#afterSync(error, connection.next !== before, options);
       // What was moved and is lost cannot be sent again.
