@@ -1,4 +1,5 @@
 /** A process of its own that serves or calls: the other end of service.local.test.ts. Its role is its first argument. */
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { getHeapStatistics } from 'node:v8';
 import { native } from '../../src/pool/native.ts';
@@ -77,6 +78,27 @@ const roles = {
     using server = serve(core, turning, turningHandlers);
     tell('ready');
     return await server.runAsync();
+  },
+  /** Says when a call is held and when it is given up. Drains at the first message it gets, and answers what it holds at the second. */
+  'serve-draining': async (core: Core) => {
+    const released = once(process, 'release');
+    const server = serve(core, turning, {
+      ...turningHandlers,
+      hold: (_request, { signal }) => {
+        tell('held');
+        signal.addEventListener('abort', () => tell('given up'));
+        return Promise.race([once(signal, 'abort'), released]).then(() => process.pid);
+      },
+    });
+    const end = server.runAsync();
+    tell('ready');
+    await once(process, 'message');
+    const closed = server.close({ drain: true, deadlineMs });
+    tell('draining');
+    await once(process, 'message');
+    process.emit('release' as never);
+    await closed;
+    return await end;
   },
   /** Makes a call that is not answered, opens a stream, and waits for its end. */
   'call-and-wait': async (core: Core) => {

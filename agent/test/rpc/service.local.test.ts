@@ -41,6 +41,11 @@ class Participant implements Disposable {
     return message;
   }
 
+  /** It is told to go on. */
+  goOn(): void {
+    this.#child.send('go on');
+  }
+
   async kill(core: Core, machineNumber: number): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#exit;
@@ -184,4 +189,33 @@ test('a caller that is killed gives its connection back, with its handlers and s
   server.close();
   const { connections, problems } = inspectPoolFile(files.poolPath);
   expect({ connections, problems }).toEqual({ connections: [], problems: [] });
+});
+
+test('a server of another process hears who gives up, drains, and then answers what it holds', async () => {
+  using files = poolFiles();
+  const core = joinedHere(files);
+  using server = await started('serve-draining', files, 2);
+  using caller = connectService(core, turning, { deadlineMs, reconnect: false });
+  const stop = new AbortController();
+  const givenUp = codeOf(caller.call('hold', null, { signal: stop.signal }));
+  expect(await server.says()).toBe('held');
+  const heard = server.says();
+  stop.abort();
+  expect(await givenUp).toBe('ABORTED');
+  expect(await heard).toBe('given up');
+
+  const held = caller.call('hold', null);
+  expect(await server.says()).toBe('held');
+  server.goOn();
+  expect(await server.says()).toBe('draining');
+  expect(await codeOf(caller.call('who', null))).toBe('REFUSED');
+  using stranger = connectService(core, turning, { deadlineMs: 20 });
+  expect(await codeOf(stranger.call('who', null))).toBe('NOT_FOUND');
+  const ended = server.says();
+  server.goOn();
+  expect(await held).toBe(server.pid);
+  expect(await ended).toEqual({ result: 'closed' });
+  expect(await codeOf(caller.call('who', null))).toBe('CLOSED');
+  caller.close();
+  expect(inspectPoolFile(files.poolPath)).toMatchObject({ connections: [], problems: [] });
 });
