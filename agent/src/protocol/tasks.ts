@@ -102,6 +102,8 @@ export interface Tasks extends LatencyTasks, ProgramTasks {
       readonly payloadBytes: number;
       readonly callDeadlineMs: number;
       readonly reconnectWithinMs: number;
+      /** As fast as they are answered when not given. */
+      readonly callsPerSecond?: number;
     };
     result: CallSummary & {
       readonly answered: number;

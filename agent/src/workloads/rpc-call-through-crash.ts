@@ -12,6 +12,8 @@ import type { TaskContext, Workload } from './workload.ts';
 type Parameters = Tasks['rpc-call-through-crash']['parameters'];
 
 const callsPerSample = 100;
+/** Nobody wakes who waits on it. */
+const never = new Int32Array(new SharedArrayBuffer(4));
 /** A run that fails more often has another fault than the death of a server. */
 const failureLimit = 1_000;
 
@@ -32,13 +34,16 @@ const outcomeOf: Readonly<Record<RpcErrorCode, Outcome>> = {
  * fenced, and the next one goes to whoever serves the name by then.
  */
 export const rpcCallThroughCrash: Workload<'rpc-call-through-crash'> = {
-  parameters: object<Parameters>({
-    service: name,
-    calls: integer(0, 10_000_000),
-    payloadBytes: integer(1, 65_536),
-    callDeadlineMs: integer(1, 600_000),
-    reconnectWithinMs: integer(1, 600_000),
-  }),
+  parameters: object<Parameters>(
+    {
+      service: name,
+      calls: integer(0, 10_000_000),
+      payloadBytes: integer(1, 65_536),
+      callDeadlineMs: integer(1, 600_000),
+      reconnectWithinMs: integer(1, 600_000),
+    },
+    { callsPerSecond: integer(1, 1_000_000) },
+  ),
   run: (context, parameters) => {
     const series = new CallSeries(context, parameters);
     try {
@@ -65,6 +70,7 @@ class CallSeries {
   /** Answered calls since the sample began; a failure throws a begun sample away. */
   #inSample = 0;
   #sampleStartNs = 0;
+  readonly #startMs = performance.now();
   #lastAnswerNs: number | null = null;
   #longestStallNs = 0;
 
@@ -77,6 +83,7 @@ class CallSeries {
 
   callOnce(): void {
     const { callDeadlineMs } = this.#parameters;
+    this.#awaitTurn();
     this.#connection ??= this.#connect();
     const call = ++this.#call;
     const startNs = monotonicNs();
@@ -118,6 +125,14 @@ class CallSeries {
   #connect(): Connection {
     const { service, reconnectWithinMs } = this.#parameters;
     return connect(this.#core, service, { deadlineMs: Math.min(reconnectWithinMs, this.#context.remainingMs()) });
+  }
+
+  /** A call is due so long after the first one, whatever became of those between; one that is late goes at once. */
+  #awaitTurn(): void {
+    const { callsPerSecond } = this.#parameters;
+    if (callsPerSecond === undefined) return;
+    const dueMs = this.#startMs + (this.#call / callsPerSecond) * 1000;
+    for (let nowMs = performance.now(); nowMs < dueMs; nowMs = performance.now()) Atomics.wait(never, 0, 0, dueMs - nowMs);
   }
 
   #succeed(endNs: number): void {

@@ -1,6 +1,6 @@
 import { callsResultOf } from '../workload/result-of.ts';
 import { type Check, invalid, unknown, valid } from './check.ts';
-import { endsOf, lastWordsOf } from './read-calls.ts';
+import { endsOf, lastWordsOf, recoveredOf } from './read-calls.ts';
 
 export const answeredAfterRestart: Check = {
   name: 'answered-after-restart',
@@ -9,9 +9,11 @@ export const answeredAfterRestart: Check = {
     const result = callsResultOf(evidence);
     if (result === null) return unknown('The workload `calls` gave no result.');
     if (evidence.history === null) return unknown('The history could not be read.');
-    const death = lastWordsOf(evidence.history.records).at(-1);
-    if (death === undefined) return unknown('No server wrote last words.');
-    const after = endsOf(evidence.history.records).filter(
+    const { records } = evidence.history;
+    // Who ends with a machine has no last words; it was dead when it was recovered.
+    const death = lastWordsOf(records).at(-1) ?? recoveredOf(records).at(-1);
+    if (death === undefined) return unknown('No server wrote last words, and nobody was recovered.');
+    const after = endsOf(records).filter(
       ({ operation, outcome, ticket }) => operation === 'rpc-call' && outcome === 'ok' && ticket > death.ticket,
     ).length;
     const { answered, wanted } = result;

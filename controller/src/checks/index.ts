@@ -12,6 +12,7 @@ import { heapGoesOn } from './heap-goes-on.ts';
 import { historyWhole } from './history-whole.ts';
 import { linearizable } from './linearizable.ts';
 import { lockBlocksSurvivors } from './lock-blocks-survivors.ts';
+import { noCallFailed } from './no-call-failed.ts';
 import { noDanglingReference } from './no-dangling-reference.ts';
 import { noLeak } from './no-leak.ts';
 import { nobodyFenced } from './nobody-fenced.ts';
@@ -39,6 +40,7 @@ export const checks: readonly Check[] = [
   historyWhole,
   linearizable,
   lockBlocksSurvivors,
+  noCallFailed,
   noDanglingReference,
   noLeak,
   nobodyFenced,

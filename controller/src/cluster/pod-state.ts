@@ -1,7 +1,7 @@
 /** What outlives the controller: `state.json` in the pod's folder. */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Topology } from '../config/topology.ts';
+import { type Topology, topologySchema } from '../config/topology.ts';
 import { environmentError } from '../errors/cxlpod-error.ts';
 import type { Environment, PodPaths } from '../provider/provider.ts';
 import type { GateReport } from './gate.ts';
@@ -33,12 +33,12 @@ export async function readPodState(paths: PodPaths): Promise<PodState | null> {
     throw environmentError('STATE_UNREADABLE', `${path} cannot be read`, { cause: error });
   }
   const state = parse(path, text);
-  if (state.version !== 2) {
-    throw environmentError('STATE_UNREADABLE', `${path} was written by another version of cxlpod`, {
-      hint: `cxlpod down --name ${state.pod ?? 'POD'}, then cxlpod up`,
-    });
-  }
-  return state;
+  const other = state.version === 2 ? missingFrom(state.topology, anyTopology(), 'topology') : 'the version that is read now';
+  if (other === null) return state;
+  throw environmentError('STATE_UNREADABLE', `${path} was written by another version of cxlpod`, {
+    cause: new Error(`it does not have ${other}`),
+    hint: `cxlpod down --name ${state.pod ?? 'POD'}, then cxlpod up`,
+  });
 }
 
 /** In one step, so that a killed controller leaves the old state or the new one. */
@@ -58,6 +58,23 @@ export async function noteGate(paths: PodPaths, gate: GateReport | null): Promis
 export async function noteJoined(paths: PodPaths, machine: string): Promise<void> {
   const state = await readPodState(paths);
   if (state !== null) await writePodState(paths, { ...state, joined: [...(state.joined ?? []), machine] });
+}
+
+/** Whatever a topology has, this one has. */
+function anyTopology(): object {
+  return topologySchema.parse({ name: 'any' });
+}
+
+/** The first key of `whole` that `given` lacks, with the keys that lead to it. */
+function missingFrom(given: unknown, whole: object, name: string): string | null {
+  if (typeof given !== 'object' || given === null) return name;
+  for (const [key, value] of Object.entries(whole)) {
+    if (!(key in given)) return `${name}.${key}`;
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) continue;
+    const missing = missingFrom((given as Record<string, unknown>)[key], value, `${name}.${key}`);
+    if (missing !== null) return missing;
+  }
+  return null;
 }
 
 function stateFile(paths: PodPaths): string {

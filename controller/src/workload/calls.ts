@@ -20,6 +20,8 @@ const parameters = z.strictObject({
   callDeadline: duration.default(5_000),
   /** How long the caller looks for a server that serves again. */
   reconnectWithin: duration.default(15_000),
+  /** At most; as fast as they are answered when not given. For faults that take longer to strike than all calls to be made. */
+  callsPerSecond: z.number().int().min(1).max(100_000).optional(),
 });
 
 export type CallsParameters = z.output<typeof parameters>;
@@ -47,10 +49,12 @@ export const calls = {
   parameters,
   needs: { machines: 2 },
   async run(parameters: CallsParameters, context: WorkloadContext): Promise<CallsResult> {
-    const { calls: wanted, payloadBytes, callDeadline, reconnectWithin } = parameters;
+    const { calls: wanted, payloadBytes, callDeadline, reconnectWithin, callsPerSecond } = parameters;
     const [serving, calling] = context.pod.machines;
     const service = 'echo';
-    const deadlineMs = taskDeadlineMs(wanted, callDeadline + reconnectWithin);
+    const pace = callsPerSecond === undefined ? {} : { callsPerSecond };
+    const pacedMs = callsPerSecond === undefined ? 0 : (wanted / callsPerSecond) * 1000;
+    const deadlineMs = taskDeadlineMs(wanted, callDeadline + reconnectWithin + pacedMs);
     const [server, caller] = await both(
       context.crew.hire({ machine: serving!.machine.name, worker: 'server' }),
       context.crew.hire({ machine: calling!.machine.name, worker: 'caller' }),
@@ -62,7 +66,7 @@ export const calls = {
       call: (hand) =>
         hand.task(
           'rpc-call-through-crash',
-          { service, calls: wanted, payloadBytes, callDeadlineMs: callDeadline, reconnectWithinMs: reconnectWithin },
+          { service, calls: wanted, payloadBytes, callDeadlineMs: callDeadline, reconnectWithinMs: reconnectWithin, ...pace },
           { deadlineMs, label: `${wanted} calls` },
         ),
       knock: (hand) =>

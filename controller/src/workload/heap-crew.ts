@@ -1,10 +1,10 @@
 /** Workers for the workloads of the heap: spread over the machines, given their tasks at once, drawn on the time line. */
 import type { MeetingPlace, Span } from '@cxlpod/agent/protocol';
 import { environmentError } from '../errors/cxlpod-error.ts';
-import type { Hand } from '../runs/crew.ts';
+import type { Hand, Post } from '../runs/crew.ts';
 import type { WorkloadContext } from './workload.ts';
 
-/** Worker `name-1` on the first machine, `name-2` on the second, and so on, round and round. */
+/** Worker `name-1` on the first machine, `name-2` on the second, and so on, round and round; those of one machine one after the other. */
 export async function hireSpread(
   context: WorkloadContext,
   name: string,
@@ -12,12 +12,22 @@ export async function hireSpread(
   { from = 0 }: { readonly from?: number } = {},
 ): Promise<Hand[]> {
   const { machines } = context.pod;
-  const hands: Hand[] = [];
-  for (let index = 0; index < count; index++) {
-    const { machine } = machines[(from + index) % machines.length]!;
-    hands.push(await context.crew.hire({ machine: machine.name, worker: `${name}-${index + 1}` }));
-  }
-  return hands;
+  const posts = Array.from({ length: count }, (_, index) => ({
+    machine: machines[(from + index) % machines.length]!.machine.name,
+    worker: `${name}-${index + 1}`,
+  }));
+  return hireAll(context, posts);
+}
+
+/** In the order of `posts`. Machines start their workers beside each other, each one after the other. */
+export async function hireAll({ crew }: WorkloadContext, posts: readonly Post[]): Promise<Hand[]> {
+  const last = new Map<string, Promise<unknown>>();
+  const hired = posts.map((post) => {
+    const hiring = (last.get(post.machine) ?? Promise.resolve()).then(() => crew.hire(post));
+    last.set(post.machine, hiring);
+    return hiring;
+  });
+  return all(hired);
 }
 
 /** Waits for all; of several failures the first one is told, since the others are usually its consequence. */

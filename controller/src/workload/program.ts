@@ -2,7 +2,9 @@
 import type { ExecEnd, ProgramEnd, ProgramMemory, ProgramPhase } from '@cxlpod/agent/protocol';
 import { z } from 'zod';
 import { duration, size } from '../config/quantities.ts';
+import type { Machine } from '../provider/provider.ts';
 import type { Hand } from '../runs/crew.ts';
+import { hireAll } from './heap-crew.ts';
 import { executableFile, moduleFile, type ProgramFile } from './program-files.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
@@ -74,6 +76,8 @@ class ProgramRun {
   readonly #context: WorkloadContext;
   readonly #file: ProgramFile;
   readonly #ends: EndedProgram[] = [];
+  /** By boot of a machine. */
+  readonly #uploaded = new Map<string, Promise<void>>();
   #memory: ProgramMemory | null = null;
 
   constructor(wanted: ProgramParameters, context: WorkloadContext, file: ProgramFile) {
@@ -85,7 +89,7 @@ class ProgramRun {
   async run(): Promise<ProgramResult> {
     const { pod, crew } = this.#context;
     const { exec, module, workersPerMachine, memory: sizeBytes } = this.#wanted;
-    await this.#upload();
+    await Promise.all(pod.machines.map(({ machine }) => this.#upload(machine)));
     const keeper = await crew.hire({ machine: pod.machines[0]!.machine.name, worker: 'keeper' });
     this.#memory = (await keeper.task('program-memory', { sizeBytes }, { deadlineMs: memoryDeadlineMs })).memory;
     if (module !== undefined || this.#wanted.setup) {
@@ -98,26 +102,26 @@ class ProgramRun {
     return { program: (exec ?? module)!, workers, ends: this.#ends, problems };
   }
 
-  /** To every machine, also to those that will be booted again. */
-  async #upload(): Promise<void> {
+  /** Unless it is there: a machine that booted again has lost it. */
+  async #upload(machine: Machine): Promise<void> {
     const { path: from, to } = this.#file;
-    await Promise.all(this.#context.pod.machines.map(({ machine }) => machine.upload([{ from, to, executable: true }])));
+    const boot = this.#context.timeline.clockOf(machine.name);
+    const uploaded = this.#uploaded.get(boot) ?? machine.upload([{ from, to, executable: true }]);
+    this.#uploaded.set(boot, uploaded);
+    await uploaded;
   }
 
   async #drive(workers: number): Promise<void> {
     const { pod, crew } = this.#context;
     const posts = pod.machines.flatMap(({ machine }, index) =>
       Array.from({ length: this.#wanted.workersPerMachine }, (_, each) => ({
-        number: index * this.#wanted.workersPerMachine + each + 1,
         machine: machine.name,
+        worker: `program-${index * this.#wanted.workersPerMachine + each + 1}`,
       })),
     );
-    const hands = [];
-    for (const { machine, number } of posts) {
-      hands.push({ number, hand: await crew.hire({ machine, worker: `program-${number}` }) });
-    }
+    const hands = await hireAll(this.#context, posts);
     this.#context.say(`${workers} workers run ${this.#file.to}`);
-    const employments = hands.map(({ hand, number }) => crew.employ(hand, (each) => this.#perform(each, 'drive', number)));
+    const employments = hands.map((hand, index) => crew.employ(hand, (each) => this.#perform(each, 'drive', index + 1)));
     for (const employment of employments) await employment.results();
     await this.#context.endFaults();
     // Of those who were started again for one that died.
@@ -154,6 +158,7 @@ class ProgramRun {
     const { pod, seed } = this.#context;
     const { exec, limit, workersPerMachine } = this.#wanted;
     const { machine } = pod.machine(hand.post.machine);
+    await this.#upload(machine);
     const place = {
       phase,
       machine: machine.number,

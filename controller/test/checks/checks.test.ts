@@ -17,6 +17,7 @@ import { checks } from '../../src/checks/index.ts';
 import { judge, judgeOne } from '../../src/checks/judge.ts';
 import { linearizable } from '../../src/checks/linearizable.ts';
 import { lockBlocksSurvivors } from '../../src/checks/lock-blocks-survivors.ts';
+import { noCallFailed } from '../../src/checks/no-call-failed.ts';
 import { noDanglingReference } from '../../src/checks/no-dangling-reference.ts';
 import { noLeak } from '../../src/checks/no-leak.ts';
 import { nobodyFenced } from '../../src/checks/nobody-fenced.ts';
@@ -59,6 +60,14 @@ const failure = callsResult().failures[0]!;
 const isLastWords = (record: HistoryRecord): boolean => record.kind === 'last-words';
 const isEndOf = (call: number) => (record: HistoryRecord) => record.kind === 'end' && record.call === call;
 const without = (drop: (record: HistoryRecord) => boolean): Evidence => withHistory((all) => all.filter((each) => !drop(each)));
+/** The server left no last words, since its machine ended; at this ticket it was recovered. */
+const recoveredAt = (ticket: number): Evidence =>
+  withHistory((all) =>
+    [
+      ...all.filter((each) => !isLastWords(each)),
+      { ...all[0]!, kind: 'recovered', deadClient: 3, deadIncarnation: 1, ticket } as unknown as HistoryRecord,
+    ].sort((a, b) => a.ticket - b.ticket),
+  );
 const deathWith = (changes: object): Evidence =>
   crashEvidence({ exits: [{ ...death, ...changes }, ...crashEvidence().exits.slice(1)] });
 /** The server dies once the answer to call 2 is published. */
@@ -161,12 +170,28 @@ const planted: readonly { check: Check; good?: Evidence; invalid: readonly Plant
     invalid: [
       ['a call is missing', withCalls({ answered: 3 })],
       ['nothing was answered after the death', withHistory((all) => all.filter((each) => each.ticket <= 4))],
+      ['nothing was answered after the recovery of who ended with a machine', recoveredAt(99)],
     ],
     unknown: [
       ['nobody died', without(isLastWords)],
       ['the workload failed', noResult],
       ['the history cannot be read', noHistory],
     ],
+  },
+  {
+    check: answeredAfterRestart,
+    good: recoveredAt(4),
+    invalid: [],
+    unknown: [],
+  },
+  {
+    check: noCallFailed,
+    good: withCalls({ failures: [] }),
+    invalid: [
+      ['a call was told that its outcome is unknown', crashEvidence()],
+      ['a call is missing', withCalls({ failures: [], answered: 3 })],
+    ],
+    unknown: [['the workload failed', noResult]],
   },
   {
     check: atMostOnce,
