@@ -4,12 +4,13 @@ import { style } from '../report/style.ts';
 import type { RunFolder } from '../runs/run-folder.ts';
 import type { Verdict } from '../runs/verdict.ts';
 import type { CampaignEntry, CampaignRecord, MatrixCell } from './campaign-record.ts';
+import { measurementSections } from './measurements-section.ts';
 
 /** The path of the page. */
 export function writeCampaign(folder: RunFolder, record: CampaignRecord): string {
   folder.writeJson('campaign.json', record);
   folder.write('junit.xml', renderJunit(record));
-  folder.write('index.html', renderIndex(record));
+  folder.write('index.html', renderIndex(record, measurementSections(folder, record.entries)));
   return folder.join('index.html');
 }
 
@@ -17,7 +18,7 @@ const policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; ba
 /** Those that were not as expected are all listed. */
 const goodRunsListed = 200;
 
-export function renderIndex(record: CampaignRecord): string {
+export function renderIndex(record: CampaignRecord, measured: readonly Html[] = []): string {
   const { name, outcome, counts, entries } = record;
   const doubtful = entries.filter((entry) => entry.outcome !== 'valid');
   const good = entries.filter((entry) => entry.outcome === 'valid');
@@ -44,6 +45,7 @@ export function renderIndex(record: CampaignRecord): string {
 ${matrixSection(record.matrix)}
 ${doubtful.length > 0 && runsSection('doubtful', 'Not as expected', doubtful)}
 ${good.length > 0 && runsSection('good', good.length > goodRunsListed ? `As expected, the first ${goodRunsListed}` : 'As expected', good.slice(0, goodRunsListed))}
+${measured}
 </main>
 </body>
 </html>

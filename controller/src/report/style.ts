@@ -30,6 +30,7 @@ h1{margin:0;font-size:25px;line-height:1.2;letter-spacing:-.015em}.hero p{margin
 .card h4{margin:0;color:var(--dim);font-size:12.5px;font-weight:550}.card strong{display:block;font-size:16px;font-weight:650;margin-top:1px}
 .card p{margin:3px 0 0;color:var(--dim);font-size:12.5px;line-height:1.42}.figures strong{font-size:30px;letter-spacing:-.02em;line-height:1.25;font-variant-numeric:tabular-nums}
 section{background:var(--card);border:1px solid var(--line);border-radius:13px;padding:20px 24px 18px;margin:16px 0}
+.measured{margin-top:44px}
 h2{margin:0 0 4px;font-size:18.5px;letter-spacing:-.01em}h3{margin:20px 0 6px;font-size:14px}
 .lead{margin:0 0 14px;color:var(--dim);font-size:13.5px;max-width:98ch}.note{color:var(--dim);font-size:13px;margin:12px 0 0}
 table{border-collapse:collapse;width:100%;font-size:13.5px}th{font-weight:550;color:var(--dim);text-align:left;font-size:12.5px}th,td{padding:7px 12px 7px 0;border-bottom:1px solid var(--line);vertical-align:middle}
