@@ -1,4 +1,4 @@
-export { type HistoryCount, openHistoryCount } from './count.ts';
+export { type HistoryCount, type HistoryCounts, openHistoryCount } from './count.ts';
 export { queueItem, queueOf } from './queue-item.ts';
 export { type History, type HistoryRecord, readHistory, readHistoryFile } from './read.ts';
 export { type Operation, type Outcome, operations, outcomes, recordEnd, recordInvoke } from './record.ts';

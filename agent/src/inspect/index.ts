@@ -1,3 +1,4 @@
+export { type HeapUse, readHeapUse } from './heap/heap-use.ts';
 export type { InspectedHeap, InspectedSegment } from './heap/inspect-heap.ts';
 export type { InspectedHeapClient } from './heap/inspect-heap-clients.ts';
 export { openTransactionCount, type TransactionCount } from './heap/transaction-count.ts';

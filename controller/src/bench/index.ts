@@ -5,6 +5,7 @@ import { demo, images } from './from-nothing.ts';
 import { heap } from './heap.ts';
 import { idle } from './idle.ts';
 import { pingLocal, pingOnMachines } from './ping.ts';
+import { report } from './report.ts';
 import { calls } from './rpc.ts';
 import { upDown } from './up-down.ts';
 
@@ -16,6 +17,7 @@ export const benchItems: readonly BenchItem[] = [
   pingLocal,
   calls,
   heap,
+  report,
   pingOnMachines,
   recovery,
   crash,

@@ -7,13 +7,14 @@ import { type LoadedScenario, loadScenarios } from '../config/load-scenario.ts';
 import { loadTopology } from '../config/load-topology.ts';
 import { exitCodes } from '../errors/cxlpod-error.ts';
 import { interruptedError } from '../errors/interrupted.ts';
+import { type Annotation, type AnnotationStyle, annotate } from '../report/annotations.ts';
 import { concreteScenario } from '../runs/concrete-scenario.ts';
 import { requireRunnable } from '../runs/require-runnable.ts';
 import { RunFolder } from '../runs/run-folder.ts';
 import { type FinishedRun, runOnce } from '../runs/run-once.ts';
-import { type CampaignEntry, campaignOf, entryOf } from './campaign-record.ts';
+import { type CampaignEntry, type CampaignRecord, campaignOf, entryOf } from './campaign-record.ts';
 import { PodShelf } from './pod-shelf.ts';
-import { writeCampaign } from './write-campaign.ts';
+import { renderCampaignSummary, writeCampaign } from './write-campaign.ts';
 
 export interface CampaignOptions {
   readonly runs: string;
@@ -25,6 +26,7 @@ export interface CampaignOptions {
   readonly stopOnFailure: boolean;
   readonly keepAll: boolean;
   readonly json: boolean;
+  readonly annotations?: AnnotationStyle | undefined;
 }
 
 /** Nobody waits for more without having asked for a time. */
@@ -51,8 +53,19 @@ export async function campaignCommand(
   );
   context.say(`index: ${index}`);
   context.out(options.json ? JSON.stringify(record, null, 2) : index);
+  annotate(options.annotations, { annotations: annotationsOf(record), summary: renderCampaignSummary(record) });
   if (context.signal.aborted) throw interruptedError(`campaign ${name}`);
   return exitCodes[record.outcome];
+}
+
+function annotationsOf({ entries }: CampaignRecord): readonly Annotation[] {
+  return entries
+    .filter(({ outcome }) => outcome !== 'valid')
+    .map(({ scenario, seed, outcome, because }) => ({
+      level: outcome === 'invalid' ? 'error' : 'warning',
+      title: `${scenario}, seed ${seed}`,
+      message: because ?? outcome,
+    }));
 }
 
 function requireFitting(scenario: LoadedScenario['scenario']): void {

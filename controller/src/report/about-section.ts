@@ -1,4 +1,5 @@
 /** How to do it again, of what it was made, and every file that is left. */
+import { isAsExpected } from '../runs/expected.ts';
 import type { RunRecord } from '../runs/run-record.ts';
 import { type Html, html } from './html.ts';
 import type { RunFile } from './report-input.ts';
@@ -27,7 +28,8 @@ export function aboutSection(record: RunRecord, files: readonly RunFile[]): Html
   ];
   return html`<section id="again">
   <h2>Do it again</h2>
-  <pre class="commands">${commands}</pre>
+  <div class="two"><div><h3>From this folder</h3><pre class="commands">${commands}</pre></div>
+  <div><h3>From the folder of runs</h3>${repeats(record).map(({ command, what }) => html`<pre class="commands one">${command}</pre><p class="note under">${what}</p>`)}</div></div>
   ${provenance.gitDirty === true && html`<p class="note">Files differed from that revision when this ran.</p>`}
   <div class="two">
   <div><h3>Environment</h3><table class="plain"><tbody>${rows
@@ -38,6 +40,26 @@ export function aboutSection(record: RunRecord, files: readonly RunFile[]): Html
   )}</tbody></table></div>
   </div>
   </section>`;
+}
+
+/** One click marks a whole command. */
+function repeats({
+  run,
+  faults,
+  scenario,
+  verdict,
+  error,
+}: RunRecord): readonly { readonly command: string; readonly what: string }[] {
+  const path = `.runs/${run}`;
+  const isWrong = isAsExpected({ scenario, verdict, error }) !== 'valid';
+  return [
+    { command: `cxlpod replay ${path} --up`, what: 'the same scenario, seed and faults, on a pod of its own' },
+    ...(faults.length > 1 && isWrong
+      ? [{ command: `cxlpod shrink ${path}`, what: 'the fewest of its faults with which it still fails' }]
+      : []),
+    { command: `cxlpod check ${path}`, what: 'the verdict again, from these files alone' },
+    { command: `cxlpod campaign ${scenario.name} --seeds 20`, what: 'the same scenario with other seeds' },
+  ];
 }
 
 function describeGate(gate: NonNullable<RunRecord['gate']>): string {

@@ -9,7 +9,7 @@ const evidenceLimit = 4000;
 export function checksSection(record: RunRecord): Html {
   return html`<section id="checks">
   <h2>Checks</h2>
-  <ul class="checks">${record.checks.map(
+  <ul class="checks">${worstFirst(record.checks).map(
     ({ name, claim, verdict, sentence, evidence }) => html`<li class="${verdict}" data-check="${name}">
     <span class="badge ${verdict}">${verdict}</span>
     <div><b>${name}</b> <span class="dim">${claim}</span><p>${sentence}</p>${counterExamples(evidence)}
@@ -17,6 +17,11 @@ export function checksSection(record: RunRecord): Html {
   )}</ul>
   ${record.missing.length > 0 && html`<p class="note">Could not be collected: ${record.missing.join('; ')}</p>`}
   </section>`;
+}
+
+function worstFirst(checks: RunRecord['checks']): RunRecord['checks'] {
+  const order = ['invalid', 'unknown', 'valid'];
+  return [...checks].sort((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict));
 }
 
 function show(evidence: Readonly<Record<string, unknown>>): string {

@@ -123,7 +123,7 @@ function curves(drawn: readonly Distribution[]): Html {
       .filter(([percentile]) => percentile <= last)
       .map(([percentile, ns]) => `${px(x(percentile))},${px(y.at(ns))}`);
     const lastNs = valueAt(distribution, last);
-    const line = [...points, `${px(end)},${px(y.at(lastNs))}`].join(' ');
+    const line = withoutRepeats([...points, `${px(end)},${px(y.at(lastNs))}`]).join(' ');
     const dashes = distribution.tag.endsWith('-again') ? '5 3' : 'none';
     const colour = colourOf(distribution.tag, index);
     const labelAt = labels.find((label) => label.index === index)!.at;
@@ -132,6 +132,11 @@ function curves(drawn: readonly Distribution[]): Html {
       <text class="curve" x="${end + 8}" y="${px(labelAt + 4)}" style="fill:${colour}">${distribution.label}</text>`;
   })}
   </svg></figure>`;
+}
+
+/** Many values may lie at one place of the drawing. */
+function withoutRepeats(points: readonly string[]): string[] {
+  return points.filter((point, index) => point !== points[index - 1]);
 }
 
 /** Points of the cumulative distribution: [percentile, ns], ascending. */

@@ -9,9 +9,10 @@ import { factsOf, warningOf } from './facts.ts';
 import { type Html, html, raw } from './html.ts';
 import { keyFigures } from './key-figures.ts';
 import { latencyTableSection } from './latency-table-section.ts';
+import { recoveriesSection } from './recoveries-section.ts';
 import type { ReportInput } from './report-input.ts';
 import { style } from './style.ts';
-import { timeLineSection } from './time-line-section.ts';
+import { timeLineSection } from './time-line/time-line-section.ts';
 
 /** The browser itself refuses whatever would be fetched or run, should text ever escape from its place. */
 const policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
@@ -31,7 +32,7 @@ export function renderReport({ record, timeline, distributions, files }: ReportI
 <header><div class="in"><span class="brand"><i></i>cxlpod</span>${siblings(record)}<time>${record.startedAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}</time></div></header>
 <main>
 ${firstScreen(record)}
-${record.faults.length > 0 ? [timeLineSection(record, timeline), checksSection(record)] : null}
+${record.faults.length > 0 && ofCrash(record, timeline)}
 ${latencyTableSection(record)}
 ${chartSection(record)}
 ${comparisonSection(record)}
@@ -44,6 +45,12 @@ ${aboutSection(record, files)}
 </html>
 `;
   return page.text;
+}
+
+/** What is not valid is looked into first. */
+function ofCrash(record: RunRecord, timeline: ReportInput['timeline']): (Html | null)[] {
+  const happened = [timeLineSection(record, timeline), recoveriesSection(record)];
+  return record.verdict === 'valid' ? [...happened, checksSection(record)] : [checksSection(record), ...happened];
 }
 
 function firstScreen(record: RunRecord): Html {

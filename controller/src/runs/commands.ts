@@ -1,9 +1,11 @@
-/** The verbs `run`, `traces`, `report`, `inspect`, `stats`, `bench`. */
+/** The verbs `run`, `traces`, `report`, `inspect`, `stats`, `dashboard`, `bench`. */
+import type { Command as Program } from 'commander';
 import type { CampaignOptions } from '../campaign/campaign-command.ts';
 import type { Command } from '../cli/command.ts';
 import { nameOption, pickPod } from '../cli/pick-pod.ts';
 import { table } from '../cli/table.ts';
 import { wholeNumber } from '../cli/whole-number.ts';
+import { annotationStyles } from '../report/annotations.ts';
 import type { RunOptions } from './run-command.ts';
 
 type CampaignDefaults = Pick<CampaignOptions, 'runs' | 'firstSeed'>;
@@ -13,7 +15,20 @@ interface FolderOptions {
   readonly json?: boolean;
 }
 
+interface StatsOptions {
+  readonly name?: string;
+  readonly pool?: string;
+  readonly json?: boolean;
+  readonly watch?: boolean;
+  readonly format: string;
+}
+
 const runsOption = ['--runs <folder>', 'where the folders of runs are', '.runs'] as const;
+
+const annotationsOption = (program: Program) =>
+  program
+    .createOption('--annotations <style>', 'checks that do not hold, as marks for CI; github where GITHUB_ACTIONS=true')
+    .choices(annotationStyles);
 
 export const commands: readonly Command[] = [
   (program, context) =>
@@ -27,6 +42,7 @@ export const commands: readonly Command[] = [
       .option('--keep', 'with --up: leave the pod up')
       .option('--seed <number>', 'instead of the seed of the scenario', wholeNumber)
       .option('--json', 'the run.json of each run on standard output, as a list')
+      .addOption(annotationsOption(program))
       .action(
         context.action(async (scenarios: string[], options: RunOptions) => {
           const { runCommand } = await import('./run-command.ts');
@@ -44,6 +60,7 @@ export const commands: readonly Command[] = [
       .option('--up', 'on a pod of its own, which is removed after')
       .option('--keep', 'with --up: leave the pod up')
       .option('--json', 'the run.json of the run on standard output, as a list')
+      .addOption(annotationsOption(program))
       .action(
         context.action(async (run: string | undefined, options: RunOptions) => {
           const { replayCommand } = await import('./replay-command.ts');
@@ -95,6 +112,7 @@ export const commands: readonly Command[] = [
       .option('--stop-on-failure', 'ends with the first run that is not as expected')
       .option('--keep-all', 'keeps every file of runs that were as expected, too')
       .option('--json', 'campaign.json on standard output')
+      .addOption(annotationsOption(program))
       .action(
         context.action(
           async (
@@ -174,11 +192,32 @@ export const commands: readonly Command[] = [
       .option('--pool <file>', 'a pool file, such as one kept for a post-mortem, instead of a running pod')
       .option('--watch', 'again every second, with calls per second, until it is interrupted')
       .option('--json', 'on standard output, as JSON; with --watch a line each time')
+      .addOption(
+        program
+          .createOption('--format <format>', 'text, or prometheus: all counters once, for a scraper')
+          .choices(['text', 'prometheus'])
+          .default('text')
+          .conflicts(['json', 'watch']),
+      )
       .action(
-        context.action(async (options: { name?: string; pool?: string; json?: boolean; watch?: boolean }) => {
-          const { statsCommand } = await import('./stats-command.ts');
-          const { name, pool, json, watch } = options;
+        context.action(async (options: StatsOptions) => {
+          const { metricsCommand, statsCommand } = await import('./stats-command.ts');
+          const { name, pool, json, watch, format } = options;
+          if (format === 'prometheus') return metricsCommand(pool ?? { pod: pickPod(name) }, context);
           return statsCommand(pool ?? { pod: pickPod(name) }, { json: json === true, watch: watch === true }, context);
+        }),
+      ),
+
+  (program, context) =>
+    program
+      .command('dashboard')
+      .description('a pod in the browser while it runs, on this host alone; ends with Ctrl-C')
+      .option(...nameOption)
+      .option('--port <number>', 'any that is free otherwise', wholeNumber, 0)
+      .action(
+        context.action(async ({ name, port }: { name?: string; port: number }) => {
+          const { dashboardCommand } = await import('../dashboard/dashboard-command.ts');
+          return dashboardCommand(pickPod(name), { port }, context);
         }),
       ),
 
@@ -188,7 +227,7 @@ export const commands: readonly Command[] = [
       .description('measure the figures of docs/measuring.md, print them, keep them in .runs/bench.json')
       .option(
         '--only <figures>',
-        'some of them, separated by commas: up, down, memory, idle, ping, local, calls, heap, images, demo; rpc is local, calls and ping',
+        'some of them, separated by commas: up, down, memory, idle, ping, local, calls, heap, report, images, demo; rpc is local, calls and ping',
       )
       .option('--kept', 'measure nothing: print what .runs/bench.json has, as the table of docs/measuring.md')
       .option(...runsOption)

@@ -8,7 +8,7 @@ import type { WorkerExit } from '@cxlpod/agent/protocol';
 import type { Scenario } from '../config/scenario.ts';
 import type { RecoveryOutcome } from '../recovery/index.ts';
 import type { Stamp } from '../traces/align-clocks.ts';
-import type { Detail } from '../traces/timeline.ts';
+import type { Detail, Lane } from '../traces/timeline.ts';
 
 export interface Evidence {
   /** With its random parts drawn: `faults` are those of this run. */
@@ -73,6 +73,8 @@ export interface FaultOutcome {
   readonly kind: string;
   /** What was meant to happen, for people. */
   readonly sentence: string;
+  /** Where it strikes; not given where it is not one place. */
+  readonly lane?: Lane;
   /** When the controller saw it happen; null: never. */
   readonly struckAt: Stamp | null;
   /** What the strike saw; null: nothing. */

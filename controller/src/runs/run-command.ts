@@ -7,6 +7,8 @@ import type { Pod } from '../cluster/pod.ts';
 import { lockPod } from '../cluster/pod-lock.ts';
 import { type LoadedScenario, loadScenarios } from '../config/load-scenario.ts';
 import { exitCodes, usageError } from '../errors/cxlpod-error.ts';
+import { type AnnotationStyle, annotate, annotationsOf } from '../report/annotations.ts';
+import { renderSummary } from '../report/summary.ts';
 import { writeReport } from '../report/write-report.ts';
 import { concreteScenario } from './concrete-scenario.ts';
 import { requireRunnable } from './require-runnable.ts';
@@ -21,6 +23,7 @@ export interface RunOptions {
   readonly keep?: boolean;
   readonly json?: boolean;
   readonly seed?: number;
+  readonly annotations?: AnnotationStyle;
 }
 
 export async function runCommand(names: readonly string[], options: RunOptions, context: CommandContext): Promise<number> {
@@ -45,6 +48,9 @@ export async function runLoaded(
       ),
     );
   else for (const { folder } of finished) context.out(folder.path);
+  for (const { record } of finished) {
+    annotate(options.annotations, { annotations: annotationsOf(record), summary: renderSummary(record) });
+  }
   return worstExitCode(finished.map(({ record }) => exitCodeOfRun(record)));
 }
 

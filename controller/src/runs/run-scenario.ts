@@ -11,7 +11,7 @@ import type { Scenario } from '../config/scenario.ts';
 import { interruptedError } from '../errors/interrupted.ts';
 import { createFaults } from '../faults/index.ts';
 import { type RecoveryService, startRecovery } from '../recovery/index.ts';
-import { alignClocks } from '../traces/align-clocks.ts';
+import { alignClocks, type Stamp } from '../traces/align-clocks.ts';
 import { alignTimeline } from '../traces/align-timeline.ts';
 import { toChromeTrace } from '../traces/chrome-trace.ts';
 import { LatencyBook } from '../traces/latency-book.ts';
@@ -22,11 +22,14 @@ import { auditedPool } from './audited-pool.ts';
 import { concreteScenario } from './concrete-scenario.ts';
 import { Crew } from './crew.ts';
 import type { Evidence, Leftovers, RunHistory } from './evidence.ts';
+import { harmSpans, recoverySpans } from './lifelines.ts';
+import { type LiveRun, tellLiveRun } from './live-run.ts';
 import { lookForLeftovers } from './look-for-leftovers.ts';
 import { orAborted } from './or-aborted.ts';
-import { openProgress } from './progress.ts';
+import { openProgress, type Progress } from './progress.ts';
 import { overSubscriptionOf, provenanceOf } from './provenance.ts';
 import { nextTicket, readRunHistory } from './read-history.ts';
+import { recordPace } from './record-pace.ts';
 import { requireRunnable } from './require-runnable.ts';
 import { describeError } from './run-error.ts';
 import type { RunFolder } from './run-folder.ts';
@@ -34,7 +37,7 @@ import { type RunError, type RunRecord, runRecordFormat } from './run-record.ts'
 import { savePool } from './save-pool.ts';
 import { saveHistory } from './saved-history.ts';
 import { Strikes } from './strike-faults.ts';
-import { worst } from './verdict.ts';
+import { type Verdict, worst } from './verdict.ts';
 
 export interface RunOptions {
   readonly pod: Pod;
@@ -56,9 +59,13 @@ export async function runScenario(options: RunOptions): Promise<RunRecord> {
   options.folder.write('scenario.yaml', options.loaded.text);
   options.folder.write('topology.yaml', printTopology(options.pod.topology));
   const run = new Run(options, scenario);
-  await run.execute();
-  await run.collect();
-  return run.conclude();
+  try {
+    await run.execute();
+    await run.collect();
+    return await run.conclude();
+  } finally {
+    run.close();
+  }
 }
 
 class Run {
@@ -81,6 +88,14 @@ class Run {
   #pool: PoolInspection | null = null;
   #leftovers: Leftovers | null = null;
   #history: RunHistory | null = null;
+  /** Workload and faults are over. */
+  #endedAt: Stamp | null = null;
+  #progress: Progress | null = null;
+  /** The last that was read. */
+  #operations: number | null = null;
+  #phaseNow: LiveRun['phase'] = 'at work';
+  #verdict: Verdict | null = null;
+  readonly #live: { stop(): void };
 
   constructor(options: RunOptions, scenario: Scenario) {
     this.#options = options;
@@ -88,6 +103,27 @@ class Run {
     this.#strikes = new Strikes(createFaults(scenario));
     this.#crew = new Crew(options.pod, this.#timeline, (post) => this.#strikes.arm(post));
     this.#firstTicket = nextTicket(options.pod.paths.historyFile);
+    this.#live = tellLiveRun(options.pod.paths, () => this.#now());
+  }
+
+  close(): void {
+    this.#phaseNow = 'over';
+    this.#live.stop();
+  }
+
+  #now(): Omit<LiveRun, 'toldAt'> {
+    if (this.#progress !== null) this.#operations = this.#progress.operations();
+    return {
+      run: this.#options.folder.name,
+      scenario: this.#scenario.name,
+      seed: this.#scenario.seed,
+      startedAt: this.#startedAt.toISOString(),
+      phase: this.#phaseNow,
+      operations: this.#operations,
+      faults: this.#strikes.outcomes,
+      recoveries: this.#recovery?.outcomes() ?? [],
+      verdict: this.#verdict,
+    };
   }
 
   /** Workload and faults side by side; then everybody leaves the pool. */
@@ -119,6 +155,7 @@ class Run {
   }
 
   async #recoverTheDead(): Promise<void> {
+    this.#phaseNow = 'fencing and recovering';
     const service = this.#recovery;
     if (service === null) return;
     if (!this.#options.signal.aborted) {
@@ -130,6 +167,7 @@ class Run {
   /** Reads what is left: pool, history, logs. What cannot be had is noted, and judged as missing. */
   async collect(): Promise<void> {
     const { pod, folder, say } = this.#options;
+    this.#phaseNow = 'collecting and judging';
     say('collecting pool, history, logs');
     await this.#phase('audit', async () => {
       this.#pool = await this.#attempt('the pool', async () => inspectPoolFile(pod.paths.poolFile));
@@ -161,6 +199,10 @@ class Run {
   async conclude(): Promise<RunRecord> {
     const { pod, loaded, folder } = this.#options;
     const { topology, environment } = pod;
+    this.#timeline.spans.push(
+      ...harmSpans(this.#strikes.outcomes, topology.machines, this.#endedAt ?? this.#timeline.now()),
+      ...recoverySpans(this.#recovery?.outcomes() ?? []),
+    );
     const alignment = alignClocks({ reference: topology.machines[0]!, ...this.#timeline });
     const trace = toChromeTrace(alignTimeline(this.#timeline, topology.machines, alignment), {
       run: folder.name,
@@ -172,6 +214,7 @@ class Run {
     const ofError = this.#error === null ? [] : [this.#error.violation ? ('invalid' as const) : ('unknown' as const)];
     const state = await readPodState(pod.paths);
     const verdict = worst([...checks.map((check) => check.verdict), ...ofError]);
+    this.#verdict = verdict;
     if (verdict !== 'valid') await this.#attempt('the image of the pool', () => savePool(pod.paths.poolFile, folder));
     const record: RunRecord = {
       format: runRecordFormat,
@@ -250,11 +293,17 @@ class Run {
     const workload: Workload = workloads[parameters.name] as unknown as Workload;
     const progress = openProgress(pod.paths, this.#firstTicket);
     this.#strikes.begin(context, progress);
+    // Whoever measures how fast something is gets nobody who reads beside it.
+    const stopPace = this.#scenario.faults.length > 0 ? recordPace(progress, this.#timeline) : null;
+    if (stopPace !== null) this.#progress = progress;
     try {
       const result = await orAborted(workload.run(parameters, context), signal);
       this.#workload = { name: workload.name, result };
     } finally {
       await endFaults();
+      this.#endedAt = this.#timeline.now();
+      stopPace?.();
+      this.#progress = null;
       progress.close();
     }
   }

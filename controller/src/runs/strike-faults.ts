@@ -26,9 +26,10 @@ export class Strikes {
 
   constructor(faults: readonly Fault[]) {
     this.#faults = faults;
-    this.#outcomes = faults.map(({ kind, sentence }) => ({
+    this.#outcomes = faults.map(({ kind, sentence, lane }) => ({
       kind,
       sentence,
+      ...(lane === undefined ? {} : { lane }),
       struckAt: null,
       seen: null,
       healedAt: null,

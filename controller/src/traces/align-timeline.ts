@@ -1,6 +1,7 @@
 /** A time line on one clock: ns since the run's first stamp, lanes in the order of machines, nothing overlapping on a lane. */
 import type { ClockAlignment, Stamp } from './align-clocks.ts';
 import { controllerClock } from './align-clocks.ts';
+import { type LatencyOverTime, latenciesOverTime } from './over-time.ts';
 import type { Detail, Lane, MarkKind, SpanKind, Timeline } from './timeline.ts';
 
 export interface AlignedSpan {
@@ -28,6 +29,9 @@ export interface AlignedTimeline {
   /** By lane, then by start. */
   readonly spans: readonly AlignedSpan[];
   readonly marks: readonly AlignedMark[];
+  readonly latencies: readonly LatencyOverTime[];
+  /** Operations that had ended by then. */
+  readonly progress: readonly { readonly atNs: number; readonly operations: number }[];
   readonly endNs: number;
 }
 
@@ -51,8 +55,8 @@ export function alignTimeline(timeline: Timeline, machines: readonly string[], a
     const rowEndsNs: number[] = [];
     for (const { kind, name, startNs: spanStartNs, endNs, detail } of own) {
       const free = rowEndsNs.findIndex((rowEndNs) => rowEndNs <= spanStartNs);
-      const row = free === -1 ? rowEndsNs.length : free;
-      rowEndsNs[row] = endNs;
+      const row = liesOver.has(kind) ? 0 : free === -1 ? rowEndsNs.length : free;
+      if (!liesOver.has(kind)) rowEndsNs[row] = endNs;
       const at = { startNs: spanStartNs - startNs, endNs: endNs - startNs };
       alignedSpans.push({ lane: firstRow + row, kind, name, ...at, detail: detail ?? {} });
     }
@@ -65,8 +69,18 @@ export function alignTimeline(timeline: Timeline, machines: readonly string[], a
   alignedSpans.sort((a, b) => a.lane - b.lane || a.startNs - b.startNs);
   alignedMarks.sort((a, b) => a.atNs - b.atNs);
   const endNs = Math.max(0, ...ends(alignedSpans), ...alignedMarks.map((mark) => mark.atNs));
-  return { machines: ordered, lanes, spans: alignedSpans, marks: alignedMarks, endNs };
+  const latencies = latenciesOverTime(
+    timeline.samples.map(({ series, start, end, calls }) => ({
+      ...{ series, calls, startNs: toNs(start) - startNs },
+      endNs: Math.max(toNs(start), toNs(end)) - startNs,
+    })),
+    endNs,
+  );
+  const progress = timeline.progress.map(({ at, operations }) => ({ atNs: toNs(at) - startNs, operations }));
+  return { machines: ordered, lanes, spans: alignedSpans, marks: alignedMarks, latencies, progress, endNs };
 }
+
+const liesOver: ReadonlySet<SpanKind> = new Set(['harm', 'recovery']);
 
 function lanesInOrder(drawn: readonly { readonly lane: Lane }[], machines: readonly string[]): Lane[] {
   const lanes = new Map(drawn.map(({ lane }) => [`${lane.machine}\n${lane.name}`, lane] as const));

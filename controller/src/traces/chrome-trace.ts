@@ -3,6 +3,7 @@
  * a thread; times are microseconds with decimals, as the format asks, and shown in ns.
  */
 import type { AlignedMark, AlignedSpan, AlignedTimeline } from './align-timeline.ts';
+import type { LatencyOverTime } from './over-time.ts';
 import { type Detail, type Lane, type MarkKind, markKinds, type SpanKind, spanKinds } from './timeline.ts';
 
 export interface ChromeTrace {
@@ -14,6 +15,7 @@ export interface ChromeTrace {
 export type ChromeEvent =
   | (Common & { readonly ph: 'X'; readonly cat: string; readonly ts: number; readonly dur: number; readonly args: Detail })
   | (Common & { readonly ph: 'i'; readonly cat: string; readonly ts: number; readonly s: 'g' | 't'; readonly args: Detail })
+  | (Common & { readonly ph: 'C'; readonly cat: string; readonly ts: number; readonly args: Readonly<Record<string, number>> })
   | (Common & { readonly ph: 'M'; readonly args: Readonly<Record<string, string | number>> });
 
 interface Common {
@@ -60,22 +62,52 @@ export function toChromeTrace(timeline: AlignedTimeline, otherData: Readonly<Rec
       args: detail,
     }),
   );
-  return { displayTimeUnit: 'ns', otherData, traceEvents: [...names, ...spans, ...marks] };
+  const counters = [...timeline.latencies.flatMap(latencyEvents), ...timeline.progress.map(progressEvent)];
+  return { displayTimeUnit: 'ns', otherData, traceEvents: [...names, ...spans, ...marks, ...counters] };
+}
+
+/** Name of an event that viewers pass over: what a counter's numbers are of. */
+const seriesEvent = 'latency_series';
+const latencyCategory = 'latency';
+const progressCategory = 'progress';
+
+/** A counter of the controller, and before it what its numbers mean. */
+function latencyEvents({ label, callsPerSample, binNs, bins }: LatencyOverTime, series: number): ChromeEvent[] {
+  const place = { pid: firstId, tid: series };
+  return [
+    { ph: 'M', name: seriesEvent, ...place, args: { label, callsPerSample, binNs } },
+    ...bins.map(
+      ({ fromNs, p50Ns, p99Ns, maxNs }): ChromeEvent => ({
+        ...{ ph: 'C', name: `latency of ${label}, ns`, cat: latencyCategory, ...place, ts: fromNs / 1000 },
+        args: { p50: p50Ns, p99: p99Ns, max: maxNs },
+      }),
+    ),
+  ];
+}
+
+function progressEvent({ atNs, operations }: AlignedTimeline['progress'][number]): ChromeEvent {
+  return { ph: 'C', name: 'operations', cat: progressCategory, pid: firstId, tid: 0, ts: atNs / 1000, args: { operations } };
 }
 
 /** The inverse, for a report that is made again from a run folder. Events of other writers are left out. */
 export function fromChromeTrace(trace: ChromeTrace): AlignedTimeline {
   const machines: string[] = [];
   const lanes: Lane[] = [];
+  const latencies: (LatencyOverTime & { readonly bins: LatencyOverTime['bins'][number][] })[] = [];
   for (const event of trace.traceEvents) {
     if (event.ph !== 'M') continue;
     if (event.name === 'process_name') machines[event.pid - firstId] = String(event.args.name);
     if (event.name === 'thread_name') {
       lanes[event.tid - firstId] = { machine: machines[event.pid - firstId] ?? '', name: String(event.args.name) };
     }
+    if (event.name === seriesEvent) {
+      const { label, callsPerSample, binNs } = event.args;
+      latencies[event.tid] = { label: String(label), callsPerSample: Number(callsPerSample), binNs: Number(binNs), bins: [] };
+    }
   }
   const spans: AlignedSpan[] = [];
   const marks: AlignedMark[] = [];
+  const progress: AlignedTimeline['progress'][number][] = [];
   for (const event of trace.traceEvents) {
     const lane = event.tid - firstId;
     if (event.ph === 'X' && isOneOf(spanKinds, event.cat)) {
@@ -86,9 +118,16 @@ export function fromChromeTrace(trace: ChromeTrace): AlignedTimeline {
     if (event.ph === 'i' && isOneOf(markKinds, event.cat)) {
       marks.push({ lane, kind: event.cat as MarkKind, name: event.name, atNs: event.ts * 1000, detail: event.args });
     }
+    if (event.ph === 'C' && event.cat === latencyCategory) {
+      const { p50 = 0, p99 = 0, max = 0 } = event.args;
+      latencies[event.tid]?.bins.push({ fromNs: event.ts * 1000, p50Ns: p50, p99Ns: p99, maxNs: max });
+    }
+    if (event.ph === 'C' && event.cat === progressCategory) {
+      progress.push({ atNs: event.ts * 1000, operations: event.args.operations ?? 0 });
+    }
   }
   const endNs = [...spans.map((span) => span.endNs), ...marks.map((mark) => mark.atNs)].reduce((a, b) => Math.max(a, b), 0);
-  return { machines, lanes, spans, marks, endNs };
+  return { machines, lanes, spans, marks, latencies: latencies.filter(Boolean), progress, endNs };
 }
 
 function isOneOf(kinds: readonly string[], kind: string): boolean {

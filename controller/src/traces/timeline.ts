@@ -12,7 +12,8 @@ export interface Lane {
   readonly name: string;
 }
 
-export const spanKinds = ['phase', 'step', 'process', 'task', 'calls', 'stall'] as const;
+/** `harm`: a fault has struck and is not healed yet; `recovery`: of who is suspected, until it is recovered. Both lie over what else is on their lane. */
+export const spanKinds = ['phase', 'step', 'process', 'task', 'calls', 'stall', 'harm', 'recovery'] as const;
 export type SpanKind = (typeof spanKinds)[number];
 
 export const markKinds = ['fault', 'event'] as const;
@@ -37,9 +38,26 @@ export interface TimelineMark {
   readonly detail?: Detail;
 }
 
+/** So many calls took from `start` to `end`, one after the other. */
+export interface LatencySample {
+  /** Of what, for people. */
+  readonly series: string;
+  readonly start: Stamp;
+  readonly end: Stamp;
+  readonly calls: number;
+}
+
+/** Operations of the run that had ended by then. */
+export interface ProgressReading {
+  readonly at: Stamp;
+  readonly operations: number;
+}
+
 export class Timeline {
   readonly spans: TimelineSpan[] = [];
   readonly marks: TimelineMark[] = [];
+  readonly samples: LatencySample[] = [];
+  readonly progress: ProgressReading[] = [];
   readonly offsets: ClockOffset[] = [];
   readonly observations: ClockObservation[] = [];
 

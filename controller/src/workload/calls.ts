@@ -9,6 +9,7 @@ import type { Hand } from '../runs/crew.ts';
 import { both } from './both.ts';
 import { CallsAtWork } from './calls-at-work.ts';
 import { measureClocks } from './clocks.ts';
+import { sampleOf } from './heap-crew.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
 const parameters = z.strictObject({
@@ -126,6 +127,8 @@ function draw(called: Called, caller: Hand, context: WorkloadContext): void {
   for (const { name, startNs, endNs } of answered) {
     context.timeline.spans.push({ lane, kind: 'calls', name, start: { clock, ns: startNs }, end: { clock, ns: endNs } });
   }
+  const { callsPerSample } = called.latency;
+  context.timeline.samples.push(...answered.map((span) => sampleOf(clock, span, callsPerSample, 'calls')));
   for (const { call, code, startNs, endNs } of called.failures) {
     const ends = { start: { clock, ns: startNs }, end: { clock, ns: endNs } };
     context.timeline.spans.push({ lane, kind: 'stall', name: `call ${call}: ${code}`, ...ends, detail: { call, code } });

@@ -2,6 +2,7 @@
 import type { MeetingPlace, Span } from '@cxlpod/agent/protocol';
 import { environmentError } from '../errors/cxlpod-error.ts';
 import type { Hand, Post } from '../runs/crew.ts';
+import type { LatencySample } from '../traces/timeline.ts';
 import type { WorkloadContext } from './workload.ts';
 
 /** Worker `name-1` on the first machine, `name-2` on the second, and so on, round and round; those of one machine one after the other. */
@@ -69,6 +70,31 @@ export function draw(context: WorkloadContext, hand: Hand, spans: readonly Span[
   for (let index = 0; index < spans.length; index += stride) {
     const { name, startNs, endNs } = spans[index]!;
     context.timeline.spans.push({ lane, kind: 'calls', name, start: { clock, ns: startNs }, end: { clock, ns: endNs } });
+  }
+  drawStalls(context, hand, spans);
+  for (const { name, startNs, endNs } of spans) {
+    // Those that say how many operations they are.
+    const calls = Number.parseInt(name, 10);
+    if (calls > 0) context.timeline.samples.push(sampleOf(clock, { startNs, endNs }, calls, name.slice(`${calls} `.length)));
+  }
+}
+
+export function sampleOf(clock: string, { startNs, endNs }: Omit<Span, 'name'>, calls: number, series: string): LatencySample {
+  return { series, calls, start: { clock, ns: startNs }, end: { clock, ns: endNs } };
+}
+
+/** What takes so many times as long as most is drawn as a stall, if it takes at least so long. */
+const stallFactor = 20;
+const stallLeastNs = 50e6;
+
+function drawStalls({ timeline }: WorkloadContext, { post, clock }: Hand, spans: readonly Span[]): void {
+  const lengths = spans.map(({ startNs, endNs }) => endNs - startNs).sort((a, b) => a - b);
+  const limitNs = Math.max(stallLeastNs, stallFactor * (lengths[lengths.length >> 1] ?? 0));
+  const lane = { machine: post.machine, name: `${post.worker}: stalls` };
+  for (const { name, startNs, endNs } of spans) {
+    if (endNs - startNs < limitNs) continue;
+    const text = `${name} took ${Math.round((endNs - startNs) / 1e6)} ms`;
+    timeline.spans.push({ lane, kind: 'stall', name: text, start: { clock, ns: startNs }, end: { clock, ns: endNs } });
   }
 }
 

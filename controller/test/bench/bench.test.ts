@@ -101,7 +101,7 @@ describe('choosing', () => {
   test('nothing means everything but what takes minutes', () => {
     const names = chooseItems(undefined).flatMap((item) => item.names);
 
-    expect(names).toEqual(['up', 'down', 'memory', 'idle', 'local', 'calls', 'heap', 'ping']);
+    expect(names).toEqual(['up', 'down', 'memory', 'idle', 'local', 'calls', 'heap', 'report', 'ping']);
   });
 
   test('names choose, and one item is measured once for all of its names', () => {

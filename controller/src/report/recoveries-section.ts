@@ -1,0 +1,50 @@
+/** Who died or was taken for dead, and what became of what they held: suspected, fenced, recovered, and how long that took. */
+import type { RunRecord } from '../runs/run-record.ts';
+import type { Stamp } from '../traces/align-clocks.ts';
+import { type Html, html } from './html.ts';
+import { showCount, showNs } from './units.ts';
+
+const rowLimit = 200;
+
+export function recoveriesSection({ recoveries, exits, workload }: RunRecord): Html | null {
+  const deaths = exits.filter(({ asked, withMachine }) => !asked && withMachine !== true);
+  if (recoveries.length === 0 && deaths.length === 0) return null;
+  const stallNs = (workload?.result as { readonly longestStallNs?: number } | undefined)?.longestStallNs;
+  return html`<section id="recoveries">
+  <h2>The dead, and what became of them</h2>
+  <p class="lead">Fenced: their end was seen, so they write no more. Recovered: what they held was given back, by an agent that lives.
+  ${stallNs !== undefined && html`The longest stall of a client that lived was <b>${showNs(stallNs)}</b>.`}</p>
+  ${deaths.length > 0 && deathsTable(deaths)}
+  ${recoveries.length > 0 && recoveriesTable(recoveries)}
+  </section>`;
+}
+
+function deathsTable(deaths: RunRecord['exits']): Html {
+  return html`<h3>Workers</h3><table class="deaths"><thead><tr><th>worker</th><th>machine</th><th>process</th><th>ended</th><th>fenced as</th></tr></thead>
+  <tbody>${deaths.slice(0, rowLimit).map(
+    ({ worker, machine, pid, signal, exitCode, fenced, untold }) => html`<tr><td>${worker}</td><td>${machine}</td><td>${pid}</td>
+    <td>${untold === true ? 'untold: between two agents' : (signal ?? `exit code ${exitCode}`)}</td>
+    <td>${fenced === null ? '–' : `client ${fenced.id}, incarnation ${fenced.incarnation}`}</td></tr>`,
+  )}</tbody></table>${more(deaths.length)}`;
+}
+
+function recoveriesTable(recoveries: RunRecord['recoveries']): Html {
+  return html`<h3>Clients of machines</h3><table class="recoveries"><thead><tr><th>client</th><th>machine</th><th>came to</th><th class="n">end seen</th><th class="n">fenced</th>
+  <th class="n">recovered</th><th>by</th></tr></thead>
+  <tbody>${recoveries.slice(0, rowLimit).map((each) => {
+    const { id, incarnation, machine, state, suspectedAt, endSeenAt, fencedAt, recoveredAt, by, because } = each;
+    const from = suspectedAt ?? endSeenAt ?? fencedAt;
+    return html`<tr><td>${`${id}.${incarnation}`}</td><td>${machine}</td><td><span class="state ${state}">${state}</span>${because !== null && html` <span class="dim">${because}</span>`}</td>
+    <td class="n">${after(from, endSeenAt)}</td><td class="n">${after(from, fencedAt)}</td><td class="n">${after(from, recoveredAt)}</td><td>${by ?? '–'}</td></tr>`;
+  })}</tbody></table>
+  <p class="note">Times count from the first suspicion; of a client that nobody suspected before, from the end of its machine.</p>${more(recoveries.length)}`;
+}
+
+function more(count: number): Html | false {
+  return count > rowLimit && html`<p class="note">${`and ${showCount(count - rowLimit)} more: run.json`}</p>`;
+}
+
+function after(from: Stamp | null, to: Stamp | null): string {
+  if (from === null || to === null || from.clock !== to.clock) return '–';
+  return to.ns <= from.ns ? 'at once' : showNs(to.ns - from.ns);
+}
