@@ -78,14 +78,19 @@ function drop(address: usize): void {
 }
 
 /**
- * Who has found the first entry of a line has the next one fetched meanwhile; what the machine has cached of it is of the last lap. Fetched too
- * early it is of the last lap as well, and dropped by the look that finds nothing.
+ * Who has found the first entry of a line has others of this lap fetched meanwhile: at the first line half of the ring's lines, at each later one the
+ * line that is as far ahead, so that many are on their way at once. What the machine has cached of them is of the last lap. Fetched too early they are of the
+ * last lap as well, and dropped by the look that finds nothing; so the first line of the next lap, which is the least likely to be there, is not.
  */
 export function fetchAhead(ring: usize, slot: u32, windowLog2: u32): void {
   if ((slot & (ENTRIES_PER_LINE - 1)) != 0 || windowLog2 <= ENTRIES_PER_LINE_LOG2) return;
-  const next: usize = entryAt(ring, (slot + ENTRIES_PER_LINE) & ((<u32>1 << windowLog2) - 1));
-  drop(next);
-  prefetch(next);
+  const window: u32 = <u32>1 << windowLog2;
+  const last: u32 = slot + (window >> 1);
+  for (let next: u32 = slot == 0 ? ENTRIES_PER_LINE : last; next <= last && next < window; next += ENTRIES_PER_LINE) {
+    const address: usize = entryAt(ring, next);
+    drop(address);
+    prefetch(address);
+  }
 }
 
 /** Whether a payload of this length at this offset lies in the arena and within the agreed size. All in 64 bits: what is below the arena wraps. */

@@ -52,13 +52,13 @@ export const everyCallCrossesTheDevice =
   (mutant) => {
     for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
       const { name, sharing } = ways[seed % 3]!;
-      const windowLog2 = [1, 2, 4][Math.floor(seed / 3) % 3]!;
+      const windowLog2 = [1, 2, 4, 6][Math.floor(seed / 3) % 4]!;
       const layout = (seed >> 2) % 4 === 0 ? constants.LAYOUT_FAITHFUL : constants.LAYOUT_HARDENED;
       const world = machines(2, mutant, seed % 5 === 0 ? quiet : { seed });
       const problems: string[] = [];
       const note = (problem: string): void => void problems.push(`seed ${seed}, ${name}: ${problem}`);
       connect(world.clients, { windowLog2, layout, sharing, payloadBytes: 100 });
-      const calls = windowLog2 === 4 ? 40 : 13;
+      const calls = windowLog2 < 4 ? 13 : 2.5 * 2 ** windowLog2;
       world.clients[1]!.start(calling(calls, 1 + (seed % 2 ** windowLog2), note));
       world.clients[0]!.start(serving(note));
       try {

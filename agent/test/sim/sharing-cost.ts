@@ -28,7 +28,6 @@ export interface SharingCost {
   readonly addonCalls: number;
 }
 
-const windowLog2 = 4;
 const laps = 4;
 
 export interface SharedCall {
@@ -36,11 +35,19 @@ export interface SharedCall {
   /** 0: the call is its entry, a reference and nothing that is read. */
   readonly payloadBytes: number;
   readonly depth: number;
+  /** Default 4. */
+  readonly windowLog2?: number;
   /** Processors may ignore a prefetch. */
   readonly ignoresHints?: boolean;
 }
 
-export function costOfSharedCall({ sharing, payloadBytes, depth, ignoresHints = false }: SharedCall): SharingCost {
+export function costOfSharedCall({
+  sharing,
+  payloadBytes,
+  depth,
+  windowLog2 = 4,
+  ignoresHints = false,
+}: SharedCall): SharingCost {
   const quiet = { seed: 1, drainChance: 1, cacheChance: 0, ignoresHints };
   const world = new World({ memory: writeBackMemory({ profile: 'NC', ...quiet, covers: isIncoherent }) });
   const [server, caller] = [world.client(1), world.client(2)];
@@ -121,26 +128,40 @@ export function sharingTable(): string {
   ].join('\n');
 }
 
-/** With 16 in flight: past the cache at each look (`lines`), and by lines of entries. */
+/** The whole window in flight: past the cache at each look (`lines`), and by lines of entries. */
 const receivers = [
   { title: 'one that receives references', payloadBytes: 0, waits: ([server]: SharingCost['missesOf']) => server },
   { title: 'calls, reference only', payloadBytes: 0, waits: (of: SharingCost['missesOf']) => Math.max(...of) },
   { title: 'calls of 64 bytes', payloadBytes: 64, waits: (of: SharingCost['missesOf']) => Math.max(...of) },
 ] as const;
 
+/** Lines that the slower side waits for, for one message: past the cache, in the fast mode with prefetches that are ignored, and with such that come in time. */
+export function waitsOfReceiver(
+  { payloadBytes, waits }: (typeof receivers)[number],
+  windowLog2: number,
+): { readonly past: number; readonly serial: number; readonly ahead: number } {
+  const lines = (sharing: number, ignoresHints: boolean): number =>
+    waits(costOfSharedCall({ sharing, payloadBytes, depth: 2 ** windowLog2, windowLog2, ignoresHints }).missesOf);
+  return {
+    past: lines(constants.SHARING_LINES, false),
+    serial: lines(constants.SHARING_FAST, true),
+    ahead: lines(constants.SHARING_FAST, false),
+  };
+}
+
 /** A Markdown table: lines that the slower side waits for, for one message; and how often less that is in the fast mode. */
 export function receiverTable(): string {
   return [
-    row(['window 16, saturated', 'past the cache', 'fast, prefetch ignored', 'fast', 'throughput, modelled']),
-    row(['---', '---:', '---:', '---:', '---:']),
-    ...receivers.map(({ title, payloadBytes, waits }) => {
-      const lines = (sharing: number, ignoresHints: boolean): number =>
-        waits(costOfSharedCall({ sharing, payloadBytes, depth: 16, ignoresHints }).missesOf);
-      const past = lines(constants.SHARING_LINES, false);
-      const serial = lines(constants.SHARING_FAST, true);
-      const ahead = lines(constants.SHARING_FAST, false);
-      const factor = `${(past / serial).toFixed(1)} × to ${(past / ahead).toFixed(1)} ×`;
-      return row([title, show(past), show(serial), show(ahead), factor]);
-    }),
+    row(['saturated', 'window', 'past the cache', 'fast, prefetch ignored', 'fast', 'throughput, modelled']),
+    row(['---', '---:', '---:', '---:', '---:', '---:']),
+    ...receivers.flatMap((receiver) =>
+      [4, 6].map((windowLog2) => {
+        const { past, serial, ahead } = waitsOfReceiver(receiver, windowLog2);
+        const factor = `${(past / serial).toFixed(1)} × to ${(past / ahead).toFixed(1)} ×`;
+        return row([receiver.title, String(2 ** windowLog2), show(past), show(serial), show(ahead), factor]);
+      }),
+    ),
   ].join('\n');
 }
+
+export { receivers };

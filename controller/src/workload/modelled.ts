@@ -28,24 +28,34 @@ export const modelledCall: ModelledLatency = {
   published: publishedModel,
 };
 
-/** A receiver that takes references as fast as they come, past the cache at each look and in the fast mode: docs/rpc-cost.md. */
+/**
+ * A receiver that takes references as fast as they come, past the cache at each look and in the fast mode, both sides saturated: docs/rpc-cost.md.
+ * Throughput is a ratio of times at the device, software not counted.
+ */
 export interface ModelledReceiver {
+  /** Entries of the ring: a lap. */
+  readonly window: number;
   /** Lines of the device that it waits for, for one reference. */
   readonly pastTheCache: number;
   /** When prefetches are ignored, and when each has come in time. */
   readonly fast: { readonly serial: number; readonly ahead: number };
-  /** Of the throughput. */
-  readonly factor: { readonly low: number; readonly high: number };
+  /** `ignored`: a processor that fetches nothing ahead. `low`: what is fetched ahead takes as long as a miss. `high`: it has come when it is needed. */
+  readonly factor: { readonly ignored: number; readonly low: number; readonly high: number };
   /** Oasis, on hardware. */
   readonly publishedFactor: number;
 }
 
-const waitsPast = 1;
-const waitsFast = { serial: 1 / 8, ahead: 1 / 16 } as const;
+const entriesPerLine = 8;
 
-export const modelledReceiver: ModelledReceiver = {
-  pastTheCache: waitsPast,
-  fast: waitsFast,
-  factor: { low: waitsPast / waitsFast.serial, high: waitsPast / waitsFast.ahead },
-  publishedFactor: 29,
-};
+export function modelledReceiver(window: number): ModelledReceiver {
+  const lines = window / entriesPerLine;
+  // The first line of a lap is waited for, then as many of the others at once as are fetched ahead (`fetchAhead` in agent/core/rpc/ring.ts).
+  const inARow = 1 + Math.ceil((lines - 1) / (lines / 2));
+  return {
+    window,
+    pastTheCache: 1,
+    fast: { serial: 1 / entriesPerLine, ahead: 1 / window },
+    factor: { ignored: entriesPerLine, low: window / inARow, high: window },
+    publishedFactor: 29,
+  };
+}

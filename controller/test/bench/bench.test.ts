@@ -151,11 +151,22 @@ describe('figures of calls', () => {
   });
 });
 
-test('the fast mode is modelled with as many lines as the simulator counts', () => {
+test.each([16, 64])('the fast mode with a window of %i is modelled with as many lines as the simulator counts', (window) => {
   const document = readFileSync(new URL('../../../docs/rpc-cost.md', import.meta.url), 'utf8');
-  const [, past, serial, ahead] = /^\| one that receives references \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|/m.exec(document)!;
+  const row = new RegExp(
+    `^\\| one that receives references \\| ${window} \\| ([\\d.]+) \\| ([\\d.]+) \\| ([\\d.]+) \\| ([\\d.]+) × to ([\\d.]+) ×`,
+    'm',
+  );
+  const [past, serial, ahead, ignored, high] = row.exec(document)!.slice(1).map(Number);
 
-  expect(modelledReceiver.pastTheCache).toBe(Number(past));
-  expect(modelledReceiver.fast.serial).toBeCloseTo(Number(serial));
-  expect(modelledReceiver.fast.ahead).toBeCloseTo(Number(ahead));
+  const modelled = modelledReceiver(window);
+  expect(modelled.pastTheCache).toBe(past);
+  expect(modelled.fast.serial).toBeCloseTo(serial!);
+  expect(modelled.fast.ahead).toBeCloseTo(ahead!);
+  expect(modelled.factor).toMatchObject({ ignored, high });
+  expect(modelled.factor.low).toBeGreaterThanOrEqual(modelled.factor.ignored);
+});
+
+test('a lap waits for its first line and then as often as lines fetched together do not suffice', () => {
+  expect([16, 32, 64].map((window) => modelledReceiver(window).factor.low)).toEqual([16 / 2, 32 / 3, 64 / 3]);
 });
