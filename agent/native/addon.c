@@ -24,6 +24,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -636,6 +637,16 @@ static napi_value die(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+/*
+ * stop(): SIGSTOP to this very thread, which takes all others with it; returns when somebody continues the process. To the process it might
+ * be taken by another thread first, and this one would run on meanwhile.
+ */
+static napi_value stop(napi_env env, napi_callback_info info) {
+  (void)info;
+  if (syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGSTOP) != 0) return fail(env, "REFUSED", "SIGSTOP: %s", strerror(errno));
+  return undefined(env);
+}
+
 /* cpuFeatures(): which of the newer instructions this CPU reports. */
 static napi_value cpu_features(napi_env env, napi_callback_info info) {
   (void)info;
@@ -683,6 +694,7 @@ NAPI_MODULE_INIT() {
       {"stopHeartbeat", stop_heartbeat},
       {"setParentDeathSignal", set_parent_death_signal},
       {"die", die},
+      {"stop", stop},
       {"cpuFeatures", cpu_features},
   };
   for (size_t index = 0; index < sizeof functions / sizeof functions[0]; index++) {

@@ -135,6 +135,9 @@ export class Agent {
         return this.#recoverMachine(request.parameters);
       case 'grantFence':
         return this.#grantFence(request.parameters);
+      case 'armRecoverer':
+        (await this.#configured()).arm(request.parameters);
+        return {};
       case 'watchHeartbeats':
         await this.#configured();
         this.#heartbeats?.start(request.parameters.leaseMs);

@@ -2,7 +2,10 @@
  * Pool and history as the agent itself uses them: to format, and to grant and recover after it has seen a worker's end. The
  * agent is a client of the pool only while it recovers another, so that its own death at it can be seen.
  */
+import { countedAccess } from '../pool/counted-access.ts';
+import { endsAtAccess } from '../pool/ends-at-access.ts';
 import {
+  arm,
   checkPool,
   fenceMachine,
   fenceProcess,
@@ -45,6 +48,8 @@ export interface SharedMemory {
   suspect(client: ClientIdentity): void;
   /** See request `grantFence`. Throws AgentError OWN_MACHINE. */
   grant(deadMachine: number, clients: readonly ClientIdentity[]): Promise<readonly ClientIdentity[]>;
+  /** See request `armRecoverer`. Throws PoolError UNKNOWN_CRASH_POINT. */
+  arm(how: Requests['armRecoverer']['parameters']): void;
   /** The same for another machine, only after *its* end was seen. Throws AgentError OWN_MACHINE. */
   buryMachine(deadMachine: number): readonly ClientIdentity[];
 }
@@ -59,6 +64,8 @@ export function openSharedMemory(configuration: Configuration): SharedMemory {
   });
   const core = instantiateCore(mapped, { thread: 0 });
   introduceTo(core, { machineNumber });
+  /** Whoever is armed to die at an access recovers with a core of its own. */
+  let recoverer = core;
   const isFormatted = (): boolean => {
     try {
       checkPool(core);
@@ -76,13 +83,13 @@ export function openSharedMemory(configuration: Configuration): SharedMemory {
     isFormatted,
     bury: (pid) => {
       const clients = fenceProcess(core, { machineNumber, pid });
-      for (const client of clients) recoverClient(core, client);
+      for (const client of clients) recoverClient(recoverer, client);
       return clients;
     },
     buryLost: (isLiving) => {
       const lost = new Set(joinedFromHere().flatMap(({ pid }) => (isLiving(pid) ? [] : [pid])));
       const clients = [...lost].flatMap((pid) => fenceProcess(core, { machineNumber, pid }));
-      for (const client of clients) recoverClient(core, client);
+      for (const client of clients) recoverClient(recoverer, client);
       return clients;
     },
     clientOf: (pid) => {
@@ -92,6 +99,15 @@ export function openSharedMemory(configuration: Configuration): SharedMemory {
     clients: () => seeClients(core),
     suspect: ({ id, incarnation }) => {
       core.exports.suspectClient(id, incarnation);
+    },
+    arm: ({ crash, dieAtAccess }) => {
+      arm(core, crash);
+      recoverer = core;
+      if (dieAtAccess === undefined) return;
+      const door = countedAccess(mapped, endsAtAccess('agent', dieAtAccess));
+      recoverer = instantiateCore(mapped, { thread: 1, door });
+      introduceTo(recoverer, { machineNumber });
+      door.begin(dieAtAccess);
     },
     grant: async (deadMachine, clients) => {
       if (deadMachine === machineNumber) throw ownMachine(deadMachine);
@@ -103,14 +119,14 @@ export function openSharedMemory(configuration: Configuration): SharedMemory {
       );
       const dead = there.map(({ id, incarnation }) => ({ id, incarnation }));
       for (const client of dead) grantFence(core, client);
-      for (const client of dead) await recoverClientSoon(core, client);
+      for (const client of dead) await recoverClientSoon(recoverer, client);
       return dead;
     },
     buryMachine: (deadMachine) => {
       if (deadMachine === machineNumber) throw ownMachine(deadMachine);
       // All fences first: one of them may have died while it recovered another, and its claim is void once it is fenced.
       const clients = fenceMachine(core, { machineNumber: deadMachine });
-      for (const client of clients) recoverClient(core, client);
+      for (const client of clients) recoverClient(recoverer, client);
       return clients;
     },
   };

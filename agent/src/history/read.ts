@@ -84,7 +84,8 @@ export function readHistory(bytes: Uint8Array): History {
   return { records, unpublished, overflow: Math.max(0, next - capacity), capacity, problems };
 }
 
-function readRecord(view: DataView, at: number, ticket: number): HistoryRecord | string {
+/** What the bytes of one published record say; a sentence when they say nothing that can be. */
+export function readRecord(view: DataView, at: number, ticket: number): HistoryRecord | string {
   const u32 = (field: { readonly offset: number }): number => view.getUint32(at + field.offset, true);
   const u64 = (field: { readonly offset: number }): number => Number(view.getBigUint64(at + field.offset, true));
   const source = {

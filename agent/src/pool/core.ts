@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { crashPointNumber } from '../crash-points/index.ts';
 import { constants } from '../generated/layout.ts';
+import type { Passage } from '../protocol/messages.ts';
 import type { CountedAccess } from './counted-access.ts';
 import type { MappedPool } from './map.ts';
 import { builtFile, native } from './native.ts';
@@ -24,10 +25,10 @@ export interface Core {
   readonly pool: Uint8Array<SharedArrayBuffer>;
 }
 
-/** Dies by SIGKILL at the `hit`-th passage (from 1) of the crash point called `point`, after writing its last words. */
-export interface ArmedCrash {
-  readonly point: string;
-  readonly hit: number;
+/** Dies by SIGKILL at that passage of a crash point, after writing its last words. */
+export interface ArmedCrash extends Passage {
+  /** It only stands still there, by SIGSTOP, and dies at this one, once somebody has continued it: what a software-only fence takes for dead. */
+  readonly until?: Passage;
 }
 
 /** The exported functions of core.wasm, documented where they are defined in agent/core. */
@@ -213,15 +214,22 @@ export function instantiateCore(mapped: MappedPool, options: CoreOptions): Core 
   if (!Number.isInteger(thread) || thread < 0 || thread >= constants.THREAD_LIMIT) {
     throw new RangeError(`thread ${thread} is not from 0 to ${constants.THREAD_LIMIT - 1}`);
   }
-  const { die, flush, monotonicNs, prefetch, storeNonTemporal, writeBack } = native();
+  const { die, flush, monotonicNs, prefetch, stop, storeNonTemporal, writeBack } = native();
   const bytes = new Uint8Array(mapped.memory.buffer);
-  const { door } = options;
+  const { door, crash } = options;
+  let resumesUntil = crash?.until;
   const instance = new WebAssembly.Instance(compiledCore(door === undefined ? 'core.wasm' : 'core-traced.wasm'), {
     env: { memory: mapped.memory },
     ...(door === undefined ? {} : { simulator: { ...door.imports } }),
     host: {
       monotonicNs,
-      died: die,
+      died: () => {
+        const until = resumesUntil;
+        if (until === undefined) return die();
+        resumesUntil = undefined;
+        stop();
+        return arm(core, until);
+      },
       writeBack: (address: number) => writeBack(bytes, (address >>> 6) * constants.LINE_BYTES, constants.LINE_BYTES),
       storeThrough: (to: number, from: number, sizeBytes: number) =>
         storeNonTemporal(bytes, to >>> 0, bytes, from >>> 0, sizeBytes),
@@ -239,7 +247,7 @@ export function instantiateCore(mapped: MappedPool, options: CoreOptions): Core 
   });
   const pool = new Uint8Array(mapped.memory.buffer, mapped.poolBase, mapped.poolSizeBytes);
   const core: Core = { mapped, thread, exports: instance.exports as unknown as CoreExports, bytes, pool };
-  arm(core, options.crash);
+  arm(core, crash);
   return core;
 }
 

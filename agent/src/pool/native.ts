@@ -24,6 +24,7 @@ export interface Native {
   stopHeartbeat(number: number): void;
   setParentDeathSignal(parent: number): boolean;
   die(): never;
+  stop(): void;
   cpuFeatures(): { readonly clwb: boolean; readonly clflushopt: boolean; readonly waitpkg: boolean };
 }
 

@@ -8,6 +8,7 @@ import {
   type EventLine,
   flushPolicies,
   type HeapParameters,
+  type Passage,
   type RequestName,
   type Requests,
   shortestLeaseMs,
@@ -83,6 +84,7 @@ const requestNames = [
   'stopWorker',
   'recoverMachine',
   'grantFence',
+  'armRecoverer',
   'watchHeartbeats',
   'exec',
   'status',
@@ -117,6 +119,9 @@ const heap = object<HeapParameters>(
   },
 );
 
+const passageFields = { point: text({ maximum: 128 }), hit: integer(1, 2 ** 31 - 1) };
+const passage = object<Passage>(passageFields);
+
 const requestParameters: { readonly [Name in RequestName]: Reader<Requests[Name]['parameters']> } = {
   configure: object<Requests['configure']['parameters']>({
     machine: name,
@@ -128,7 +133,7 @@ const requestParameters: { readonly [Name in RequestName]: Reader<Requests[Name]
   startWorker: object<Requests['startWorker']['parameters']>(
     { worker: name },
     {
-      crash: object<{ point: string; hit: number }>({ point: text({ maximum: 128 }), hit: integer(1, 2 ** 31 - 1) }),
+      crash: object<Passage & { until?: Passage }>(passageFields, { until: passage }),
       dieAtAccess: integer(1),
     },
   ),
@@ -141,6 +146,7 @@ const requestParameters: { readonly [Name in RequestName]: Reader<Requests[Name]
   stopWorker: object<Requests['stopWorker']['parameters']>({ worker: name, how: oneOf('graceful', 'kill') }),
   recoverMachine: object<Requests['recoverMachine']['parameters']>({ machineNumber }),
   grantFence: object<Requests['grantFence']['parameters']>({ machineNumber, clients }),
+  armRecoverer: object<Requests['armRecoverer']['parameters']>({}, { crash: passage, dieAtAccess: integer(1) }),
   watchHeartbeats: object<Requests['watchHeartbeats']['parameters']>({ leaseMs: integer(shortestLeaseMs, dayMs) }),
   exec: object<Requests['exec']['parameters']>(
     { argv: atLeastOne(listOf(text({ maximum: 64 * 1024 }), 256)), timeoutMs: integer(1, dayMs) },

@@ -11,7 +11,7 @@
 import type { WireError } from './agent-error.ts';
 
 /** Raised with every change of a message. */
-export const protocolVersion = 5;
+export const protocolVersion = 6;
 
 /** Longest line either side accepts, in bytes; a longer one ends the channel. */
 export const lineLimitBytes = 8 * 1024 * 1024;
@@ -43,6 +43,12 @@ export interface ControllerHello {
   readonly lastEvent: number;
 }
 
+/** Of a crash point, the so-manieth from 1. */
+export interface Passage {
+  readonly point: string;
+  readonly hit: number;
+}
+
 export interface Requests {
   /** Maps pool and history. Once per daemon; the same again is a no-op. */
   configure: {
@@ -61,8 +67,11 @@ export interface Requests {
   startWorker: {
     parameters: {
       readonly worker: string;
-      /** Dies at the `hit`-th passage (from 1) of this crash point, by SIGKILL, after writing its last words. */
-      readonly crash?: { readonly point: string; readonly hit: number };
+      /**
+       * Dies at the `hit`-th passage (from 1) of this crash point, by SIGKILL, after writing its last words. With `until` it stands still there by
+       * SIGSTOP, and dies at that passage, once it was continued.
+       */
+      readonly crash?: Passage & { readonly until?: Passage };
       /** Dies by SIGKILL before its so-manieth access (from 1) to shared memory in its tasks, clocks aside. Its core is the traced one, which is slow. */
       readonly dieAtAccess?: number;
     };
@@ -88,6 +97,14 @@ export interface Requests {
   grantFence: {
     parameters: { readonly machineNumber: number; readonly clients: readonly ClientIdentity[] };
     result: { readonly clients: readonly ClientIdentity[] };
+  };
+  /**
+   * The agent itself dies while it recovers somebody: at a passage of a crash point of recovery, after its last words, or before its so-manieth
+   * access (from 1) to shared memory from now on, with the traced core. With neither it is disarmed.
+   */
+  armRecoverer: {
+    parameters: { readonly crash?: Passage; readonly dieAtAccess?: number };
+    result: Record<string, never>;
   };
   /** How long a client's heart may stand still before it is suspected; for all clients of other machines. */
   watchHeartbeats: { parameters: { readonly leaseMs: number }; result: Record<string, never> };

@@ -200,10 +200,15 @@ export interface Tasks extends LatencyTasks, ProgramTasks {
       readonly batch: number;
       /** Every structure goes into the history as an item of the queue, see `queueItem`. */
       readonly history?: boolean;
+      /** The peer may die: then the task ends with what was handed over until then, instead of an error. */
+      readonly mayLose?: boolean;
     };
     result: {
+      /** Sent, or received. */
       readonly structures: number;
       readonly objects: number;
+      /** The peer died, or was dead, before all were. */
+      readonly isLost: boolean;
       readonly elapsedNs: number;
       readonly spans: readonly Span[];
     };

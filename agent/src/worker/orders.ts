@@ -1,4 +1,5 @@
 /** What the agent tells a worker, and what the worker's control thread tells its pool thread; both sides are of one build. */
+import type { ArmedCrash } from '../pool/core.ts';
 import type { WireError } from '../protocol/agent-error.ts';
 import type { ClientIdentity } from '../protocol/messages.ts';
 
@@ -7,7 +8,7 @@ export interface JoinParameters {
   readonly machineNumber: number;
   readonly pool: { readonly path: string; readonly sizeBytes: number };
   readonly history: { readonly path: string; readonly sizeBytes: number };
-  readonly crash?: { readonly point: string; readonly hit: number };
+  readonly crash?: ArmedCrash;
   readonly dieAtAccess?: number;
 }
 

@@ -1,9 +1,8 @@
 /** The pool thread: the one thread of the worker that touches the pool. Runs one task at a time; it may spin. */
-import { writeSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import type { ArmedCrash, Core } from '../pool/core.ts';
 import { countedAccess } from '../pool/counted-access.ts';
-import { native } from '../pool/native.ts';
+import { endsAtAccess } from '../pool/ends-at-access.ts';
 import { checkPool, instantiateCore, joinPool, leavePool, mapPool, startHeartbeat } from '../pool/pool.ts';
 import { AgentError, toWireError } from '../protocol/agent-error.ts';
 import { ShapeError } from '../protocol/shape.ts';
@@ -62,7 +61,7 @@ function join(parameters: JoinParameters, say: (message: FromPoolThread) => void
   });
   say({ mapped });
   const { crash, dieAtAccess } = parameters;
-  const door = dieAtAccess === undefined ? undefined : countedAccess(mapped, endsAtAccess(dieAtAccess));
+  const door = dieAtAccess === undefined ? undefined : countedAccess(mapped, endsAtAccess('worker', dieAtAccess));
   const core = instantiateCore(mapped, {
     thread: 0,
     ...(crash === undefined ? {} : { crash }),
@@ -86,14 +85,6 @@ function join(parameters: JoinParameters, say: (message: FromPoolThread) => void
       heartbeat.stop();
       leavePool(core);
     },
-  };
-}
-
-/** What it says stands in the agent's log: the proof that it died there. */
-function endsAtAccess(number: number) {
-  return (what: number, address: number, site: number): never => {
-    writeSync(2, `worker ${process.pid} dies at access ${number} (kind ${what & 15}, address ${address}, site ${site})\n`);
-    return native().die();
   };
 }
 

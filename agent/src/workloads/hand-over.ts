@@ -1,12 +1,12 @@
 import { queueItem, queueItemLimit } from '../history/queue-item.ts';
-import { type Operation, recordEnd, recordInvoke } from '../history/record.ts';
+import { type Operation, type Outcome, recordEnd, recordInvoke } from '../history/record.ts';
 import { monotonicNs } from '../pool/clock.ts';
 import { AgentError } from '../protocol/agent-error.ts';
 import { boolean, integer, object, oneOf } from '../protocol/shape.ts';
 import type { Tasks } from '../protocol/tasks.ts';
-import type { HeapClient, Ref } from '../shm/index.ts';
+import { type HeapClient, HeapError, type Ref, type SendQueue } from '../shm/index.ts';
 import { clientIdentity, heapOf } from './heap-of.ts';
-import { copyWhenRoom, moveAllWhenRoom, moveWhenRoom, queueFrom, receiveNext } from './heap-wait.ts';
+import { copyWhenRoom, moveAllWhenRoom, moveWhenRoom, queueFrom, queueFromOrNull, receiveNext } from './heap-wait.ts';
 import { SpanRecorder } from './latency.ts';
 import { checkNothingLeft } from './threadtest.ts';
 import type { TaskContext, Workload } from './workload.ts';
@@ -32,7 +32,7 @@ export const handOver: Workload<'hand-over'> = {
       manner: oneOf('copy', 'move', 'batch'),
       batch: integer(1, 1024),
     },
-    { history: boolean },
+    { history: boolean, mayLose: boolean },
   ),
   run: (context, parameters) => {
     if (parameters.history === true && parameters.structures > queueItemLimit) {
@@ -47,41 +47,75 @@ export const handOver: Workload<'hand-over'> = {
 };
 
 function send(context: TaskContext, heap: HeapClient, parameters: Parameters): Handed {
-  const { peer, tag, structures, objects, manner, batch } = parameters;
-  using queue = heap.openQueue(peer, { tag });
+  const { tag, structures, objects } = parameters;
+  const queue = openQueue(heap, parameters);
+  if (queue === null) return { structures: 0, objects: 0, isLost: true, elapsedNs: 0, spans: [] };
+  using _ = queue;
   const spans = new SpanRecorder();
   const startNs = monotonicNs();
   let spanNs = startNs;
-  for (let number = 0; number < structures; ) {
-    if (manner === 'batch') {
-      const count = Math.min(batch, structures - number);
-      const built = Array.from({ length: count }, (_, index) => build(heap, number + index, parameters));
-      for (let item = number; item < number + count; item++) begin(context, parameters, 'queue-send', item);
-      moveAllWhenRoom(context, queue, built);
-      for (let item = number; item < number + count; item++) end(context, parameters, 'queue-send', item);
-      number += count;
-    } else {
-      const head = build(heap, number, parameters);
-      begin(context, parameters, 'queue-send', number);
-      if (manner === 'move') moveWhenRoom(context, queue, head);
-      else {
-        copyWhenRoom(context, queue, head);
-        head.drop();
-      }
-      end(context, parameters, 'queue-send', number);
-      number++;
-    }
-    if (number % structuresPerSpan >= (manner === 'batch' ? batch : 1)) continue;
+  let number = 0;
+  let isLost = false;
+  while (number < structures && !isLost) {
+    const sent = sendNext(context, heap, queue, number, parameters);
+    isLost = sent.isLost;
+    const before = number;
+    number += sent.count;
+    if (Math.floor(number / structuresPerSpan) === Math.floor(before / structuresPerSpan)) continue;
     const nowNs = monotonicNs();
     spans.record(`sent to ${number}`, spanNs, nowNs);
     spanNs = nowNs;
   }
-  return { structures, objects: structures * objects, elapsedNs: monotonicNs() - startNs, spans: spans.spans() };
+  if (isLost && parameters.mayLose !== true) {
+    throw new AgentError('PEER_LOST', `client ${queue.receiver} closed its end of queue ${tag}`);
+  }
+  return { structures: number, objects: number * objects, isLost, elapsedNs: monotonicNs() - startNs, spans: spans.spans() };
+}
+
+/** Null when the receiver is not there any more, and may be dead. */
+function openQueue(heap: HeapClient, { peer, tag, mayLose }: Parameters): SendQueue | null {
+  try {
+    return heap.openQueue(peer, { tag });
+  } catch (error) {
+    if (mayLose === true && error instanceof HeapError && error.code === 'NO_SUCH_CLIENT') return null;
+    throw error;
+  }
+}
+
+/** The next structure, or a batch of them. What the receiver does not take any more is dropped. */
+function sendNext(
+  context: TaskContext,
+  heap: HeapClient,
+  queue: SendQueue,
+  number: number,
+  parameters: Parameters,
+): { readonly count: number; readonly isLost: boolean } {
+  const { manner, batch, structures } = parameters;
+  const count = manner === 'batch' ? Math.min(batch, structures - number) : 1;
+  const built = Array.from({ length: count }, (_, index) => build(heap, number + index, parameters));
+  for (let index = 0; index < count; index++) begin(context, parameters, 'queue-send', number + index);
+  let taken = count;
+  try {
+    if (manner === 'batch') moveAllWhenRoom(context, queue, built);
+    else if (manner === 'move') moveWhenRoom(context, queue, built[0]!);
+    else copyWhenRoom(context, queue, built[0]!);
+  } catch (error) {
+    if (!(error instanceof AgentError) || error.code !== 'PEER_LOST') throw error;
+    // What was moved is spent; a copy that was refused is as it was.
+    taken = built.filter(({ isSpent }) => isSpent).length;
+  }
+  for (const ref of built) ref[Symbol.dispose]();
+  for (let index = 0; index < count; index++) {
+    end(context, parameters, 'queue-send', number + index, index < taken ? 'ok' : 'peer-lost');
+  }
+  return { count: taken, isLost: taken < count };
 }
 
 function receive(context: TaskContext, heap: HeapClient, parameters: Parameters): Handed {
-  const { peer, tag, structures, objects } = parameters;
-  using queue = queueFrom(context, heap, peer, tag);
+  const { peer, tag, structures, objects, mayLose } = parameters;
+  const found = mayLose === true ? queueFromOrNull(context, heap, peer, tag) : queueFrom(context, heap, peer, tag);
+  if (found === null) return { structures: 0, objects: 0, isLost: true, elapsedNs: 0, spans: [] };
+  using queue = found;
   const spans = new SpanRecorder();
   let number = 0;
   let startNs = 0;
@@ -95,14 +129,15 @@ function receive(context: TaskContext, heap: HeapClient, parameters: Parameters)
     begin(context, parameters, 'queue-receive', item);
     verify(head, number++, parameters);
     head.drop();
-    end(context, parameters, 'queue-receive', item);
+    end(context, parameters, 'queue-receive', item, 'ok');
     if (number % structuresPerSpan !== 0) continue;
     const nowNs = monotonicNs();
     spans.record(`received to ${number}`, spanNs, nowNs);
     spanNs = nowNs;
   }
-  if (number !== structures) throw wrong(`${number} structures came, ${structures} were sent`);
-  return { structures, objects: structures * objects, elapsedNs: monotonicNs() - startNs, spans: spans.spans() };
+  const isLost = number !== structures;
+  if (isLost && mayLose !== true) throw wrong(`${number} structures came, ${structures} were sent`);
+  return { structures: number, objects: number * objects, isLost, elapsedNs: monotonicNs() - startNs, spans: spans.spans() };
 }
 
 const nextIndex = 0;
@@ -169,8 +204,14 @@ function begin({ core }: TaskContext, { history, tag, peer }: Parameters, operat
   if (history === true) written(recordInvoke(core, { operation, call: queueItem(tag, number), argument: peer.id }));
 }
 
-function end({ core }: TaskContext, { history, tag, peer }: Parameters, operation: Operation, number: number): void {
-  if (history === true) written(recordEnd(core, { operation, call: queueItem(tag, number), outcome: 'ok', result: peer.id }));
+function end(
+  { core }: TaskContext,
+  { history, tag, peer }: Parameters,
+  operation: Operation,
+  number: number,
+  outcome: Outcome,
+): void {
+  if (history === true) written(recordEnd(core, { operation, call: queueItem(tag, number), outcome, result: peer.id }));
 }
 
 function written(isWritten: boolean): void {

@@ -1,4 +1,5 @@
 /** Waits of the heap's tasks: for a state, until the task's deadline or its abort. */
+import { constants } from '../layout/index.ts';
 import { isAborted } from '../pool/map.ts';
 import { AgentError } from '../protocol/agent-error.ts';
 import type { ClientIdentity } from '../protocol/messages.ts';
@@ -33,6 +34,21 @@ export function queueFrom(context: Waiting, heap: HeapClient, sender: ClientIden
   return waitFor(context, `the queue of client ${sender.id}`, () =>
     heap.queues({ tag }).find((queue) => queue.sender === sender.id),
   );
+}
+
+/** The same, or null when `sender` is dead and has opened none. */
+export function queueFromOrNull(context: Waiting, heap: HeapClient, sender: ClientIdentity, tag: number): ReceiveQueue | null {
+  const find = (): ReceiveQueue | undefined => heap.queues({ tag }).find((queue) => queue.sender === sender.id);
+  return waitFor(context, `the queue of client ${sender.id}`, () => {
+    const isThere = isInPool(context, sender);
+    // One that died since may have opened it before.
+    return find() ?? (isThere ? undefined : null);
+  });
+}
+
+function isInPool({ core: { exports } }: Waiting, { id, incarnation }: ClientIdentity): boolean {
+  const isIt = exports.clientIncarnation(id) >>> 0 === incarnation && exports.clientState(id) !== constants.CLIENT_FREE;
+  return isIt && exports.isFenced(id, incarnation) === 0;
 }
 
 /** The next object, or undefined once the sender closed and everything was received. */

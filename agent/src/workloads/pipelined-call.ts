@@ -1,5 +1,6 @@
 import { type Outcome, recordEnd, recordInvoke } from '../history/record.ts';
 import { codes } from '../layout/index.ts';
+import { isAborted } from '../pool/map.ts';
 import { AgentError } from '../protocol/agent-error.ts';
 import { integer, name, object } from '../protocol/shape.ts';
 import type { Tasks } from '../protocol/tasks.ts';
@@ -74,7 +75,8 @@ class PipelinedCalls {
       if (isEnough && this.#lanes.every(({ inFlight }) => inFlight.size === 0)) return;
       if (worked) this.#waiter.worked();
       else this.#waiter.idle(Math.min(idleMs, this.#context.remainingMs()));
-      if (!worked && this.#context.remainingMs() <= 1) {
+      // Asked to stop, or late: a connection that stands says so itself, the search for the next one does not.
+      if (isAborted(this.#context.core.mapped) || (!worked && this.#context.remainingMs() <= 1)) {
         throw new AgentError(
           'DEADLINE',
           `${this.#answeredAfterLoss} calls were answered after ${this.#lost} connections were lost`,

@@ -125,3 +125,16 @@ describe('a task', () => {
     expect((await serving).served).toBe(11);
   });
 });
+
+test('a worker that looks for its next server leaves when it is asked to', async () => {
+  await pod.on(1).request('startWorker', { worker: 'seeker' });
+  const seeking = pod.task(1, 'seeker', 'pipelined-call', {
+    ...{ service: 'nobody-serves-this', connections: 2, depth: 4 },
+    ...{ payloadBytes: 64, callsAfterLoss: 1 },
+  });
+  seeking.catch(() => {});
+
+  const exit = await pod.on(1).request('stopWorker', { worker: 'seeker', how: 'graceful' });
+
+  expect(exit).toMatchObject({ exitCode: 0, signal: null, fenced: null });
+});

@@ -71,6 +71,7 @@ function start(change: (fence: Fence) => Partial<Fence> = () => ({})) {
     grant: async () => [],
     buryLost: () => [],
     clientOf: () => null,
+    arm: () => {},
   };
   workers = new Workers({
     records: new WorkerRecords(join(folder, 'records')),

@@ -1,6 +1,7 @@
 import { callsResultOf } from '../workload/result-of.ts';
 import { type Check, invalid, unknown, valid } from './check.ts';
-import { endsOf, lastWordsOf, recoveredOf } from './read-calls.ts';
+import { endsOf, recoveredOf } from './read-calls.ts';
+import { serverDeathsOf } from './the-dead.ts';
 
 export const answeredAfterRestart: Check = {
   name: 'answered-after-restart',
@@ -11,7 +12,7 @@ export const answeredAfterRestart: Check = {
     if (evidence.history === null) return unknown('The history could not be read.');
     const { records } = evidence.history;
     // Who ends with a machine has no last words; it was dead when it was recovered.
-    const death = lastWordsOf(records).at(-1) ?? recoveredOf(records).at(-1);
+    const death = serverDeathsOf(evidence).at(-1) ?? recoveredOf(records).at(-1);
     if (death === undefined) return unknown('No server wrote last words, and nobody was recovered.');
     const after = endsOf(records).filter(
       ({ operation, outcome, ticket }) => operation === 'rpc-call' && outcome === 'ok' && ticket > death.ticket,

@@ -1,17 +1,21 @@
 import { type Check, invalid, unknown, valid } from './check.ts';
 import { clientKey, endsByCall, invokesOf } from './read-calls.ts';
 
+const agentKillers: readonly string[] = ['killAgent', 'killRecoverer'];
+
 /** What the other checks stand on: without it they would judge a part of what happened. */
 export const historyWhole: Check = {
   name: 'history-whole',
   sentence: 'The history has every call of every client that lived, begun and ended once.',
-  check: ({ history, exits }) => {
+  check: ({ history, exits, faults }) => {
     if (history === null) return unknown('The history could not be read.');
     const { records, unpublished, overflow, problems } = history;
     if (problems.length > 0) return invalid(`The bytes of the history are wrong: ${problems[0]}.`, { problems });
     if (overflow > 0) return unknown(`${overflow} records found no room in the history.`, { overflow });
     const killed = exits.filter((exit) => !exit.asked);
-    if (unpublished.length > killed.length) {
+    // Those who recover write into it, too.
+    const killedAgents = faults.filter(({ kind, seen }) => agentKillers.includes(kind) && seen !== null);
+    if (unpublished.length > killed.length + killedAgents.length) {
       return invalid(`${unpublished.length} records were begun and never written, but only ${killed.length} workers died.`, {
         unpublished,
       });

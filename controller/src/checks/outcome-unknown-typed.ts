@@ -1,6 +1,7 @@
 import { callsResultOf } from '../workload/result-of.ts';
 import { type Check, invalid, unknown, valid } from './check.ts';
-import { clientKey, endsByCall, invokesOf, lastWordsOf } from './read-calls.ts';
+import { clientKey, endsByCall, invokesOf } from './read-calls.ts';
+import { serverDeathsOf } from './the-dead.ts';
 
 export const outcomeUnknownTyped: Check = {
   name: 'outcome-unknown-typed',
@@ -9,7 +10,7 @@ export const outcomeUnknownTyped: Check = {
     const result = callsResultOf(evidence);
     if (result === null) return unknown('The workload `calls` gave no result.');
     if (evidence.history === null) return unknown('The history could not be read.');
-    const deaths = lastWordsOf(evidence.history.records);
+    const deaths = serverDeathsOf(evidence);
     if (deaths.length === 0) return unknown('No server wrote last words, so no call was in flight at a known moment.');
     const { failures } = result;
     const stranger = failures.find(({ code }) => code !== 'OUTCOME_UNKNOWN' && code !== 'PEER_LOST');

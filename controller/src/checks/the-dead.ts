@@ -1,7 +1,7 @@
 /** Who died in a run, by all that says so: last words, exits that nobody asked for, machines that ended, recoveries. */
 import type { HistoryRecord } from '@cxlpod/agent/history';
 import type { Evidence } from '../runs/evidence.ts';
-import { lastWordsOf, recoveredOf } from './read-calls.ts';
+import { type LastWords, lastWordsOf, recoveredOf } from './read-calls.ts';
 
 type Who = Pick<HistoryRecord, 'machine' | 'pid' | 'client' | 'incarnation'>;
 
@@ -26,4 +26,12 @@ export function deadClientsOf({ history, exits, recoveries, machines }: Evidence
   const ids = new Set([...recovered, ...ofMachines, ...fenced].map(({ id }) => id));
   for (const record of records) if (record.kind !== 'recovered' && has(record)) ids.add(record.client);
   return { has, ids };
+}
+
+/** Last words of servers of `calls`, in order: callers die as well, and agents that recover. */
+export function serverDeathsOf({ history, exits, machines }: Evidence): readonly LastWords[] {
+  const servers = exits.filter(({ worker, asked }) => worker === 'server' && !asked);
+  return lastWordsOf(history?.records ?? []).filter(({ machine, pid }) =>
+    servers.some((exit) => exit.pid === pid && machines.indexOf(exit.machine) + 1 === machine),
+  );
 }

@@ -9,12 +9,14 @@ import { freeze } from './freeze.ts';
 import { heavyLoad } from './heavy-load.ts';
 import { joinMachine } from './join-machine.ts';
 import { killAgent } from './kill-agent.ts';
+import { killRecoverer } from './kill-recoverer.ts';
 import { killWorker } from './kill-worker.ts';
 import { loseDevice } from './lose-device.ts';
 import { mediaError } from './media-error.ts';
 import { pauseWorker } from './pause-worker.ts';
 import { killContainer, powerOff } from './power-off.ts';
 import { slow } from './slow.ts';
+import { softwareFence } from './software-fence.ts';
 
 export const faultKinds = {
   exhaustPool,
@@ -32,6 +34,8 @@ export const faultKinds = {
   mediaError,
   exhaustGuestMemory,
   joinMachine,
+  killRecoverer,
+  softwareFence,
 } as const;
 
 export type FaultName = keyof typeof faultKinds;

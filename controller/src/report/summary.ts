@@ -2,6 +2,7 @@
 import type { RunRecord } from '../runs/run-record.ts';
 import type { Chart } from '../workload/chart.ts';
 import { chartsOf, comparisonOf, latencyTableOf } from '../workload/result-of.ts';
+import { deathHead, deathRows } from './death-rows.ts';
 import { factsOf, warningOf } from './facts.ts';
 import { showControls } from './html.ts';
 import { keyFigures } from './key-figures.ts';
@@ -50,6 +51,7 @@ export function renderSummary(record: RunRecord): string {
       ['check', 'verdict', 'evidence'],
       record.checks.map(({ name, verdict, sentence }) => [name, verdict, sentence]),
     ),
+    table(deathHead, deathRows(record)),
     record.missing.length === 0 ? null : `Could not be collected: ${record.missing.join('; ')}`,
     `Again: \`${record.provenance.commands.join(' && ')}\` at ${record.provenance.gitRevision ?? 'an unknown revision'}, seed ${record.seed}.`,
   ];

@@ -2,7 +2,7 @@
  * The workers of one run: started where the workload posts them, armed as the faults ask, their deaths seen and kept. A post whose
  * worker died may be filled again; its duty then starts over.
  */
-import type { AgentEvent, ClientIdentity, TaskName, Tasks, WorkerExit } from '@cxlpod/agent/protocol';
+import type { AgentEvent, ClientIdentity, Passage, TaskName, Tasks, WorkerExit } from '@cxlpod/agent/protocol';
 import type { Pod, PodMachine } from '../cluster/pod.ts';
 import { CxlpodError, environmentError } from '../errors/cxlpod-error.ts';
 import type { Timeline } from '../traces/timeline.ts';
@@ -14,8 +14,11 @@ export interface Post {
   readonly worker: string;
 }
 
-/** At the so-manieth passage of a crash point, or before its so-manieth access to shared memory. */
-export type Crash = { readonly point: string; readonly hit: number } | { readonly access: number };
+/**
+ * At the so-manieth passage of a crash point, or before its so-manieth access to shared memory. With `until` it only stands still there, and
+ * dies at that passage once it was continued.
+ */
+export type Crash = (Passage & { readonly until?: Passage }) | { readonly access: number };
 
 /** A worker process from its start to its end. */
 export interface Hand {
@@ -80,7 +83,7 @@ export class Crew {
   readonly #ended = new Map<string, SeenExit>();
   readonly #keys = new WeakMap<Hand, string>();
   readonly #waiting = new Map<string, (exit: SeenExit) => void>();
-  readonly #armed = new Map<Crash, Promise<SeenExit>>();
+  readonly #armed = new Map<Crash, Hand>();
   readonly #armedWatchers = new Map<Crash, () => void>();
   readonly #asked = new Set<string>();
   /** By machine: how often it has ended. Who runs on it next may have the process number of one who is dead. */
@@ -147,7 +150,7 @@ export class Crew {
     for (const tell of place.awaiting) tell(hand);
     place.awaiting.clear();
     if (crash !== null) {
-      this.#armed.set(crash, exit);
+      this.#armed.set(crash, hand);
       this.#armedWatchers.get(crash)?.();
     }
     return hand;
@@ -228,16 +231,27 @@ export class Crew {
     return this.#livingOn(machine);
   }
 
-  /** The end of the worker that was armed with `crash`, whether it was hired yet or not; null when `signal` gives up first. */
-  exitOfArmed(crash: Crash, signal: AbortSignal): Promise<SeenExit | null> {
+  /** The worker that was armed with `crash`, once it is hired; null when `signal` gives up first. */
+  armedWith(crash: Crash, signal: AbortSignal): Promise<Hand | null> {
     return new Promise((resolve) => {
       const giveUp = (): void => resolve(null);
       signal.addEventListener('abort', giveUp, { once: true });
       if (signal.aborted) giveUp();
-      const watch = (): void => void this.#armed.get(crash)?.then(resolve);
+      const watch = (): void => resolve(this.#armed.get(crash)!);
       if (this.#armed.has(crash)) watch();
       else this.#armedWatchers.set(crash, watch);
     });
+  }
+
+  /** Its end, whether it was hired yet or not; null when `signal` gives up first. */
+  async exitOfArmed(crash: Crash, signal: AbortSignal): Promise<SeenExit | null> {
+    const hand = await this.armedWith(crash, signal);
+    if (hand === null) return null;
+    const givenUp = new Promise<null>((resolve) => {
+      signal.addEventListener('abort', () => resolve(null), { once: true });
+      if (signal.aborted) resolve(null);
+    });
+    return Promise.race([hand.exit, givenUp]);
   }
 
   /** The worker at `post`, once there is one that lives; null when there is none any more, or `signal` gives up first. */

@@ -7,6 +7,7 @@ import type { RecoveryOutcome } from '../recovery/index.ts';
 import type { AlignedClock } from '../traces/align-clocks.ts';
 import type { LatencySeries } from '../traces/latency-book.ts';
 import type { Evidence, FaultOutcome, SeenExit } from './evidence.ts';
+import type { Death } from './stall-watch.ts';
 import type { Verdict } from './verdict.ts';
 
 /** Raised with every change that an older reader would misread. */
@@ -43,6 +44,8 @@ export interface RunRecord {
   readonly exits: readonly SeenExit[];
   /** Every client that was suspected, or whose machine ended, and when it was fenced and recovered. */
   readonly recoveries: readonly RecoveryOutcome[];
+  /** Every client whose recovery ended during the run, and how long its survivors stood still; of runs with faults. */
+  readonly deaths: readonly Death[];
   readonly leftovers: Evidence['leftovers'];
   /** What could not be collected, and why. */
   readonly missing: readonly string[];

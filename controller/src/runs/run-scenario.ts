@@ -36,6 +36,7 @@ import type { RunFolder } from './run-folder.ts';
 import { type RunError, type RunRecord, runRecordFormat } from './run-record.ts';
 import { savePool } from './save-pool.ts';
 import { saveHistory } from './saved-history.ts';
+import { StallWatch } from './stall-watch.ts';
 import { Strikes } from './strike-faults.ts';
 import { type Verdict, worst } from './verdict.ts';
 
@@ -83,6 +84,7 @@ class Run {
   readonly #missing: string[] = [];
   #workload: Evidence['workload'] = null;
   #error: RunError | null = null;
+  #stalls: StallWatch | null = null;
   #stubborn = 0;
   #recovery: RecoveryService | null = null;
   #pool: PoolInspection | null = null;
@@ -135,6 +137,7 @@ class Run {
       this.#firstTicket = nextTicket(this.#options.pod.paths.historyFile);
       const { fence, lease } = this.#scenario.recovery;
       this.#recovery = await startRecovery(this.#options.pod, this.#timeline, { fence, leaseMs: lease });
+      this.#watchStalls();
       await this.#phase('workload and faults', () => this.#work());
     } catch (error) {
       this.#error = describeError(error);
@@ -149,9 +152,19 @@ class Run {
       this.#crew.close();
     }
     await this.#recoverTheDead();
+    this.#stalls?.close();
     if (!signal.aborted) return;
     await this.#saveInterrupted();
     throw interruptedError(`run ${this.#scenario.name}`);
+  }
+
+  /** Only where somebody is to die: looking costs some of the cores. */
+  #watchStalls(): void {
+    const { pod } = this.#options;
+    if (this.#scenario.faults.length === 0) return;
+    const { historyFile } = pod.paths;
+    const { machines } = pod.topology;
+    this.#stalls = new StallWatch({ historyFile, firstTicket: this.#firstTicket, machines, timeline: this.#timeline });
   }
 
   async #recoverTheDead(): Promise<void> {
@@ -248,6 +261,7 @@ class Run {
       faults: evidence.faults,
       exits: evidence.exits,
       recoveries: evidence.recoveries,
+      deaths: this.#stalls?.deaths(evidence.recoveries) ?? [],
       leftovers: evidence.leftovers,
       missing: this.#missing,
       siblings: [],
@@ -289,7 +303,8 @@ class Run {
       const failed = await this.#strikes.end();
       if (failed !== null) this.#error ??= describeError(failed.error);
     };
-    const context: WorkloadContext = { pod, crew: this.#crew, timeline, latencies, seed, signal, endFaults, say };
+    const firstTicket = this.#firstTicket;
+    const context: WorkloadContext = { pod, crew: this.#crew, timeline, latencies, seed, firstTicket, signal, endFaults, say };
     const workload: Workload = workloads[parameters.name] as unknown as Workload;
     const progress = openProgress(pod.paths, this.#firstTicket);
     this.#strikes.begin(context, progress);

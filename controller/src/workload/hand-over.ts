@@ -1,6 +1,7 @@
 /** `hand-over`: linked structures that one machine builds and another one reads and drops; only references go from one to the other. */
 import { z } from 'zod';
 import { medianOf, rotated } from './compare.ts';
+import { Pair } from './hand-over-pair.ts';
 import { all, draw, hireSpread, Tokens } from './heap-crew.ts';
 import { type HeapResult, perSecond, showPerSecond, showSpread } from './heap-result.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
@@ -27,9 +28,9 @@ export type HandOverParameters = z.output<typeof parameters>;
 
 export interface HandOverResult extends HeapResult {
   readonly manners: readonly { readonly manner: (typeof manners)[number]; readonly objectsPerSecond: readonly number[] }[];
+  /** How often a sender or a receiver died; what they were at was begun anew, and only the last time is measured. */
+  readonly deaths: number;
 }
-
-const deadlineMs = 300_000;
 
 export const handOver = {
   name: 'hand-over',
@@ -37,45 +38,32 @@ export const handOver = {
   parameters,
   needs: { machines: 2, heap: true },
   async run(wanted: HandOverParameters, context: WorkloadContext): Promise<HandOverResult> {
-    const { pairs, rounds, structures, objects, objectBytes, batch, history } = wanted;
-    const senders = await hireSpread(context, 'sender', pairs);
-    const receivers = await hireSpread(context, 'receiver', pairs, { from: 1 });
+    const { rounds, structures, objects } = wanted;
+    const { pairs: count, name: _, rounds: __, ...share } = wanted;
+    const senders = await hireSpread(context, 'sender', count);
+    const receivers = await hireSpread(context, 'receiver', count, { from: 1 });
+    const pairs = senders.map((sender, index) => new Pair(sender, receivers[index]!));
     const tokens = new Tokens();
+    let deaths = 0;
     const measured = manners.map((manner) => ({ manner, objectsPerSecond: [] as number[] }));
     for (let round = 0; round < rounds; round++) {
       for (const { manner, objectsPerSecond } of rotated(measured, round)) {
         context.say(`hand-over: round ${round + 1} of ${rounds}, ${manner}`);
-        const share = { structures, objects, objectBytes, batch, manner, history };
-        const handed = await all(
-          senders.flatMap((sender, pair) => {
-            const receiver = receivers[pair]!;
-            const tag = tokens.next();
-            return [
-              sender.task(
-                'hand-over',
-                { role: 'sender', peer: receiver.client, tag, ...share },
-                { deadlineMs, label: `send by ${manner}` },
-              ),
-              receiver.task(
-                'hand-over',
-                { role: 'receiver', peer: sender.client, tag, ...share },
-                { deadlineMs, label: 'receive' },
-              ),
-            ];
-          }),
+        const handed = await all(pairs.map((pair) => pair.handOver(context, { ...share, manner }, tokens)));
+        for (const end of handed.flatMap(({ sender, receiver }) => [sender, receiver])) draw(context, end.hand, end.result.spans);
+        const slowestNs = Math.max(
+          ...handed.flatMap(({ sender, receiver }) => [sender.result.elapsedNs, receiver.result.elapsedNs]),
         );
-        for (const [index, { spans }] of handed.entries()) {
-          draw(context, (index % 2 === 0 ? senders : receivers)[index >> 1]!, spans);
-        }
-        const slowestNs = Math.max(...handed.map(({ elapsedNs }) => elapsedNs));
-        objectsPerSecond.push(perSecond(pairs * structures * objects, slowestNs));
+        deaths += handed.reduce((sum, each) => sum + each.deaths, 0);
+        objectsPerSecond.push(perSecond(count * structures * objects, slowestNs));
       }
     }
     return {
       manners: measured,
+      deaths,
       checked: {
         what: 'objects of which the receiver read every word',
-        count: pairs * structures * objects * rounds * manners.length,
+        count: count * structures * objects * rounds * manners.length,
       },
       figures: measured.map(({ manner, objectsPerSecond }) => ({
         name: `objects handed over, by ${manner}`,

@@ -151,6 +151,29 @@ export async function outlast<Result>(
   throw environmentError('NOT_REPLACED', `${hand.post.worker} on ${hand.post.machine} was killed again after it was replaced`);
 }
 
+/**
+ * For a task that a fault may end by killing the worker: what came of it, or null and the worker that fills the post after it. Rejects when a
+ * living worker fails, or nobody fills the post.
+ */
+export async function orReplaced<Result>(
+  { crew }: WorkloadContext,
+  hand: Hand,
+  task: (hand: Hand) => Promise<Result>,
+): Promise<{ readonly hand: Hand; readonly result: Result | null }> {
+  let replace: (successor: Hand) => void = () => {};
+  const replaced = new Promise<Hand>((resolve) => {
+    replace = resolve;
+  });
+  let ended: { readonly result: Result } | null = null;
+  const employment = crew.employ(hand, async (each) => {
+    if (each !== hand) return replace(each);
+    ended = { result: await task(each) };
+  });
+  await employment.results();
+  if (ended !== null) return { hand, result: (ended as { readonly result: Result }).result };
+  return { hand: await inTime(replaced, hand), result: null };
+}
+
 async function inTime<Result>(replaced: Promise<Result>, { post: { worker, machine } }: Hand): Promise<Result> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

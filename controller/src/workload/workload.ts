@@ -28,6 +28,8 @@ export interface WorkloadContext {
   readonly latencies: LatencyBook;
   /** Of the scenario, for whatever is random. */
   readonly seed: number;
+  /** Where this run begins in the history of the pod. */
+  readonly firstTicket: number;
   readonly signal: AbortSignal;
   /**
    * No fault strikes from now on, and what was struck is healed: for the end of a workload that measures or looks after its work.

@@ -372,6 +372,28 @@ describe.each(planted)('$check.name', ({ check, good, invalid, unknown }) => {
   });
 });
 
+test('outcome-unknown-typed and answered-after-restart look at deaths of servers alone', () => {
+  const others: HistoryRecord[] = [
+    { kind: 'last-words', point: 'rpc/call/after-publish', hit: 9, machine: 2, pid: 300, client: 5, incarnation: 1, ticket: 90 },
+    {
+      kind: 'last-words',
+      point: 'shm/resolve/after-note',
+      hit: 1,
+      machine: 1,
+      pid: 301,
+      client: 256,
+      incarnation: 1,
+      ticket: 91,
+    },
+  ];
+  const caller = { ...death, machine: 'vm2', worker: 'caller', pid: 300 };
+  const evidence = withHistory((all) => [...all, ...others]);
+  const exits = [...evidence.exits, caller];
+
+  expect(outcomeUnknownTyped.check({ ...evidence, exits }).verdict).toBe('valid');
+  expect(answeredAfterRestart.check({ ...evidence, exits }).verdict).toBe('valid');
+});
+
 test('outcome-unknown-typed names the call that was told, which is not always the last before the death', () => {
   const { sentence } = outcomeUnknownTyped.check(answeredInFlight([{ ...failure, call: 3 }]));
 

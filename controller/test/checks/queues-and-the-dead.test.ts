@@ -121,18 +121,36 @@ describe('hand-over-exactly-once', () => {
 describe('survivors-progress', () => {
   const verdict = (evidence: Evidence) => survivorsProgress.check(evidence).verdict;
   const goesOn = [...sends(0), ...receives(0), ...sends(1)];
+  /** It has begun an item after the death and never ends. */
+  const isStuck = [...goesOn.slice(0, 4), begins(sender, 'queue-send', 1, receiver.client)];
 
   test.each<[string, Partial<Evidence>]>([
     ['was killed without last words', { exits: [killed('vm2', 22)] }],
     ['died with its machine', { recoveries: [outcome] }],
   ])('looks at survivors of one that %s', (_, changes) => {
     expect(verdict(having(goesOn, changes))).toBe('valid');
-    expect(verdict(having(goesOn.slice(0, 4), changes))).toBe('invalid');
+    expect(verdict(having(isStuck, changes))).toBe('invalid');
   });
 
   test('looks at survivors of one of whom only its recovery is known', () => {
     expect(verdict(having([...goesOn, recovered(receiver.client)]))).toBe('valid');
-    expect(verdict(having([...goesOn.slice(0, 4), recovered(receiver.client)]))).toBe('invalid');
+    expect(verdict(having([...isStuck, recovered(receiver.client)]))).toBe('invalid');
+  });
+
+  test('does not take for stuck who had done its work before the last death', () => {
+    const idle = { ...bystander, pid: 44, client: 4 };
+    const idlers = [begins(idle, 'queue-push', 0, 0), ends(idle, 'queue-push', 0)];
+    const dead = { exits: [killed('vm2', 22)] };
+
+    expect(verdict(having([...idlers, ...goesOn], dead))).toBe('valid');
+    expect(verdict(having([...idlers, ...goesOn, begins(idle, 'queue-push', 1, 0)], dead))).toBe('invalid');
+    // Nobody was left to make any progress.
+    expect(verdict(having(goesOn.slice(0, 4), dead))).toBe('unknown');
+  });
+
+  test('takes for stuck who tries after the death and completes nothing', () => {
+    const failing = { ...ends(sender, 'queue-send', 1), outcome: 'timeout' } as Unticketed;
+    expect(verdict(having([...isStuck, failing], { exits: [killed('vm2', 22)] }))).toBe('invalid');
   });
 
   test('is unknown when nobody died', () => {

@@ -112,6 +112,7 @@ export function writeRun(evidence: Evidence, changes: Partial<RunRecord> = {}): 
     faults: evidence.faults,
     exits: evidence.exits,
     recoveries: [],
+    deaths: [],
     leftovers: evidence.leftovers,
     missing: [`the logs: ${hostile}`],
     siblings: [],
