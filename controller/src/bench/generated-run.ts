@@ -175,6 +175,7 @@ function recordOf(folder: RunFolder): Omit<RunRecord, 'tookMs' | 'latencies' | '
     gate: null,
     workload: null,
     exits: [],
+    deaths: [],
     leftovers: null,
     missing: [],
     siblings: [],
