@@ -5,7 +5,7 @@ import { environmentError } from '../errors/cxlpod-error.ts';
 import type { Machine } from '../provider/provider.ts';
 import { observerFor } from '../steps/observer.ts';
 import { runPlan } from '../steps/run-plan.ts';
-import type { Plan } from '../steps/step.ts';
+import type { Plan, StepObserver } from '../steps/step.ts';
 import { machineSteps } from './machine-steps.ts';
 import type { PodMachine } from './pod.ts';
 
@@ -43,11 +43,18 @@ export async function recoverMachine(ended: Machine, survivor: PodMachine): Prom
 
 const startDeadlineMs = 30_000;
 
+export interface PowerOnOptions {
+  readonly signal: AbortSignal;
+  readonly quiet: boolean;
+  /** Sees the steps instead of the operator. */
+  readonly observer?: StepObserver;
+}
+
 /** Boots a machine again that was powered off and recovered, with a new agent. */
 export async function powerOn(
   machine: Machine,
   topology: Topology,
-  { signal, quiet }: { readonly signal: AbortSignal; readonly quiet: boolean },
+  { signal, quiet, observer }: PowerOnOptions,
 ): Promise<PodMachine> {
   let connected: PodMachine | undefined;
   const attached = (each: PodMachine): void => {
@@ -65,6 +72,6 @@ export async function powerOn(
     },
     ...machineSteps({ name: machine.name, topology }, () => machine, attached),
   ];
-  await runPlan(plan, { signal, observer: await observerFor(plan, { quiet }), what: `power on ${machine.name}` });
+  await runPlan(plan, { signal, observer: observer ?? (await observerFor(plan, { quiet })), what: `power on ${machine.name}` });
   return connected!;
 }

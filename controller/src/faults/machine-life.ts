@@ -4,6 +4,7 @@ import type { PodMachine } from '../cluster/pod.ts';
 import { powerOn, recoverMachine } from '../cluster/recover-machine.ts';
 import type { Machine } from '../provider/provider.ts';
 import type { SeenExit } from '../runs/evidence.ts';
+import { drawSteps } from '../traces/draw-steps.ts';
 import type { Lane } from '../traces/timeline.ts';
 import type { WorkloadContext } from '../workload/workload.ts';
 
@@ -50,7 +51,10 @@ export async function bootAgain(context: WorkloadContext, names: readonly string
   // Also after an interruption: a pod whose machine stays off is of no use to the next run.
   const patient = new AbortController().signal;
   const booted = await Promise.all(
-    names.map((name) => powerOn(pod.machine(name).machine, pod.topology, { signal: patient, quiet: true })),
+    names.map((name) => {
+      const observer = drawSteps(timeline, laneOfMachine(name));
+      return powerOn(pod.machine(name).machine, pod.topology, { signal: patient, quiet: true, observer });
+    }),
   );
   const bootedMs = performance.now() - startMs;
   for (const machine of booted) {

@@ -176,7 +176,8 @@ export class QemuMachine implements Machine {
   }
 
   async killAgent(): Promise<void> {
-    const script = `kill -9 "$(cat ${guest.pidFile})" && while ${agentLives}; do sleep 0.02; done`;
+    // Without its device it may have ended a moment ago.
+    const script = `kill -9 "$(cat ${guest.pidFile})" 2>/dev/null; while ${agentLives}; do sleep 0.02; done`;
     const { exitCode, stderr } = await this.exec(['sh', '-c', script], { timeoutMs: reconnectDeadlineMs });
     if (exitCode !== 0) throw this.#failed('AGENT_NOT_KILLED', `the agent of ${this.name} could not be killed`, stderr);
   }
