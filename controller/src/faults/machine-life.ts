@@ -50,17 +50,20 @@ export async function bootAgain(context: WorkloadContext, names: readonly string
   for (const name of names) await recoverEnded(context, name);
   // Also after an interruption: a pod whose machine stays off is of no use to the next run.
   const patient = new AbortController().signal;
-  const booted = await Promise.all(
+  const settled = await Promise.allSettled(
     names.map((name) => {
       const observer = drawSteps(timeline, laneOfMachine(name));
       return powerOn(pod.machine(name).machine, pod.topology, { signal: patient, quiet: true, observer });
     }),
   );
   const bootedMs = performance.now() - startMs;
+  const booted = settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
   for (const machine of booted) {
     if (pod.topology.provider === 'qemu') timeline.bootedAgain(machine.machine.name);
     pod.admit(machine);
   }
+  const failed = settled.find((each) => each.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
   if (booted.length === pod.machines.length) await recoverEachOther(booted);
   const recoveredMs = performance.now() - startMs;
   if (signal.aborted) return `${names.join(' and ')} booted again`;

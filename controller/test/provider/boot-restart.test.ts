@@ -1,6 +1,8 @@
-/** A boot that falls silent and succeeds when it is tried again: with a console, an engine and an ssh server of the test's own. */
+/** Machines that are started once more: with a console, an engine and an ssh server of the test's own. */
+
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Server } from 'ssh2';
@@ -30,6 +32,18 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
+const timeouts = { bootMs: 30_000, consoleSilenceMs: 50, agentMs: 30_000, gateMs: 30_000 };
+
+function machineIn(container: Container): QemuMachine {
+  const plan = { pod: 'p', name: 'vm1', number: 1, topology: { timeouts }, paths, logFolder: folder } as unknown as MachinePlan;
+  const engine = { container: () => container } as unknown as Engine;
+  return new QemuMachine(plan, folder, engine, { container: 'c1', podAddress: '10.0.0.2' }, false);
+}
+
+function running(port: number) {
+  return async () => ({ running: true, paused: false, exitCode: 0, error: '', publishedPorts: { [sshPort]: port } });
+}
+
 test('a console that falls silent is kept, its machine is started once more, and that is counted', async () => {
   const console = join(folder, 'console.log');
   writeFileSync(console, 'SeaBIOS\n');
@@ -49,20 +63,11 @@ test('a console that falls silent is kept, its machine is started once more, and
       signal === undefined
         ? Promise.resolve(137)
         : new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
-    inspect: async () => ({
-      running: true,
-      paused: false,
-      exitCode: 0,
-      error: '',
-      publishedPorts: { [sshPort]: (server.address() as AddressInfo).port },
-    }),
+    inspect: running((server.address() as AddressInfo).port),
     remove: async () => {},
     logTail: async () => '',
   };
-  const timeouts = { bootMs: 30_000, consoleSilenceMs: 50, agentMs: 30_000, gateMs: 30_000 };
-  const plan = { pod: 'p', name: 'vm1', number: 1, topology: { timeouts }, paths, logFolder: folder } as unknown as MachinePlan;
-  const engine = { container: () => container } as unknown as Engine;
-  const machine = new QemuMachine(plan, folder, engine, { container: 'c1', podAddress: '10.0.0.2' }, false);
+  const machine = machineIn(container);
   const states: string[] = [];
 
   await machine.ready(new AbortController().signal, (state) => states.push(state));
@@ -72,4 +77,28 @@ test('a console that falls silent is kept, its machine is started once more, and
   expect(calls).toEqual(['kill', 'start']);
   expect(states).toContain('its console was silent for 0.05 s: starting it once more');
   expect(existsSync(join(folder, 'console.1.log'))).toBe(true);
+});
+
+test('a machine that is powered on does not wait for whoever still tries to reach it as it was', async () => {
+  const silentServer = createServer().listen(0, '127.0.0.1');
+  await once(silentServer, 'listening');
+  const calls: string[] = [];
+  const container = {
+    start: async () => void calls.push('start'),
+    inspect: running((silentServer.address() as AddressInfo).port),
+  } as unknown as Container;
+  const machine = machineIn(container);
+  const accepted = once(silentServer, 'connection');
+  const reaching = machine.exec(['true']).then(
+    () => calls.push('reached'),
+    (error: Error) => calls.push(error.name),
+  );
+  await accepted;
+
+  await machine.powerOn();
+  await reaching;
+
+  // Without the word to give up it would be told after half a minute that nobody answers, and only then start.
+  expect(calls).toEqual(['AbortError', 'start']);
+  silentServer.close();
 });

@@ -49,6 +49,7 @@ export class QemuMachine implements Machine {
   readonly #container: Container;
   #booted: boolean;
   #bootRestarts = 0;
+  #connecting = new AbortController();
   #ssh: Promise<SshSession> | null = null;
   #qmp: Promise<Qmp> | null = null;
 
@@ -127,6 +128,7 @@ export class QemuMachine implements Machine {
   async powerOff(how: 'kill' | 'monitor' = 'kill'): Promise<void> {
     await (how === 'kill' ? this.#container.kill() : (await this.#monitor()).quit());
     await this.#container.ended();
+    this.#giveUpConnecting();
   }
 
   async powerOn(): Promise<void> {
@@ -199,11 +201,18 @@ export class QemuMachine implements Machine {
   }
 
   async close(): Promise<void> {
+    this.#giveUpConnecting();
     const [ssh, qmp] = await Promise.all([this.#ssh?.catch(() => null), this.#qmp?.catch(() => null)]);
     ssh?.close();
     qmp?.close();
     this.#ssh = null;
     this.#qmp = null;
+  }
+
+  /** Whoever lost a connection because the machine ended tries at once to have another, which nothing answers. */
+  #giveUpConnecting(): void {
+    this.#connecting.abort();
+    this.#connecting = new AbortController();
   }
 
   get #consolePath(): string {
@@ -253,13 +262,15 @@ export class QemuMachine implements Machine {
     return next;
   }
 
-  async #connect(options: { deadlineMs: number; signal?: AbortSignal }): Promise<SshSession> {
+  async #connect({ deadlineMs, signal }: { deadlineMs: number; signal?: AbortSignal }): Promise<SshSession> {
+    const given = signal === undefined ? [] : [signal];
+    const stop = AbortSignal.any([...given, this.#connecting.signal]);
     const state = await this.#container.inspect();
     const port = state?.publishedPorts[sshPort];
     if (state?.running !== true || port === undefined) throw await this.#ended();
     const { clientPrivateKey, hostPublicKey } = await readPodKeys(this.#plan.paths);
     const target = { machine: this.name, host: '127.0.0.1', port, privateKey: clientPrivateKey, hostPublicKey };
-    return connectSsh(target, options);
+    return connectSsh(target, { deadlineMs, signal: stop });
   }
 
   #monitor(): Promise<Qmp> {
