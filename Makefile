@@ -33,7 +33,8 @@ images: prepare ## build the machine and controller images (nothing to do when t
 demo: build images ## boot two machines, gate, ping against TCP and the floor, crash test, report, down
 	@infra/demo
 
-test: build images check ## everything: static checks, unit, crash, interleave, local, and cluster tests on real machines
+test: build images check ## everything: static checks, unit, crash, interleave, local, and cluster tests on real machines, pages in a browser
+	@infra/host/prepare --browser
 	@$(VITEST)
 
 test-unit: build ## the tests that need no process and no machine
@@ -45,7 +46,8 @@ test-local: build ## real processes and real SIGKILL on this host
 test-cluster: build images ## containers and virtual machines
 	@$(VITEST) --project cluster
 
-test-deep: build images ## as `test`, with twenty times the random schedules and the report in a real browser
+test-deep: build images ## as `test`, with twenty times the random schedules
+	@infra/host/prepare --browser
 	@CXLPOD_DEEP=1 $(VITEST)
 
 check: build ## format, lint, types

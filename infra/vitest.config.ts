@@ -1,6 +1,6 @@
 /**
  * The suffix of a test file is its price (docs/testing.md). Cheap groups run first; local and cluster tests run one file at a
- * time, because they share two cores and one Docker engine. Deep ones run only with CXLPOD_DEEP=1 (`make test-deep`).
+ * time, because they share two cores and one Docker engine.
  */
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,6 @@ import { defineConfig } from 'vitest/config';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const suffixes = ['crash', 'interleave', 'local', 'cluster', 'browser'] as const;
-const deep = process.env.CXLPOD_DEEP === '1';
 const minuteMs = 60_000;
 
 function group(name: string, order: number, include: string[], options: { oneAtATime?: boolean; timeoutMs: number }) {
@@ -41,9 +40,7 @@ export default defineConfig({
         timeoutMs: 2 * minuteMs,
       }),
       group('cluster', 4, ['controller/test/**/*.cluster.test.ts'], { oneAtATime: true, timeoutMs: 6 * minuteMs }),
-      ...(deep
-        ? [group('browser', 5, ['controller/test/**/*.browser.test.ts'], { oneAtATime: true, timeoutMs: 2 * minuteMs })]
-        : []),
+      group('browser', 5, ['controller/test/**/*.browser.test.ts'], { oneAtATime: true, timeoutMs: 2 * minuteMs }),
     ],
     reporters: ['default', ['junit', { outputFile: `${root}/.runs/test/junit.xml` }], `${root}/infra/vitest-closing-line.ts`],
   },

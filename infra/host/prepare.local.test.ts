@@ -25,8 +25,8 @@ function play(program: string, script: string): void {
   chmodSync(join(path, program), 0o755);
 }
 
-function run(environment: Record<string, string> = {}) {
-  const { status, stdout, stderr } = spawnSync(join(path, 'bash'), [prepare], {
+function run(environment: Record<string, string> = {}, ...flags: readonly string[]) {
+  const { status, stdout, stderr } = spawnSync(join(path, 'bash'), [prepare, ...flags], {
     env: { PATH: path, ...environment },
     encoding: 'utf8',
   });
@@ -37,6 +37,13 @@ describe('prepare', () => {
   test('says nothing where nothing is missing', () => {
     const { status, stdout, stderr } = spawnSync(prepare, { encoding: 'utf8' });
     expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' });
+  });
+
+  test('says that tests of pages are skipped where no browser can be had, and never fails for want of one', () => {
+    have(...always);
+    expect(run({}, '--browser')).toEqual({ status: 0, said: expect.stringMatching(/^there is no chromium: .* SKIPPED/) });
+    play('chromium', 'exit 1');
+    expect(run({}, '--browser')).toEqual({ status: 0, said: '' });
   });
 
   test('asks for Node where there is none', () => {

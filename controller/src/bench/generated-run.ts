@@ -37,14 +37,17 @@ export function generateRun(folder: RunFolder, operations: number): void {
     Array.from({ length: clientsPerMachine }, (_, index) => ({ machine, number: number + 1, name: `kv-${index + 1}` })),
   );
   const samples = Math.ceil(operations / clients.length / callsPerSample);
-  const totalNs = samples * callsPerSample * callNs + stallNs;
-  const strikeNs = totalNs * 0.4;
+  const workNs = samples * callsPerSample * callNs;
+  const totalNs = workNs + stallNs;
+  const strikeNs = workNs * 0.4;
   for (const { machine, name } of clients) {
     const counts = new Map<number, number>();
     let ns = 0;
     for (let sample = 0; sample < samples; sample++) {
-      const isStruck = ns < strikeNs && ns + callNs * callsPerSample * 2 > strikeNs;
-      const tookNs = callsPerSample * callNs * (0.6 + 0.8 * random.next() ** 4) + (isStruck ? stallNs : 0);
+      // Most are quick, some are slow: as fast as `callNs` says on average.
+      const calmNs = callsPerSample * callNs * (0.84 + 0.8 * random.next() ** 4);
+      const isStruck = ns < strikeNs && ns + calmNs >= strikeNs;
+      const tookNs = calmNs + (isStruck ? stallNs : 0);
       const span = { start: at(ns), end: at(ns + tookNs) };
       timeline.samples.push({ series: 'operations', calls: callsPerSample, ...span });
       if (sample % Math.ceil(samples / spansKept) === 0) {
@@ -75,7 +78,7 @@ export function generateRun(folder: RunFolder, operations: number): void {
   }
   for (let ns = 0; ns < totalNs; ns += 50e6)
     timeline.progress.push({ at: at(ns), operations: Math.round((operations * ns) / totalNs) });
-  const faults = struck(timeline, strikeNs);
+  const faults = struck(timeline, strikeNs, workNs);
   const dead = { id: 5, incarnation: 1, machine: 'vm2', state: 'recovered' as const, by: 'vm1', because: null };
   const recoveries = Array.from({ length: clientsPerMachine }, (_, index) => ({
     ...{ ...dead, id: 5 + index, suspectedAt: at(strikeNs + 20e6), endSeenAt: at(strikeNs + 30e6) },
@@ -96,7 +99,7 @@ export function generateRun(folder: RunFolder, operations: number): void {
   });
 }
 
-function struck(timeline: Timeline, strikeNs: number): readonly FaultOutcome[] {
+function struck(timeline: Timeline, strikeNs: number, workNs: number): readonly FaultOutcome[] {
   const at = (ns: number) => ({ clock: 'vm1', ns: Math.round(ns) });
   return [
     {
@@ -112,8 +115,8 @@ function struck(timeline: Timeline, strikeNs: number): readonly FaultOutcome[] {
       machine: 'vm3',
       sentence: 'freeze vm3 (cpus)',
       seen: 'vm3 stands still',
-      fromNs: strikeNs + 2e9,
-      toNs: strikeNs + 2.8e9,
+      fromNs: strikeNs + stallNs + workNs * 0.2,
+      toNs: strikeNs + stallNs + workNs * 0.3,
     },
   ].map(({ kind, machine, sentence, seen, fromNs, toNs }) => {
     const lane = { machine, name: 'machine' };

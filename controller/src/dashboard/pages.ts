@@ -8,8 +8,8 @@ import type { MachineSnapshot, PodSnapshot } from './watch-pod.ts';
 
 /** Without scripts the page asks for itself again. */
 const againAfterS = 2;
-/** A run tells more often than that while it lives. */
-const silentMs = 5_000;
+/** A run tells more often than that, unless it judges a long history. */
+const silentMs = 3_000;
 
 export function renderPage(snapshot: PodSnapshot): string {
   return html`<!doctype html>
@@ -39,7 +39,9 @@ export function renderNow(snapshot: PodSnapshot): Html {
   }
   const { topology, environment, startedAt, phase } = state;
   const about =
-    environment === null ? topology.provider : `${topology.provider}, ${environment.accelerator}, ${environment.hostCores} cores`;
+    environment === null
+      ? topology.provider
+      : `${topology.provider}, ${environment.accelerator === 'none' ? 'plain processes' : environment.accelerator}, ${environment.hostCores} cores`;
   return html`<div class="hero"><div class="verdict ${phase === 'up' ? 'valid' : 'unknown'}" id="phase">${phase}</div>
 <div><h1>${pod}</h1><p>${`${about}; pool of ${showBytes(topology.pool.sizeBytes)}; since ${showMoment(startedAt)}; seen ${showMoment(snapshot.at)}`}</p></div></div>
 ${problem !== null && html`<p class="warning">${`The pool cannot be read: ${problem}`}</p>`}
@@ -74,19 +76,20 @@ function sparkline(pace: readonly number[]): Html | null {
   const x = linearScale(0, pace.length - 1, [0, sparkWidth]);
   const y = linearScale(0, Math.max(1, ...pace), [sparkHeight - 1, 1]);
   const points = pace.map((value, index) => `${x.at(index).toFixed(1)},${y.at(value).toFixed(1)}`).join(' ');
-  return html`<svg class="spark" viewBox="0 0 ${sparkWidth} ${sparkHeight}" role="img" aria-label="operations a second, of the last looks"><polyline points="${points}"/></svg>`;
+  return html`<svg class="spark" preserveAspectRatio="none" viewBox="0 0 ${sparkWidth} ${sparkHeight}" role="img" aria-label="operations a second, of the last looks"><polyline points="${points}"/></svg>`;
 }
 
 function runSection({ run, at }: PodSnapshot): Html {
   if (run === null) return html`<section id="run"><h2>Run</h2><p class="note">No run has begun on this pod yet.</p></section>`;
-  const isSilent = run.phase !== 'over' && Date.parse(at) - Date.parse(run.toldAt) > silentMs;
-  const doing = isSilent ? 'it tells nothing any more: it was killed, or hangs' : run.phase;
-  const tookMs = Date.parse(run.phase === 'over' || isSilent ? run.toldAt : at) - Date.parse(run.startedAt);
+  const quietMs = Date.parse(at) - Date.parse(run.toldAt);
+  const isSilent = run.phase !== 'over' && quietMs > silentMs;
+  const doing = isSilent ? `${run.phase}; no word for ${(quietMs / 1000).toFixed(0)} s: it is busy, or was killed` : run.phase;
+  const tookMs = Date.parse(run.phase === 'over' ? run.toldAt : at) - Date.parse(run.startedAt);
   return html`<section id="run"><h2>${run.phase === 'over' ? 'Last run' : 'Run'}: ${run.scenario}</h2>
 <p class="lead">${run.verdict !== null && html`<span class="badge ${run.verdict}">&nbsp;${run.verdict}&nbsp;</span> `}${`${doing}; ${(Math.max(0, tookMs) / 1000).toFixed(0)} s; seed ${run.seed}`}${run.operations !== null && `; ${showCount(run.operations)} operations ended`}; <code>${run.run}</code></p>
 ${
   run.faults.length > 0 &&
-  html`<table class="faults"><thead><tr><th>fault</th><th>state</th><th>seen</th></tr></thead><tbody>${run.faults.map(
+  html`<table id="struck"><thead><tr><th>fault</th><th>state</th><th>seen</th></tr></thead><tbody>${run.faults.map(
     (fault) =>
       html`<tr><td>${fault.sentence}</td><td><span class="state ${stateOf(fault).replace(' ', '-')}">${stateOf(fault)}</span></td><td>${fault.seen?.sentence ?? fault.error ?? ''}</td></tr>`,
   )}</tbody></table>`

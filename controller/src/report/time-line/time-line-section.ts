@@ -35,7 +35,9 @@ function numbered(outcomes: readonly FaultOutcome[], { marks }: AlignedTimeline)
   return marks
     .filter(({ kind }) => kind === 'fault')
     .map(({ name, atNs }, index) => {
-      const found = outcomes.findIndex(({ seen }, each) => seen?.sentence === name && !taken.has(each));
+      const free = (each: number): boolean => !taken.has(each) && outcomes[each]!.seen !== null;
+      const same = outcomes.findIndex(({ seen }, each) => free(each) && seen?.sentence === name);
+      const found = same === -1 ? outcomes.findIndex((_, each) => free(each)) : same;
       if (found !== -1) taken.add(found);
       return { number: index + 1, sentence: name, atNs, outcome: found === -1 ? null : found };
     });
@@ -45,7 +47,7 @@ function faultTable(outcomes: readonly FaultOutcome[], faults: readonly Numbered
   if (outcomes.length === 0) return null;
   const struck = faults.flatMap((fault) => (fault.outcome === null ? [] : [{ fault, outcome: outcomes[fault.outcome]! }]));
   const missed = outcomes.filter((_, index) => !faults.some(({ outcome }) => outcome === index));
-  return html`<table class="faults" id="faults"><thead><tr><th></th><th>fault</th><th>struck</th><th>what was seen</th><th>healed after</th></tr></thead>
+  return html`<table class="faults" id="faults"><thead><tr><th></th><th>fault</th><th class="n">struck</th><th>what was seen</th><th class="n">healed after</th></tr></thead>
   <tbody>${struck.map(
     ({
       fault,
