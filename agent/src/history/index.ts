@@ -1,3 +1,4 @@
+export { clearHistory, drawnTickets } from './clear.ts';
 export { type HistoryCount, type HistoryCounts, openHistoryCount } from './count.ts';
 export { type FollowedHistory, followHistory } from './follow.ts';
 export { queueItem, queueOf } from './queue-item.ts';

@@ -1,6 +1,6 @@
 /** The TypeScript API of HydraRPC, client table and history on a real mapping, both sides in one thread. */
 import { describe, expect, test } from 'vitest';
-import { readHistoryFile, recordEnd, recordInvoke } from '../../src/history/index.ts';
+import { clearHistory, drawnTickets, readHistoryFile, recordEnd, recordInvoke } from '../../src/history/index.ts';
 import { inspectPool } from '../../src/inspect/index.ts';
 import { constants } from '../../src/layout/index.ts';
 import { abort, clearAbort, isAborted } from '../../src/pool/map.ts';
@@ -184,5 +184,25 @@ describe('the history', () => {
     const history = readHistoryFile(files.historyPath);
     expect(history.records).toHaveLength(capacity);
     expect(history.overflow).toBe(3);
+  });
+
+  test('that is full can be begun anew by whoever has the file, while its writers keep it mapped', () => {
+    using files = poolFiles();
+    const [core] = joinedCores(files, 1);
+    const { capacity } = readHistoryFile(files.historyPath);
+    for (let call = 0; call < capacity + 3; call++) recordInvoke(core!, { operation: 'rpc-call', call });
+    expect(drawnTickets(files.historyPath)).toBe(capacity + 3);
+
+    clearHistory(files.historyPath);
+
+    expect(readHistoryFile(files.historyPath)).toMatchObject({
+      records: [],
+      unpublished: [],
+      overflow: 0,
+      capacity,
+      problems: [],
+    });
+    expect(recordInvoke(core!, { operation: 'rpc-call', call: 9 })).toBe(true);
+    expect(readHistoryFile(files.historyPath).records).toMatchObject([{ ticket: 0, call: 9 }]);
   });
 });

@@ -4,15 +4,11 @@ import { downPod } from '../cluster/down.ts';
 import type { Pod } from '../cluster/pod.ts';
 import { upPod } from '../cluster/up.ts';
 import { loadTopology } from '../config/load-topology.ts';
-import { nextTicket } from '../runs/read-history.ts';
 import type { RunRecord } from '../runs/run-record.ts';
 
 /** The gate refuses a pod on which the machines never ran at the same time; on a busy host the next try may do. */
 const upAttempts = 4;
 const runsPerPod = 40;
-/** Every run writes into the same history, which is read whole after each, and must have room for the next one. */
-const historyShare = 0.25;
-const recordBytes = 64;
 
 interface Shelved {
   readonly pod: Pod;
@@ -45,9 +41,7 @@ export class PodShelf implements AsyncDisposable {
     const shelved = this.#byTopology.get(topology);
     if (shelved === undefined) return;
     const isClean = record?.verdict === 'valid' && record.error === null && record.missing.length === 0;
-    const { topology: ofPod, paths } = shelved.pod;
-    const hasRoom = (): boolean => nextTicket(paths.historyFile) * recordBytes < ofPod.history.sizeBytes * historyShare;
-    if (isClean && ++shelved.runs < runsPerPod && hasRoom()) return;
+    if (isClean && ++shelved.runs < runsPerPod) return;
     await this.#down(topology);
   }
 

@@ -1,6 +1,15 @@
-/** This run's part of a pod's history: a history lives as long as its pod, and many runs write into it. */
-import { readHistoryFile } from '@cxlpod/agent/history';
+/** This run's part of a pod's history: a history lives as long as its pod, many runs write into it, and one that finds it rather full begins it anew. */
+import { clearHistory, drawnTickets, readHistoryFile } from '@cxlpod/agent/history';
 import type { RunHistory } from './evidence.ts';
+
+const recordBytes = 64;
+/** What is left must do for one run. */
+const fullShare = 0.25;
+
+/** Earlier runs have their parts in their folders. Only while no worker is on the pod. */
+export function makeRoom(historyFile: string, sizeBytes: number): void {
+  if (drawnTickets(historyFile) * recordBytes > sizeBytes * fullShare) clearHistory(historyFile);
+}
 
 /** The first ticket that a run that starts now will draw, or a later run's records begin with. */
 export function nextTicket(historyFile: string): number {

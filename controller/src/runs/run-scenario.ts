@@ -28,7 +28,7 @@ import { lookForLeftovers } from './look-for-leftovers.ts';
 import { orAborted } from './or-aborted.ts';
 import { openProgress, type Progress } from './progress.ts';
 import { overSubscriptionOf, provenanceOf } from './provenance.ts';
-import { nextTicket, readRunHistory } from './read-history.ts';
+import { makeRoom, nextTicket, readRunHistory } from './read-history.ts';
 import { recordPace } from './record-pace.ts';
 import { requireRunnable } from './require-runnable.ts';
 import { describeError } from './run-error.ts';
@@ -133,8 +133,10 @@ class Run {
     const { signal } = this.#options;
     try {
       await this.#clearWorkers();
+      const { paths, topology } = this.#options.pod;
+      makeRoom(paths.historyFile, topology.history.sizeBytes);
       // Again: until now, workers of an earlier run may have written.
-      this.#firstTicket = nextTicket(this.#options.pod.paths.historyFile);
+      this.#firstTicket = nextTicket(paths.historyFile);
       const { fence, lease } = this.#scenario.recovery;
       this.#recovery = await startRecovery(this.#options.pod, this.#timeline, { fence, leaseMs: lease });
       this.#watchStalls();

@@ -184,13 +184,15 @@ describe('a run', () => {
     expect(existsSync(join(bench.folder, 'none'))).toBe(false);
   });
 
-  test('with --up has a pod of its own, and removes it', async () => {
+  test('with --up has a pod of its own, whose history is begun anew when runs have filled it, and removes it', async () => {
     const own = bench.newPod();
-    const quick = scenario('quick', 'topology: local\nworkload: { name: calls, calls: 100 }\nchecks: [history-whole]\n');
+    const small = scenario('small', 'provider: local\nhistory: { size: 1MiB }\n');
+    // Two records a call: of three such runs not two fit.
+    const filling = scenario('filling', `topology: ${small}\nworkload: { name: calls, calls: 6000 }\nchecks: [history-whole]\n`);
 
-    const ended = await bench.mustRun(['run', '--up', '--name', own, '--json', quick]);
+    const ended = await bench.mustRun(['run', '--up', '--name', own, '--json', filling, filling, filling]);
 
-    expect(record(ended)).toMatchObject({ verdict: 'valid', pod: own });
+    expect(JSON.parse(ended.stdout)).toMatchObject(Array.from({ length: 3 }, () => ({ verdict: 'valid', pod: own })));
     expect(bench.leftovers(own)).toEqual([]);
   });
 });
