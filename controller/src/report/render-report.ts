@@ -4,7 +4,6 @@ import { aboutSection } from './about-section.ts';
 import { chartSection } from './chart-section.ts';
 import { checksSection } from './checks-section.ts';
 import { comparisonSection } from './comparison-section.ts';
-import { deathsSection } from './deaths-section.ts';
 import { distributionSection } from './distribution-section.ts';
 import { factsOf, warningOf } from './facts.ts';
 import { type Html, html, raw } from './html.ts';
@@ -50,7 +49,7 @@ ${aboutSection(record, files)}
 
 /** What is not valid is looked into first. */
 function ofCrash(record: RunRecord, timeline: ReportInput['timeline']): (Html | null)[] {
-  const happened = [timeLineSection(record, timeline), recoveriesSection(record), deathsSection(record)];
+  const happened = [timeLineSection(record, timeline), recoveriesSection(record)];
   return record.verdict === 'valid' ? [...happened, checksSection(record)] : [checksSection(record), ...happened];
 }
 

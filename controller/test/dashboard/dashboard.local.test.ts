@@ -1,6 +1,6 @@
 /** `cxlpod dashboard` of a pod on which a worker is killed: what it answers to whom, what it shows, and how it ends. */
 import { once } from 'node:events';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -52,7 +52,8 @@ describe('the dashboard of a pod', () => {
       'name: dies\ntopology: local\nworkload: { name: calls, calls: 3000 }\nfaults: [{ killWorker: { on: vm1, atOperations: 200 } }]\nchecks: [at-most-once]\n',
     );
     expect((await state()).run).toBeNull();
-    const run = bench.start(['run', path, '--name', pod]);
+    const summary = join(bench.folder, 'step-summary');
+    const run = bench.start(['run', path, '--name', pod], { GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: summary });
 
     const during = await vi.waitFor(async () => {
       const now = await state();
@@ -66,7 +67,18 @@ describe('the dashboard of a pod', () => {
       { machine: 'vm1', isAlive: true },
       { machine: 'vm2', isAlive: true },
     ]);
-    expect((await run.ended).exitCode).toBe(0);
+    const { exitCode, stdout } = await run.ended;
+    expect(exitCode).toBe(0);
+    expect(readFileSync(summary, 'utf8')).toMatch(/^# VALID: dies\n/);
+    const report = readFileSync(join(stdout.trim(), 'report.html'), 'utf8');
+    for (const drawn of [
+      'data-panel="latency"',
+      'data-panel="progress"',
+      'class="span harm dead"',
+      '<span class="flag">1</span>',
+    ]) {
+      expect(report).toContain(drawn);
+    }
 
     const after = await state();
     expect(after.run).toMatchObject({
