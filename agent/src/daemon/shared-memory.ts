@@ -3,9 +3,14 @@
  * agent is a client of the pool only while it recovers another, so that its own death at it can be seen.
  */
 import { countedAccess } from '../pool/counted-access.ts';
+<<<<<<< HEAD
 import { endsAtAccess } from '../pool/ends-at-access.ts';
 import {
   arm,
+=======
+import {
+  type Core,
+>>>>>>> 9fa918c (Ship the paper's Table 1, a scenario per crash point, mistakes of the core in real processes, and completion for shells)
   checkPool,
   fenceMachine,
   fenceProcess,
@@ -13,6 +18,7 @@ import {
   grantFence,
   instantiateCore,
   introduceTo,
+  type MappedPool,
   mapPool,
   PoolError,
   recoverClient,
@@ -32,9 +38,9 @@ export interface SharedMemory {
   isFormatted(): boolean;
   /**
    * Only after the end of this process was seen: fences its clients, also those that died while joining, and finishes in
-   * their names. Returns them.
+   * their names. Returns them. `mutant`: a deliberate mistake of docs/mutants.md that the recovery makes.
    */
-  bury(pid: number): readonly ClientIdentity[];
+  bury(pid: number, mutant?: number): readonly ClientIdentity[];
   /**
    * Before any worker of this agent has joined: the same for whoever joined from this machine and is not living, as workers that died
    * while there was no agent, and an earlier agent in the middle of a recovery. Nothing while the pool is not formatted.
@@ -64,8 +70,17 @@ export function openSharedMemory(configuration: Configuration): SharedMemory {
   });
   const core = instantiateCore(mapped, { thread: 0 });
   introduceTo(core, { machineNumber });
+<<<<<<< HEAD
   /** Whoever is armed to die at an access recovers with a core of its own. */
   let recoverer = core;
+=======
+  const mutantCores = new Map<number, Core>();
+  const mutantCore = (mutant: number): Core => {
+    const known = mutantCores.get(mutant) ?? recoversWrongly(mapped, mutant, machineNumber);
+    mutantCores.set(mutant, known);
+    return known;
+  };
+>>>>>>> 9fa918c (Ship the paper's Table 1, a scenario per crash point, mistakes of the core in real processes, and completion for shells)
   const isFormatted = (): boolean => {
     try {
       checkPool(core);
@@ -81,8 +96,12 @@ export function openSharedMemory(configuration: Configuration): SharedMemory {
     configuration,
     format: (heap) => formatPool(core, { machineNumber, ...(heap === undefined ? {} : { heap }) }),
     isFormatted,
-    bury: (pid) => {
+    bury: (pid, mutant) => {
       const clients = fenceProcess(core, { machineNumber, pid });
+<<<<<<< HEAD
+=======
+      const recoverer = mutant === undefined ? core : mutantCore(mutant);
+>>>>>>> 9fa918c (Ship the paper's Table 1, a scenario per crash point, mistakes of the core in real processes, and completion for shells)
       for (const client of clients) recoverClient(recoverer, client);
       return clients;
     },
@@ -130,6 +149,21 @@ export function openSharedMemory(configuration: Configuration): SharedMemory {
       return clients;
     },
   };
+}
+
+/** A negative control's core. What it breaks is to be found in the pool, so it does not end this agent. */
+function recoversWrongly(mapped: MappedPool, mutant: number, machineNumber: number): Core {
+  const door = countedAccess(mapped, neverCounts, mutant);
+  const onBroken = (invariant: number): never => {
+    throw new AgentError('INVARIANT_BROKEN', `mutant ${mutant}: invariant ${invariant} does not hold in a recovery`);
+  };
+  const core = instantiateCore(mapped, { thread: 1, door, onBroken });
+  introduceTo(core, { machineNumber });
+  return core;
+}
+
+function neverCounts(): never {
+  throw new Error('an agent does not die at an access');
 }
 
 function ownMachine(machineNumber: number): AgentError {

@@ -18,6 +18,8 @@ interface Worker {
   /** Null while it starts, and for one that was adopted before its agent knew the pool. */
   client: ClientIdentity | null;
   task: string | null;
+  /** The deliberate mistake of its core, which is its recoverer's as well. */
+  mutant: number | undefined;
   readonly exit: Promise<WorkerExit>;
 }
 
@@ -112,6 +114,7 @@ export class Workers {
     }
     const process = this.#takeSpare() ?? this.#startProcess();
     const worker = this.#watch(request.worker, process);
+    worker.mutant = request.mutant;
     process.onProgress = (task, progress) => {
       this.#options.emit({ event: 'task-progress', worker: worker.name, task, progress });
     };
@@ -204,7 +207,7 @@ export class Workers {
 
   #watch(name: string, process: WorkerProcess | AdoptedWorker): Worker {
     const worker: Worker = {
-      ...{ name, process, client: null, task: null },
+      ...{ name, process, client: null, task: null, mutant: undefined },
       exit: process.ended.then((end) => this.#seeEnd(worker, end)),
     };
     this.#byName.set(name, worker);
@@ -280,7 +283,7 @@ export class Workers {
     const memory = this.#options.memory();
     if (memory === null) return null;
     try {
-      return memory.bury(worker.process.pid)[0] ?? null;
+      return memory.bury(worker.process.pid, worker.mutant)[0] ?? null;
     } catch (error) {
       this.#options.log.write('error', `worker ${worker.name} cannot be fenced\n${describeError(error)}`);
       return null;

@@ -5,7 +5,7 @@
  * the pool and arrive as signed numbers (`>>> 0`). Most callers want the wrappers beside this file (`pool.ts`, `gate.ts`,
  * `clock.ts`, `word.ts`, `../rpc`, `../history`), which add deadlines and errors; only those touch `exports`.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 import { crashPointNumber } from '../crash-points/index.ts';
 import { constants } from '../generated/layout.ts';
 import type { Passage } from '../protocol/messages.ts';
@@ -207,6 +207,8 @@ export interface CoreOptions {
   readonly crash?: ArmedCrash;
   /** Takes the traced core, whose every access comes by here. */
   readonly door?: CountedAccess;
+  /** Instead of ending this process. */
+  readonly onBroken?: (invariant: number) => never;
 }
 
 export function instantiateCore(mapped: MappedPool, options: CoreOptions): Core {
@@ -240,7 +242,9 @@ export function instantiateCore(mapped: MappedPool, options: CoreOptions): Core 
       // The addon's flush ends with an mfence of its own.
       fullFence: () => {},
       broken(invariant: number): never {
-        process.stderr.write(`cxlpod core: invariant ${invariant} does not hold; this worker ends\n`);
+        if (options.onBroken !== undefined) return options.onBroken(invariant);
+        // At once: whoever looks for the reason of this end looks when it is seen.
+        writeSync(2, `cxlpod core: worker ${process.pid}: invariant ${invariant} does not hold; this worker ends\n`);
         return die();
       },
     },

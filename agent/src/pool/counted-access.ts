@@ -1,6 +1,7 @@
 /**
  * The door of the traced core (agent/core/memory/traced.ts), passing through to the mapped pool: every access is real, and counted,
- * so that a worker can die before its n-th one, whether a crash point is there or not. Slow: each access is a call.
+ * so that a worker can die before its n-th one, whether a crash point is there or not; and a deliberate mistake of docs/mutants.md can be
+ * switched on. Slow: each access is a call.
  */
 import type { MappedPool } from './map.ts';
 
@@ -29,6 +30,7 @@ export interface CountedAccess {
 export function countedAccess(
   { memory }: MappedPool,
   die: (what: number, address: number, site: number) => never,
+  mutant = 0,
 ): CountedAccess {
   const words = new Int32Array(memory.buffer);
   const pairs = new BigInt64Array(memory.buffer);
@@ -61,7 +63,7 @@ export function countedAccess(
         return Number(BigInt.asIntN(32, before));
       },
       upperHalf: () => upper,
-      mutant: () => 0,
+      mutant: () => mutant,
     },
     begin: (last) => {
       left = last;

@@ -5,5 +5,6 @@ export * from './latency-tasks.ts';
 export * from './line-channel.ts';
 export * from './lines.ts';
 export * from './messages.ts';
+export * from './paper-tasks.ts';
 export * from './program-tasks.ts';
 export * from './tasks.ts';

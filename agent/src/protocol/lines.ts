@@ -135,6 +135,7 @@ const requestParameters: { readonly [Name in RequestName]: Reader<Requests[Name]
     {
       crash: object<Passage & { until?: Passage }>(passageFields, { until: passage }),
       dieAtAccess: integer(1),
+      mutant: integer(1, 999),
     },
   ),
   runTask: object<Requests['runTask']['parameters']>({

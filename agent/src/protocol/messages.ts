@@ -74,6 +74,8 @@ export interface Requests {
       readonly crash?: Passage & { readonly until?: Passage };
       /** Dies by SIGKILL before its so-manieth access (from 1) to shared memory in its tasks, clocks aside. Its core is the traced one, which is slow. */
       readonly dieAtAccess?: number;
+      /** A deliberate mistake of docs/mutants.md, in its core, which is the traced one then, and in whoever recovers it on this machine. */
+      readonly mutant?: number;
     };
     result: { readonly pid: number; readonly client: ClientIdentity };
   };

@@ -4,6 +4,7 @@
  */
 import type { LatencyTasks, Waiting } from './latency-tasks.ts';
 import type { ClientIdentity } from './messages.ts';
+import type { PaperTasks } from './paper-tasks.ts';
 import type { ProgramTasks } from './program-tasks.ts';
 
 /** Latencies in ns: each sample is the mean of `callsPerSample` back-to-back calls, given as [value, how often]. */
@@ -71,7 +72,7 @@ export interface KvCounts {
   readonly delete: number;
 }
 
-export interface Tasks extends LatencyTasks, ProgramTasks {
+export interface Tasks extends LatencyTasks, PaperTasks, ProgramTasks {
   /** The coherence gate (design D1); run on all machines at once. */
   gate: {
     parameters: { readonly machines: number; readonly machineNumber: number; readonly iterations: number };
@@ -262,6 +263,23 @@ export interface Tasks extends LatencyTasks, ProgramTasks {
   'lock-heap': { parameters: DeathParameters; result: DeathResult };
   /** The same operations on CXL-SHM. */
   'heap-churn': { parameters: DeathParameters; result: DeathResult };
+  /** Everything that the heap can do, mixed, until those that are to die are dead and the others have done `operations`. */
+  'heap-mix': {
+    parameters: {
+      readonly role: 'work' | 'clear';
+      /** Of this mix: nobody meets those of another one. */
+      readonly token: number;
+      readonly member: number;
+      readonly members: number;
+      readonly operations: number;
+      /** It works until it is killed. */
+      readonly dies: boolean;
+      /** Objects of whole pages and segments as well. */
+      readonly large: boolean;
+      readonly seed: number;
+    };
+    result: { readonly operations: number /** Objects that were got hold of and found whole. */; readonly looks: number };
+  };
   /** Takes all memory of the heap, and holds it until the worker leaves. */
   'heap-fill': { parameters: { readonly objectBytes: number }; result: { readonly objects: number; readonly bytes: number } };
   /** The negative controls: what a death between two steps leaves must be seen. */

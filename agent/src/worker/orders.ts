@@ -10,6 +10,8 @@ export interface JoinParameters {
   readonly history: { readonly path: string; readonly sizeBytes: number };
   readonly crash?: ArmedCrash;
   readonly dieAtAccess?: number;
+  /** The deliberate mistake that this worker's core makes, by its number in docs/mutants.md. */
+  readonly mutant?: number;
 }
 
 export interface RunParameters {

@@ -1,6 +1,7 @@
 /** Every task by its name. */
 import type { TaskName } from '../protocol/tasks.ts';
 import { clock } from './clock.ts';
+import { demand } from './demand.ts';
 import { exec } from './exec.ts';
 import { gate } from './gate.ts';
 import { grpcCall } from './grpc-call.ts';
@@ -8,6 +9,7 @@ import { grpcServe } from './grpc-serve.ts';
 import { handOver } from './hand-over.ts';
 import { heapChurn } from './heap-churn.ts';
 import { heapFill } from './heap-fill.ts';
+import { heapMix } from './heap-mix.ts';
 import { idleGapCall } from './idle-gap-call.ts';
 import { kMeans } from './k-means.ts';
 import { kvCheck } from './kv-check.ts';
@@ -17,10 +19,14 @@ import { kvRun } from './kv-run.ts';
 import { lockHeap } from './lock-heap.ts';
 import { naiveCounting } from './naive-counting.ts';
 import { openLoopCall } from './open-loop-call.ts';
+import { partitionServe } from './partition-serve.ts';
+import { partitionTake } from './partition-take.ts';
 import { pipelinedCall } from './pipelined-call.ts';
 import { pipelinedServe } from './pipelined-serve.ts';
 import { program } from './program.ts';
 import { programMemory } from './program-memory.ts';
+import { recordRead } from './record-read.ts';
+import { recordServe } from './record-serve.ts';
 import { rpcCall } from './rpc-call.ts';
 import { rpcCallThroughCrash } from './rpc-call-through-crash.ts';
 import { rpcForge } from './rpc-forge.ts';
@@ -65,11 +71,17 @@ const byName: { readonly [Name in TaskName]: Workload<Name> } = {
   'lock-heap': lockHeap,
   'heap-churn': heapChurn,
   'heap-fill': heapFill,
+  'heap-mix': heapMix,
   'naive-counting': naiveCounting,
   'kv-load': kvLoad,
   'kv-run': kvRun,
   'kv-check': kvCheck,
   'kv-remove': kvRemove,
+  'record-serve': recordServe,
+  'record-read': recordRead,
+  demand,
+  'partition-serve': partitionServe,
+  'partition-take': partitionTake,
   'program-memory': programMemory,
   exec,
   program,

@@ -1,5 +1,6 @@
 /** `cxlpod bench`: measures, prints, keeps. Exits 1 when a bar that was measured does not hold. */
 import type { CommandContext } from '../cli/command.ts';
+import { timeLeft } from '../cli/time-left.ts';
 import { CxlpodError, exitCodes, formatError, usageError } from '../errors/cxlpod-error.ts';
 import { nearest } from '../errors/nearest.ts';
 import { type BenchFigure, type BenchItem, figure } from './bench-item.ts';
@@ -15,8 +16,11 @@ interface Options {
 
 export async function benchCommand({ only, runs, json }: Options, context: CommandContext): Promise<number> {
   const measured: BenchFigure[] = [];
-  for (const item of chooseItems(only)) {
-    context.say(`bench: ${item.sentence}`);
+  const startMs = performance.now();
+  const items = chooseItems(only);
+  for (const [done, item] of items.entries()) {
+    const left = timeLeft(performance.now() - startMs, { done, of: items.length });
+    context.say(`bench ${done + 1} of ${items.length}: ${item.sentence}${left === '' ? '' : ` (${left})`}`);
     measured.push(...(await measureItem(item, runs, context)));
     // Kept after each item: a later one may be interrupted.
     writeBenchList(runs, merged(withoutFailure(readBenchList(runs), failureName(item)), measured));
@@ -35,7 +39,7 @@ export function printKept(runs: string, json: boolean, context: CommandContext):
 /** Without names, all but those that take minutes. */
 export function chooseItems(only: string | undefined): BenchItem[] {
   if (only === undefined) return benchItems.filter(({ onlyWhenNamed }) => !onlyWhenNamed);
-  const known = [...new Set(benchItems.flatMap(calledBy))];
+  const known = benchNames();
   const wanted = only.split(',').map((name) => name.trim());
   for (const name of wanted) {
     if (known.includes(name)) continue;
@@ -45,6 +49,11 @@ export function chooseItems(only: string | undefined): BenchItem[] {
     });
   }
   return benchItems.filter((item) => calledBy(item).some((name) => wanted.includes(name)));
+}
+
+/** What `--only` takes. */
+export function benchNames(): string[] {
+  return [...new Set(benchItems.flatMap(calledBy))];
 }
 
 function calledBy({ names, group }: BenchItem): readonly string[] {

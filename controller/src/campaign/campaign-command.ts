@@ -3,6 +3,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { basename } from 'node:path';
 import type { CommandContext } from '../cli/command.ts';
+import { timeLeft } from '../cli/time-left.ts';
 import { type LoadedScenario, loadScenarios } from '../config/load-scenario.ts';
 import { loadTopology } from '../config/load-topology.ts';
 import { exitCodes } from '../errors/cxlpod-error.ts';
@@ -158,9 +159,16 @@ class Campaign {
     const { scenario, seed, outcome, verdict, because, tookMs } = entry;
     const mark = outcome === 'valid' ? 'ok' : outcome.toUpperCase();
     const told = outcome === verdict ? '' : ` (${verdict})`;
+    const left = this.#timeLeft();
     this.#context.say(
-      `${String(this.entries.length).padStart(4)}  ${mark}${told}  ${scenario}  seed ${seed}  ${(tookMs / 1000).toFixed(2)} s${because === null ? '' : `  ${because}`}`,
+      `${String(this.entries.length).padStart(4)}  ${mark}${told}  ${scenario}  seed ${seed}  ${(tookMs / 1000).toFixed(2)} s${left === '' ? '' : `  (${left})`}${because === null ? '' : `  ${because}`}`,
     );
+  }
+
+  #timeLeft(): string {
+    const { seconds, seeds = seconds === undefined ? seedsByDefault : undefined } = this.#options;
+    const of = seeds === undefined ? undefined : seeds * this.#scenarios.length;
+    return timeLeft(this.tookMs, { done: this.entries.length, of, limitMs: seconds === undefined ? undefined : seconds * 1000 });
   }
 
   /** Virtual machines want a core each; processes of one run are seldom busy together. */
@@ -170,7 +178,7 @@ class Campaign {
   }
 }
 
-const keptOfGoodRuns = ['run.json', 'scenario.yaml', 'topology.yaml', 'report.html'];
+const keptOfGoodRuns = ['run.json', 'scenario.yaml', 'topology.yaml', 'report.html', 'program'];
 
 /** Hundreds of runs that went well would fill a disk: the figures and how to repeat them are enough. */
 function prune(folder: RunFolder): void {

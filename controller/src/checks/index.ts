@@ -6,23 +6,30 @@ import { controlsFail } from './controls-fail.ts';
 import { everyRoundMeasured } from './every-round-measured.ts';
 import { exactCounts } from './exact-counts.ts';
 import { fencedStaySilent } from './fenced-stay-silent.ts';
+import { finerGrained } from './finer-grained.ts';
 import { forgeriesRefused } from './forgeries-refused.ts';
 import { handOverExactlyOnce } from './hand-over-exactly-once.ts';
 import { heapGoesOn } from './heap-goes-on.ts';
 import { historyWhole } from './history-whole.ts';
 import { linearizable } from './linearizable.ts';
 import { lockBlocksSurvivors } from './lock-blocks-survivors.ts';
+<<<<<<< HEAD
 import { noCallFailed } from './no-call-failed.ts';
+=======
+import { migratesByMetadata } from './migrates-by-metadata.ts';
+>>>>>>> 9fa918c (Ship the paper's Table 1, a scenario per crash point, mistakes of the core in real processes, and completion for shells)
 import { noDanglingReference } from './no-dangling-reference.ts';
 import { noLeak } from './no-leak.ts';
 import { nobodyFenced } from './nobody-fenced.ts';
 import { nothingLeftBehind } from './nothing-left-behind.ts';
 import { outcomeUnknownTyped } from './outcome-unknown-typed.ts';
+import { passesByReference } from './passes-by-reference.ts';
 import { poolSound } from './pool-sound.ts';
 import { programSucceeded } from './program-succeeded.ts';
 import { queueExactlyOnce } from './queue-exactly-once.ts';
 import { recoveredInTime } from './recovered-in-time.ts';
 import { resultsChecked } from './results-checked.ts';
+import { sharingNeedsLess } from './sharing-needs-less.ts';
 import { survivorsProgress } from './survivors-progress.ts';
 import { toldInTime } from './told-in-time.ts';
 import { wholeAfterAllStopped } from './whole-after-all-stopped.ts';
@@ -34,23 +41,30 @@ export const checks: readonly Check[] = [
   everyRoundMeasured,
   exactCounts,
   fencedStaySilent,
+  finerGrained,
   forgeriesRefused,
   handOverExactlyOnce,
   heapGoesOn,
   historyWhole,
   linearizable,
   lockBlocksSurvivors,
+<<<<<<< HEAD
   noCallFailed,
+=======
+  migratesByMetadata,
+>>>>>>> 9fa918c (Ship the paper's Table 1, a scenario per crash point, mistakes of the core in real processes, and completion for shells)
   noDanglingReference,
   noLeak,
   nobodyFenced,
   nothingLeftBehind,
   outcomeUnknownTyped,
+  passesByReference,
   poolSound,
   programSucceeded,
   queueExactlyOnce,
   recoveredInTime,
   resultsChecked,
+  sharingNeedsLess,
   survivorsProgress,
   toldInTime,
   wholeAfterAllStopped,

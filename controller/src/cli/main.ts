@@ -4,6 +4,7 @@ import { CommanderError, Command as Program } from 'commander';
 import { controllerVersion } from '../config/version.ts';
 import { exitCodes } from '../errors/cxlpod-error.ts';
 import { commands as runCommands } from '../runs/commands.ts';
+import { completionCommands } from './completion-commands.ts';
 import { configCommands } from './config-commands.ts';
 import { makeContext } from './context.ts';
 import { doctorCommands } from './doctor-commands.ts';
@@ -20,7 +21,14 @@ async function main(): Promise<number> {
     .exitOverride()
     .showHelpAfterError('cxlpod --help lists the verbs and their options')
     .addHelpText('after', '\nExit codes: 0 valid, 1 invalid, 2 usage, 3 environment or harness, 4 unknown, 130 interrupted.');
-  for (const add of [...podCommands, ...runCommands, ...machineCommands, ...doctorCommands, ...configCommands]) {
+  for (const add of [
+    ...podCommands,
+    ...runCommands,
+    ...machineCommands,
+    ...doctorCommands,
+    ...configCommands,
+    ...completionCommands,
+  ]) {
     add(program, context);
   }
   try {

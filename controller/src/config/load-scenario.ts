@@ -50,6 +50,11 @@ export function builtInScenarios(): ReadonlyMap<string, string> {
   return new Map(files.sort().map((file) => [basename(file, '.yaml'), join(folder, file)]));
 }
 
+/** `crash`, `heap`, and so on: what `loadScenarios` takes for all of them. */
+export function builtInScenarioFolders(): string[] {
+  return [...new Set([...builtInScenarios().values()].map((path) => basename(dirname(path))))];
+}
+
 function scenariosFolder(): string {
   return join(projectRoot(), 'infra', 'scenarios');
 }

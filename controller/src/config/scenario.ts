@@ -88,7 +88,11 @@ const parametersOfWorkloads = [
   workloads.kv.parameters,
   workloads['heap-partial-failure'].parameters,
   workloads['heap-full-failure'].parameters,
+  workloads['heap-mix'].parameters,
   workloads['naive-counting'].parameters,
+  workloads.exchange.parameters,
+  workloads.pooling.parameters,
+  workloads.migration.parameters,
   workloads.program.parameters,
 ] as const;
 
@@ -125,6 +129,8 @@ export const scenarioSchema = z.strictObject({
       lease: duration.refine((ms) => ms >= shortestLeaseMs, `must be at least ${shortestLeaseMs} ms`).default(defaultLeaseMs),
     })
     .prefault({}),
+  /** For negative controls: every worker's core makes this deliberate mistake, by its number in docs/mutants.md. It is the traced core, which is slow. */
+  core: z.strictObject({ mutant: z.number().int().min(1).max(999) }).optional(),
   checks: z.array(check).default([]),
   /** `invalid`: a negative control, which must be found wrong; one that comes out valid is a failure. */
   expect: z.enum(['valid', 'invalid']).default('valid'),

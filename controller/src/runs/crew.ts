@@ -78,6 +78,8 @@ export class Crew {
   readonly #pod: Pod;
   readonly #timeline: Timeline;
   readonly #arm: (post: Post) => Crash | null;
+  /** The deliberate mistake of every worker's core. */
+  readonly #mutant: number | undefined;
   readonly #places = new Map<string, Place>();
   /** By `#keyOf`. */
   readonly #ended = new Map<string, SeenExit>();
@@ -90,10 +92,11 @@ export class Crew {
   readonly #ends = new Map<string, number>();
   readonly #unsubscribe: (() => void)[];
 
-  constructor(pod: Pod, timeline: Timeline, arm: (post: Post) => Crash | null) {
+  constructor(pod: Pod, timeline: Timeline, arm: (post: Post) => Crash | null, mutant?: number) {
     this.#pod = pod;
     this.#timeline = timeline;
     this.#arm = arm;
+    this.#mutant = mutant;
     this.atWork = new Promise((resolve) => {
       this.#beAtWork = resolve;
     });
@@ -113,7 +116,7 @@ export class Crew {
     const sent = this.#timeline.now();
     const { pid, client } = await agent.request(
       'startWorker',
-      { worker: post.worker, ...armsOf(crash) },
+      { worker: post.worker, ...armsOf(crash), ...(this.#mutant === undefined ? {} : { mutant: this.#mutant }) },
       { timeoutMs: startTimeoutMs },
     );
     const started = this.#timeline.now();

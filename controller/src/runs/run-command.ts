@@ -3,6 +3,7 @@ import { campaignOf, entryOf } from '../campaign/campaign-record.ts';
 import { writeCampaign } from '../campaign/write-campaign.ts';
 import type { CommandContext } from '../cli/command.ts';
 import { pickPod } from '../cli/pick-pod.ts';
+import { timeLeft } from '../cli/time-left.ts';
 import type { Pod } from '../cluster/pod.ts';
 import { lockPod } from '../cluster/pod-lock.ts';
 import { type LoadedScenario, loadScenarios } from '../config/load-scenario.ts';
@@ -108,7 +109,10 @@ async function runAll(
 ): Promise<FinishedRun[]> {
   for (const { scenario } of scenarios) requireRunnable(concreteScenario(scenario, pod.topology.machines), pod.topology);
   const finished: FinishedRun[] = [];
-  for (const loaded of scenarios) {
+  const startMs = performance.now();
+  for (const [done, loaded] of scenarios.entries()) {
+    const left = timeLeft(performance.now() - startMs, { done, of: scenarios.length });
+    if (scenarios.length > 1) context.say(`${done + 1} of ${scenarios.length}${left === '' ? '' : ` (${left})`}`);
     finished.push(await runOnce(pod, loaded, { runs, signal: context.signal, say: context.say }));
   }
   if (finished.length < 2) return finished;

@@ -1,5 +1,15 @@
 /** `.runs/<UTC time>-<scenario>/`: everything that is left of a run. `.runs/latest` links to the newest. */
-import { closeSync, mkdirSync, openSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { environmentError, usageError } from '../errors/cxlpod-error.ts';
 
@@ -60,6 +70,15 @@ export class RunFolder {
     orDiskError(path, () => {
       mkdirSync(dirname(path), { recursive: true });
       writeFileSync(path, content);
+    });
+  }
+
+  /** With its mode. Throws like `write`. */
+  copy(from: string, relativePath: string): void {
+    const path = this.join(relativePath);
+    orDiskError(path, () => {
+      mkdirSync(dirname(path), { recursive: true });
+      copyFileSync(from, path);
     });
   }
 

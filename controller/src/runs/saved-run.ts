@@ -1,7 +1,9 @@
 /** A run read back from its folder: to judge it again, to repeat it, to take faults away from it. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { PoolInspection } from '@cxlpod/agent/inspect';
 import type { LoadedScenario } from '../config/load-scenario.ts';
+import type { Scenario } from '../config/scenario.ts';
 import { readRunRecord } from '../report/report-input.ts';
 import { auditedPool } from './audited-pool.ts';
 import type { Evidence } from './evidence.ts';
@@ -28,7 +30,22 @@ export function savedEvidence(folder: RunFolder): Evidence {
 export function savedScenario(folder: RunFolder): LoadedScenario {
   const { scenario } = readRunRecord(folder);
   const path = folder.join('scenario.yaml');
-  return { scenario, text: existsSync(path) ? readFileSync(path, 'utf8') : '', fileName: path };
+  return {
+    scenario: withKeptProgram(folder, scenario),
+    text: existsSync(path) ? readFileSync(path, 'utf8') : '',
+    fileName: path,
+  };
+}
+
+/** The program as the machines had it, wherever the folder of the run is by now, and whatever became of its source. */
+function withKeptProgram(folder: RunFolder, scenario: Scenario): Scenario {
+  const { workload } = scenario;
+  const kept = folder.join('program');
+  if (workload.name !== 'program' || !existsSync(kept)) return scenario;
+  const [file] = readdirSync(kept);
+  if (file === undefined) return scenario;
+  const path = join(kept, file);
+  return { ...scenario, workload: { ...workload, ...(workload.exec === undefined ? { module: path } : { exec: path }) } };
 }
 
 function readAudit(path: string): Evidence['pool'] {

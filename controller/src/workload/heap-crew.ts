@@ -125,30 +125,31 @@ export async function untilReplaced(
 }
 
 /**
- * For a task that a fault may end by killing the worker: whoever fills the post after it does the task anew. Resolves with who ended it, and
- * what came of it; rejects when a living worker fails.
+ * For a task that faults may end by killing the worker: whoever fills the post after it does the task anew, as often as need be. Resolves
+ * with who ended it, and what came of it; rejects when a living worker fails.
  */
 export async function outlast<Result>(
   { crew }: WorkloadContext,
-  hand: Hand,
+  first: Hand,
   task: (hand: Hand) => Promise<Result>,
 ): Promise<{ readonly hand: Hand; readonly result: Result }> {
-  let replace: () => void = () => {};
-  const replaced = new Promise<void>((resolve) => {
-    replace = resolve;
-  });
   let ended: { readonly hand: Hand; readonly result: Result } | null = null;
-  const employment = crew.employ(hand, async (each) => {
-    if (each !== hand) replace();
-    ended = { hand: each, result: await task(each) };
+  let hired = 0;
+  let tellHired: () => void = () => {};
+  const employment = crew.employ(first, async (hand) => {
+    hired++;
+    tellHired();
+    ended = { hand, result: await task(hand) };
   });
-  await employment.results();
-  if (ended === null) {
-    await inTime(replaced, hand);
+  for (;;) {
+    const seen = hired;
+    const replaced = new Promise<void>((resolve) => {
+      tellHired = resolve;
+    });
     await employment.results();
+    if (ended !== null) return ended;
+    if (hired === seen) await inTime(replaced, first);
   }
-  if (ended !== null) return ended;
-  throw environmentError('NOT_REPLACED', `${hand.post.worker} on ${hand.post.machine} was killed again after it was replaced`);
 }
 
 /**

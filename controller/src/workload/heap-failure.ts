@@ -34,6 +34,10 @@ export interface HeapFailureResult extends HeapResult {
 const common = {
   /** In which operations are counted. */
   bucket: duration.default(10),
+  systems: z
+    .array(z.enum(['lock', 'cxl-shm']))
+    .min(1)
+    .default(['lock', 'cxl-shm']),
   /** How long a survivor is watched after the death was seen. */
   after: duration.default(1_000),
 };
@@ -111,7 +115,7 @@ export const heapPartialFailure = {
   needs: { machines: 2, heap: true },
   async run(parameters: z.output<typeof partialParameters>, context: WorkloadContext): Promise<HeapFailureResult> {
     const failed: FailedSystem[] = [];
-    for (const system of systems) {
+    for (const system of among(parameters)) {
       context.say(`heap-partial-failure: ${system.label}`);
       failed.push(await new Failure(context, system, parameters).partial());
     }
@@ -127,13 +131,17 @@ export const heapFullFailure = {
   needs: { machines: 2, heap: true },
   async run(parameters: z.output<typeof fullParameters>, context: WorkloadContext): Promise<HeapFailureResult> {
     const failed: FailedSystem[] = [];
-    for (const system of systems) {
+    for (const system of among(parameters)) {
       context.say(`heap-full-failure: ${system.label}`);
       failed.push(await new Failure(context, system, parameters).full());
     }
     return resultOf(failed);
   },
 } satisfies Workload<z.output<typeof fullParameters>, HeapFailureResult>;
+
+function among(wanted: Parameters): readonly System[] {
+  return systems.filter(({ system }) => wanted.systems.includes(system));
+}
 
 function resultOf(failed: readonly FailedSystem[]): HeapFailureResult {
   const restarts = failed.flatMap(({ restart }) => restart ?? []);

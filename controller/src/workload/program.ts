@@ -105,10 +105,15 @@ class ProgramRun {
   /** Unless it is there: a machine that booted again has lost it. */
   async #upload(machine: Machine): Promise<void> {
     const { path: from, to } = this.#file;
+<<<<<<< HEAD
     const boot = this.#context.timeline.clockOf(machine.name);
     const uploaded = this.#uploaded.get(boot) ?? machine.upload([{ from, to, executable: true }]);
     this.#uploaded.set(boot, uploaded);
     await uploaded;
+=======
+    this.#context.keep(from, to);
+    await Promise.all(this.#context.pod.machines.map(({ machine }) => machine.upload([{ from, to, executable: true }])));
+>>>>>>> 9fa918c (Ship the paper's Table 1, a scenario per crash point, mistakes of the core in real processes, and completion for shells)
   }
 
   async #drive(workers: number): Promise<void> {

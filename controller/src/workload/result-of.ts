@@ -3,11 +3,14 @@ import type { Evidence } from '../runs/evidence.ts';
 import type { CallsResult } from './calls.ts';
 import type { Chart } from './chart.ts';
 import type { Comparison } from './compare.ts';
+import type { ExchangeResult } from './exchange.ts';
 import type { HeapFailureResult } from './heap-failure.ts';
 import type { HeapResult } from './heap-result.ts';
 import type { LatencyTableResult } from './latency-table.ts';
+import type { MigrationResult } from './migration.ts';
 import type { NaiveCountingResult } from './naive-counting.ts';
 import type { PingResult } from './ping.ts';
+import type { PoolingResult } from './pooling.ts';
 import type { ProgramResult } from './program.ts';
 
 export function pingResultOf({ workload }: Pick<Evidence, 'workload'>): PingResult | null {
@@ -33,6 +36,18 @@ export function heapFailureOf(workload: Workload): HeapFailureResult | null {
 
 export function naiveCountingOf(workload: Workload): NaiveCountingResult | null {
   return workload?.name === 'naive-counting' ? (workload.result as NaiveCountingResult) : null;
+}
+
+export function exchangeOf(workload: Workload): ExchangeResult | null {
+  return workload?.name === 'exchange' ? (workload.result as ExchangeResult) : null;
+}
+
+export function poolingOf(workload: Workload): PoolingResult | null {
+  return workload?.name === 'pooling' ? (workload.result as PoolingResult) : null;
+}
+
+export function migrationOf(workload: Workload): MigrationResult | null {
+  return workload?.name === 'migration' ? (workload.result as MigrationResult) : null;
 }
 
 /** Of any workload that compared systems. */

@@ -36,6 +36,8 @@ export interface WorkloadContext {
    * Called in any case when the workload has ended.
    */
   endFaults(): Promise<void>;
+  /** Copies a file into the run folder: what a replay needs that is not of cxlpod. */
+  keep(from: string, to: string): void;
   /** One line for the person who waits. */
   say(text: string): void;
 }

@@ -9,6 +9,7 @@ import { controlsFail } from '../../src/checks/controls-fail.ts';
 import { everyRoundMeasured } from '../../src/checks/every-round-measured.ts';
 import { exactCounts } from '../../src/checks/exact-counts.ts';
 import { fencedStaySilent } from '../../src/checks/fenced-stay-silent.ts';
+import { finerGrained } from '../../src/checks/finer-grained.ts';
 import { forgeriesRefused } from '../../src/checks/forgeries-refused.ts';
 import { handOverExactlyOnce } from '../../src/checks/hand-over-exactly-once.ts';
 import { heapGoesOn } from '../../src/checks/heap-goes-on.ts';
@@ -17,18 +18,24 @@ import { checks } from '../../src/checks/index.ts';
 import { judge, judgeOne } from '../../src/checks/judge.ts';
 import { linearizable } from '../../src/checks/linearizable.ts';
 import { lockBlocksSurvivors } from '../../src/checks/lock-blocks-survivors.ts';
+<<<<<<< HEAD
 import { noCallFailed } from '../../src/checks/no-call-failed.ts';
+=======
+import { migratesByMetadata } from '../../src/checks/migrates-by-metadata.ts';
+>>>>>>> 9fa918c (Ship the paper's Table 1, a scenario per crash point, mistakes of the core in real processes, and completion for shells)
 import { noDanglingReference } from '../../src/checks/no-dangling-reference.ts';
 import { noLeak } from '../../src/checks/no-leak.ts';
 import { nobodyFenced } from '../../src/checks/nobody-fenced.ts';
 import { nothingLeftBehind } from '../../src/checks/nothing-left-behind.ts';
 import { onlyPlannedDeaths } from '../../src/checks/only-planned-deaths.ts';
 import { outcomeUnknownTyped } from '../../src/checks/outcome-unknown-typed.ts';
+import { passesByReference } from '../../src/checks/passes-by-reference.ts';
 import { poolSound } from '../../src/checks/pool-sound.ts';
 import { programSucceeded } from '../../src/checks/program-succeeded.ts';
 import { queueExactlyOnce } from '../../src/checks/queue-exactly-once.ts';
 import { recoveredInTime } from '../../src/checks/recovered-in-time.ts';
 import { resultsChecked } from '../../src/checks/results-checked.ts';
+import { sharingNeedsLess } from '../../src/checks/sharing-needs-less.ts';
 import { survivorsProgress } from '../../src/checks/survivors-progress.ts';
 import { toldInTime } from '../../src/checks/told-in-time.ts';
 import { wholeAfterAllStopped } from '../../src/checks/whole-after-all-stopped.ts';
@@ -409,6 +416,7 @@ describe('judging a run', () => {
   test('every check that a scenario can name is planted above, or in a file of its own', () => {
     const elsewhere = [
       ...[fencedStaySilent, nobodyFenced, nothingLeftBehind, handOverExactlyOnce, recoveredInTime], // queues-and-the-dead
+      ...[finerGrained, migratesByMetadata, passesByReference, sharingNeedsLess], // paper
       ...[queueExactlyOnce, programSucceeded], // queue-exactly-once, program.local
     ].map(({ name }) => name);
     expect([...planted.map(({ check }) => check.name), ...elsewhere]).toEqual(
