@@ -3,14 +3,10 @@
  * agent is a client of the pool only while it recovers another, so that its own death at it can be seen.
  */
 import { countedAccess } from '../pool/counted-access.ts';
-<<<<<<< HEAD
 import { endsAtAccess } from '../pool/ends-at-access.ts';
 import {
   arm,
-=======
-import {
   type Core,
->>>>>>> 9fa918c (Ship the paper's Table 1, a scenario per crash point, mistakes of the core in real processes, and completion for shells)
   checkPool,
   fenceMachine,
   fenceProcess,
@@ -70,17 +66,14 @@ export function openSharedMemory(configuration: Configuration): SharedMemory {
   });
   const core = instantiateCore(mapped, { thread: 0 });
   introduceTo(core, { machineNumber });
-<<<<<<< HEAD
   /** Whoever is armed to die at an access recovers with a core of its own. */
   let recoverer = core;
-=======
   const mutantCores = new Map<number, Core>();
   const mutantCore = (mutant: number): Core => {
     const known = mutantCores.get(mutant) ?? recoversWrongly(mapped, mutant, machineNumber);
     mutantCores.set(mutant, known);
     return known;
   };
->>>>>>> 9fa918c (Ship the paper's Table 1, a scenario per crash point, mistakes of the core in real processes, and completion for shells)
   const isFormatted = (): boolean => {
     try {
       checkPool(core);
@@ -98,11 +91,8 @@ export function openSharedMemory(configuration: Configuration): SharedMemory {
     isFormatted,
     bury: (pid, mutant) => {
       const clients = fenceProcess(core, { machineNumber, pid });
-<<<<<<< HEAD
-=======
-      const recoverer = mutant === undefined ? core : mutantCore(mutant);
->>>>>>> 9fa918c (Ship the paper's Table 1, a scenario per crash point, mistakes of the core in real processes, and completion for shells)
-      for (const client of clients) recoverClient(recoverer, client);
+      const by = mutant === undefined ? recoverer : mutantCore(mutant);
+      for (const client of clients) recoverClient(by, client);
       return clients;
     },
     buryLost: (isLiving) => {
@@ -157,7 +147,7 @@ function recoversWrongly(mapped: MappedPool, mutant: number, machineNumber: numb
   const onBroken = (invariant: number): never => {
     throw new AgentError('INVARIANT_BROKEN', `mutant ${mutant}: invariant ${invariant} does not hold in a recovery`);
   };
-  const core = instantiateCore(mapped, { thread: 1, door, onBroken });
+  const core = instantiateCore(mapped, { thread: 2, door, onBroken });
   introduceTo(core, { machineNumber });
   return core;
 }

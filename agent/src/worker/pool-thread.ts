@@ -60,14 +60,9 @@ function join(parameters: JoinParameters, say: (message: FromPoolThread) => void
     historySizeBytes: parameters.history.sizeBytes,
   });
   say({ mapped });
-<<<<<<< HEAD
-  const { crash, dieAtAccess } = parameters;
-  const door = dieAtAccess === undefined ? undefined : countedAccess(mapped, endsAtAccess('worker', dieAtAccess));
-=======
   const { crash, dieAtAccess, mutant } = parameters;
   const isTraced = dieAtAccess !== undefined || mutant !== undefined;
-  const door = isTraced ? countedAccess(mapped, endsAtAccess(dieAtAccess ?? 0), mutant) : undefined;
->>>>>>> 9fa918c (Ship the paper's Table 1, a scenario per crash point, mistakes of the core in real processes, and completion for shells)
+  const door = isTraced ? countedAccess(mapped, endsAtAccess('worker', dieAtAccess ?? 0), mutant) : undefined;
   const core = instantiateCore(mapped, {
     thread: 0,
     ...(crash === undefined ? {} : { crash }),

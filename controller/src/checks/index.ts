@@ -13,11 +13,8 @@ import { heapGoesOn } from './heap-goes-on.ts';
 import { historyWhole } from './history-whole.ts';
 import { linearizable } from './linearizable.ts';
 import { lockBlocksSurvivors } from './lock-blocks-survivors.ts';
-<<<<<<< HEAD
-import { noCallFailed } from './no-call-failed.ts';
-=======
 import { migratesByMetadata } from './migrates-by-metadata.ts';
->>>>>>> 9fa918c (Ship the paper's Table 1, a scenario per crash point, mistakes of the core in real processes, and completion for shells)
+import { noCallFailed } from './no-call-failed.ts';
 import { noDanglingReference } from './no-dangling-reference.ts';
 import { noLeak } from './no-leak.ts';
 import { nobodyFenced } from './nobody-fenced.ts';
@@ -48,11 +45,8 @@ export const checks: readonly Check[] = [
   historyWhole,
   linearizable,
   lockBlocksSurvivors,
-<<<<<<< HEAD
-  noCallFailed,
-=======
   migratesByMetadata,
->>>>>>> 9fa918c (Ship the paper's Table 1, a scenario per crash point, mistakes of the core in real processes, and completion for shells)
+  noCallFailed,
   noDanglingReference,
   noLeak,
   nobodyFenced,

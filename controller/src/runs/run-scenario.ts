@@ -305,13 +305,10 @@ class Run {
       const failed = await this.#strikes.end();
       if (failed !== null) this.#error ??= describeError(failed.error);
     };
-<<<<<<< HEAD
     const firstTicket = this.#firstTicket;
-    const context: WorkloadContext = { pod, crew: this.#crew, timeline, latencies, seed, firstTicket, signal, endFaults, say };
-=======
     const keep = (from: string, to: string): void => this.#options.folder.copy(from, to);
-    const context: WorkloadContext = { pod, crew: this.#crew, timeline, latencies, seed, signal, endFaults, keep, say };
->>>>>>> 9fa918c (Ship the paper's Table 1, a scenario per crash point, mistakes of the core in real processes, and completion for shells)
+    const toolsOfRun = { firstTicket, signal, endFaults, keep, say };
+    const context: WorkloadContext = { pod, crew: this.#crew, timeline, latencies, seed, ...toolsOfRun };
     const workload: Workload = workloads[parameters.name] as unknown as Workload;
     const progress = openProgress(pod.paths, this.#firstTicket);
     this.#strikes.begin(context, progress);

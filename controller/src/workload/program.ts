@@ -89,6 +89,7 @@ class ProgramRun {
   async run(): Promise<ProgramResult> {
     const { pod, crew } = this.#context;
     const { exec, module, workersPerMachine, memory: sizeBytes } = this.#wanted;
+    this.#context.keep(this.#file.path, this.#file.to);
     await Promise.all(pod.machines.map(({ machine }) => this.#upload(machine)));
     const keeper = await crew.hire({ machine: pod.machines[0]!.machine.name, worker: 'keeper' });
     this.#memory = (await keeper.task('program-memory', { sizeBytes }, { deadlineMs: memoryDeadlineMs })).memory;
@@ -105,15 +106,10 @@ class ProgramRun {
   /** Unless it is there: a machine that booted again has lost it. */
   async #upload(machine: Machine): Promise<void> {
     const { path: from, to } = this.#file;
-<<<<<<< HEAD
     const boot = this.#context.timeline.clockOf(machine.name);
     const uploaded = this.#uploaded.get(boot) ?? machine.upload([{ from, to, executable: true }]);
     this.#uploaded.set(boot, uploaded);
     await uploaded;
-=======
-    this.#context.keep(from, to);
-    await Promise.all(this.#context.pod.machines.map(({ machine }) => machine.upload([{ from, to, executable: true }])));
->>>>>>> 9fa918c (Ship the paper's Table 1, a scenario per crash point, mistakes of the core in real processes, and completion for shells)
   }
 
   async #drive(workers: number): Promise<void> {

@@ -18,11 +18,8 @@ import { checks } from '../../src/checks/index.ts';
 import { judge, judgeOne } from '../../src/checks/judge.ts';
 import { linearizable } from '../../src/checks/linearizable.ts';
 import { lockBlocksSurvivors } from '../../src/checks/lock-blocks-survivors.ts';
-<<<<<<< HEAD
-import { noCallFailed } from '../../src/checks/no-call-failed.ts';
-=======
 import { migratesByMetadata } from '../../src/checks/migrates-by-metadata.ts';
->>>>>>> 9fa918c (Ship the paper's Table 1, a scenario per crash point, mistakes of the core in real processes, and completion for shells)
+import { noCallFailed } from '../../src/checks/no-call-failed.ts';
 import { noDanglingReference } from '../../src/checks/no-dangling-reference.ts';
 import { noLeak } from '../../src/checks/no-leak.ts';
 import { nobodyFenced } from '../../src/checks/nobody-fenced.ts';

@@ -7,8 +7,7 @@ import { builtInScenarios, loadScenario } from '../../src/config/load-scenario.t
 const elsewhere: readonly (readonly [RegExp, string])[] = [
   [/^pool\/format\//, 'by agents while a pod comes up: agent/test/sim/life.crash.test.ts'],
   [/^pool\/(join|leave)\//, 'before a worker has work, and after: agent/test/sim/life.crash.test.ts'],
-  [/^pool\/(fence|recover)\//, 'by agents that recover: agent/test/sim/life.crash.test.ts'],
-  [/^shm\/(resolve|relinquish|abandon|free-segment)\//, 'by recoverers and leavers: agent/test/sim/heap/recoverer.crash.test.ts'],
+  [/^shm\/(abandon|free-segment)\//, 'by recoverers and leavers: agent/test/sim/heap/recoverer.crash.test.ts'],
   [/^rpc\/call\/after-begin$/, 'by callers with several calls in flight: agent/test/sim/pipelined.crash.test.ts'],
   [/^rpc\/close\//, 'after the last call: agent/test/sim/outcome.crash.test.ts'],
   [/^baseline\//, 'by the heaps that CXL-SHM is compared with: agent/test/sim/baselines.crash.test.ts, and paper/'],
@@ -17,23 +16,27 @@ const elsewhere: readonly (readonly [RegExp, string])[] = [
 
 const reasonOf = (point: string): string | undefined => elsewhere.find(([pattern]) => pattern.test(point))?.[1];
 
-const diedAt = new Map<string, string[]>();
+/** Scenarios by the crash point at which a worker, or a recoverer, of theirs dies. */
+const workersDieAt = new Map<string, string[]>();
+const recoverersDieAt = new Set<string>();
 for (const [name, path] of builtInScenarios()) {
   if (!path.includes('/scenarios/crash/')) continue;
-  for (const { killWorker } of loadScenario(name).scenario.faults) {
-    if (killWorker?.at !== undefined) diedAt.set(killWorker.at, [...(diedAt.get(killWorker.at) ?? []), name]);
+  for (const { killWorker, killRecoverer } of loadScenario(name).scenario.faults) {
+    const at = killWorker?.at;
+    if (at !== undefined) workersDieAt.set(at, [...(workersDieAt.get(at) ?? []), name]);
+    if (killRecoverer?.at !== undefined) recoverersDieAt.add(killRecoverer.at);
   }
 }
 
 test.each(crashPoints.map(({ name }) => name).filter((point) => reasonOf(point) === undefined))(
   'somebody dies at %s',
   (point) => {
-    expect(diedAt.get(point) ?? []).not.toEqual([]);
+    expect(workersDieAt.has(point) || recoverersDieAt.has(point)).toBe(true);
   },
 );
 
 test('a scenario that dies inside an operation is named after the place, so that it is found', () => {
-  for (const [point, names] of diedAt) {
+  for (const [point, names] of workersDieAt) {
     const [part, ...rest] = point.split('/');
     if (part === 'shm') expect(names).toContain(`dies-${rest.join('-')}`);
     if (part === 'kv') expect(names).toContain(`dies-${point.replaceAll('/', '-')}`);
@@ -53,7 +56,7 @@ test.each([
   ['server, with the request in its hands', 'server-dies-before-execute'],
   ['server, after it executed', 'server-dies-after-execute'],
   ['server, after it replied', 'server-dies-after-reply'],
-  ['daemon', 'agent-dies-under-calls'],
+  ['daemon', 'server-loses-agent'],
   ['machine', 'server-machine-powers-off'],
 ])('of a call dies its %s', (_, scenario) => {
   expect(builtInScenarios().get(scenario)).toContain('/scenarios/crash/');
