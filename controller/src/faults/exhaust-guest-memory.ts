@@ -18,11 +18,11 @@ const fullWithinMs = 100_000;
 const statusTimeoutMs = 60_000;
 
 /**
- * One read into a block as large as the machine's memory: quick, since all of it happens inside the kernel. What takes its memory bit by bit
- * has the machine read its programs from the disk again and again for a minute before anybody is killed.
+ * One read into a block as large as the machine's memory, before everybody else: what takes its memory bit by bit has the machine read its
+ * programs from the disk again and again for a minute before anybody is killed.
  */
 const takeAll =
-  'dd if=/dev/zero of=/dev/null count=1 bs="$(sed -n "s/^MemTotal: *\\([0-9]*\\) kB/\\1K/p" /proc/meminfo)" 2>/dev/null; echo $?';
+  'nice -n -20 dd if=/dev/zero of=/dev/null count=1 bs="$(sed -n "s/^MemTotal: *\\([0-9]*\\) kB/\\1K/p" /proc/meminfo)" 2>/dev/null; echo $?';
 
 export const exhaustGuestMemory: FaultKind<Parameters> = { parameters, create };
 

@@ -50,6 +50,7 @@ type Parameters = z.output<typeof parameters>;
 
 const device = '/machine/peripheral/device';
 const tracing = '/sys/kernel/tracing';
+const memdev = '/sys/bus/cxl/devices/mem0';
 const toldWithinMs = 30_000;
 const lookAgainAfterMs = 100;
 /** What the device can call broken, at least. */
@@ -112,9 +113,8 @@ async function hear(machine: Machine, wanted: readonly Kind[]): Promise<readonly
   const events = wanted.map((kind) => kinds[kind].event);
   const endMs = performance.now() + toldWithinMs;
   for (;;) {
-    await poisoned(machine);
-    const { stdout } = await machine.exec(['cat', `${tracing}/trace`]);
-    const heard = events.filter((event) => stdout.includes(` ${event}: `));
+    const told = await reports(machine);
+    const heard = events.filter((event) => told.includes(` ${event}: `));
     if (heard.length === events.length) return heard;
     if (performance.now() > endMs) {
       const silent = events.filter((event) => !heard.includes(event));
@@ -130,8 +130,25 @@ interface Poison {
 }
 
 async function poisoned(machine: Machine): Promise<readonly Poison[]> {
-  const { stdout } = await machine.exec(['cxl', 'list', '-m', 'mem0', '--media-errors']);
-  return (JSON.parse(stdout) as { readonly media_errors?: readonly Poison[] }[])[0]?.media_errors ?? [];
+  return poisonIn(await reports(machine));
+}
+
+/**
+ * Of all that the kernel has reported since `listen`, the list of poison that it now asks the device for included. `cxl list --media-errors` tells
+ * the same, after it has read the format of every event that the kernel knows: twenty seconds on an emulated CPU.
+ */
+async function reports(machine: Machine): Promise<string> {
+  const script = `echo 1 >${memdev}/trigger_poison_list && cat ${tracing}/trace`;
+  const { exitCode, stdout, stderr } = await machine.exec(['sh', '-c', script]);
+  if (exitCode === 0) return stdout;
+  throw environmentError('NOT_HEARD', `the device of ${machine.name} was not asked for its poison`, { cause: new Error(stderr) });
+}
+
+/** As the kernel's trace tells it; a record that was listed several times is one. */
+export function poisonIn(trace: string): readonly Poison[] {
+  const records = [...trace.matchAll(/ cxl_poison: .*?\bdpa=(0x[0-9a-f]+) dpa_length=(0x[0-9a-f]+)/g)];
+  const byOffset = new Map(records.map(([, offset, length]) => [Number(offset), Number(length)]));
+  return [...byOffset].map(([offset, length]) => ({ offset, length }));
 }
 
 function firstLine(poolFile: string): Buffer {
