@@ -35,6 +35,8 @@ export interface AttachOptions {
   /** How long a lost channel may stay lost. */
   readonly reattachWithinMs?: number;
   readonly signal?: AbortSignal;
+  /** As a listener that is there before the first channel. */
+  readonly onEvent?: (event: AgentEvent) => void;
 }
 
 const defaultReattachWithinMs = 60_000;
@@ -72,6 +74,7 @@ class AttachedAgent implements AgentConnection {
 
   constructor(options: AttachOptions) {
     this.#options = options;
+    if (options.onEvent !== undefined) this.#listeners.add(options.onEvent);
     setMaxListeners(0, this.#ending.signal);
   }
 

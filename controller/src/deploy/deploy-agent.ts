@@ -1,4 +1,5 @@
 import { layoutHash } from '@cxlpod/agent/layout';
+import type { AgentEvent } from '@cxlpod/agent/protocol';
 import type { Machine } from '../provider/provider.ts';
 import { agentBundle } from './agent-bundle.ts';
 import type { AgentConnection } from './agent-connection.ts';
@@ -7,6 +8,8 @@ import { attachAgent } from './attach-agent.ts';
 export interface AttachLimits {
   readonly attachWithinMs: number;
   readonly signal?: AbortSignal;
+  /** Told of every event from the first on that the agent still has, those for earlier controllers among them. */
+  readonly onEvent?: (event: AgentEvent) => void;
 }
 
 /** Brings the agent of this build onto a machine that can run commands. */

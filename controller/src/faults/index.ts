@@ -9,6 +9,7 @@ import { freeze } from './freeze.ts';
 import { heavyLoad } from './heavy-load.ts';
 import { joinMachine } from './join-machine.ts';
 import { killAgent } from './kill-agent.ts';
+import { killController } from './kill-controller.ts';
 import { killRecoverer } from './kill-recoverer.ts';
 import { killWorker } from './kill-worker.ts';
 import { loseDevice } from './lose-device.ts';
@@ -34,6 +35,7 @@ export const faultKinds = {
   mediaError,
   exhaustGuestMemory,
   joinMachine,
+  killController,
   killRecoverer,
   softwareFence,
 } as const;

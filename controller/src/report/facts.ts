@@ -28,6 +28,7 @@ export function factsOf(record: RunRecord): Fact[] {
       detail: overSubscriptionDetail(overSubscription),
     },
     ...memoryTypeFact(record),
+    ...controllerFact(record),
     timesFact(record),
     { name: 'price of the clock', ...clockFact(record) },
     {
@@ -43,6 +44,14 @@ function memoryTypeFact({ environment: { memoryType, accelerator } }: RunRecord)
   if (memoryType === undefined) return [];
   const [registers] = Object.values(memoryType.registers);
   return [{ name: 'memory type', value: memoryType.type, detail: `${effectOf(accelerator)} ${registers?.join('; ') ?? ''}` }];
+}
+
+/** Of runs that lost it. */
+function controllerFact({ controllerGone }: RunRecord): Fact[] {
+  if (controllerGone === undefined) return [];
+  const { pid, from, to } = controllerGone;
+  const value = `gone for ${digits((Date.parse(to) - Date.parse(from)) / 1_000)} s`;
+  return [{ name: 'controller', value, detail: `Process ${pid} was last heard of at ${from}; another one came at ${to}.` }];
 }
 
 /** The sentence that no reader may miss. */

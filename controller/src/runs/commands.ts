@@ -35,9 +35,10 @@ export const commands: readonly Command[] = [
     program
       .command('run')
       .description('run scenarios on a pod, one after the other: workload, faults, checks, verdict, report')
-      .argument('<scenarios...>', 'names of infra/scenarios or of its folders, or paths')
+      .argument('[scenarios...]', 'names of infra/scenarios or of its folders, or paths')
       .option(...nameOption)
       .option(...runsOption)
+      .option('--resume <run>', 'instead of a scenario: end the run in this folder, whose controller was killed')
       .option('--up', 'bring up the pod of the first scenario before, and remove it after')
       .option('--keep', 'with --up: leave the pod up')
       .option('--seed <number>', 'instead of the seed of the scenario', wholeNumber)
@@ -45,8 +46,22 @@ export const commands: readonly Command[] = [
       .addOption(annotationsOption(program))
       .action(
         context.action(async (scenarios: string[], options: RunOptions) => {
-          const { runCommand } = await import('./run-command.ts');
+          const { resumeCommand, runCommand } = await import('./run-command.ts');
+          if (options.resume !== undefined) return resumeCommand(options.resume, scenarios, options, context);
           return runCommand(scenarios, options, context);
+        }),
+      ),
+
+  (program, context) =>
+    program
+      .command('run-supervised', { hidden: true })
+      .description('what `run` starts when its scenario kills the controller')
+      .argument('<run>', 'the folder of the run')
+      .requiredOption(...nameOption)
+      .action(
+        context.action(async (run: string, { name }: { name: string }) => {
+          const { supervisedCommand } = await import('./supervised-command.ts');
+          return supervisedCommand(run, name, context);
         }),
       ),
 

@@ -6,6 +6,7 @@ import type { AgentEvent, ClientIdentity, Passage, TaskName, Tasks, WorkerExit }
 import type { Pod, PodMachine } from '../cluster/pod.ts';
 import { CxlpodError, environmentError } from '../errors/cxlpod-error.ts';
 import type { Timeline } from '../traces/timeline.ts';
+import type { HiredWorker } from './begun-run.ts';
 import type { SeenExit } from './evidence.ts';
 
 /** A place for a worker: machine and name of the worker. */
@@ -70,6 +71,9 @@ interface Place {
 
 export class Crew {
   readonly exits: SeenExit[] = [];
+  readonly hired: HiredWorker[] = [];
+  /** Told of every worker that is hired, and of every end. */
+  onChange: () => void = () => {};
   /** How often a post was filled again. */
   restarts = 0;
   /** Resolves when the first worker was given something to do, clocks aside. */
@@ -122,6 +126,8 @@ export class Crew {
     const started = this.#timeline.now();
     const clock = this.#timeline.clockOf(post.machine);
     const key = this.#keyOf(post.machine, pid);
+    this.hired.push({ ...post, pid });
+    this.onChange();
     const exit = new Promise<SeenExit>((resolve) => {
       const early = this.#ended.get(key);
       if (early !== undefined) resolve(early);
@@ -380,6 +386,7 @@ export class Crew {
     const seen = { ...exit, machine, asked: this.#asked.has(key), ...how };
     this.#ended.set(key, seen);
     this.exits.push(seen);
+    this.onChange();
     this.#waiting.get(key)?.(seen);
     this.#waiting.delete(key);
     return seen;

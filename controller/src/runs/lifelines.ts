@@ -17,6 +17,8 @@ const states: Readonly<Record<string, string>> = {
   heavyLoad: 'under load',
   cutLink: 'cut off',
   killAgent: 'no agent',
+  killRecoverer: 'no agent',
+  killController: 'no controller',
   loseDevice: 'no device',
   exhaustGuestMemory: 'no memory',
   exhaustPool: 'pool full',

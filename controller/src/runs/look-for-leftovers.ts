@@ -6,7 +6,7 @@ import type { Leftovers } from './evidence.ts';
 const askWithinMs = 10_000;
 
 /** `pool`: as it was read after the drain; null when it could not be. */
-export async function lookForLeftovers(pod: Pod, pool: PoolInspection | null): Promise<Leftovers> {
+export async function lookForLeftovers(pod: Pick<Pod, 'machines'>, pool: PoolInspection | null): Promise<Leftovers> {
   const found: string[] = [];
   const unseen: string[] = [];
   await Promise.all(

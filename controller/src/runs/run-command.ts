@@ -9,10 +9,13 @@ import { lockPod } from '../cluster/pod-lock.ts';
 import { type LoadedScenario, loadScenarios } from '../config/load-scenario.ts';
 import { exitCodes, usageError } from '../errors/cxlpod-error.ts';
 import { type AnnotationStyle, annotate, annotationsOf } from '../report/annotations.ts';
+import { describeRun } from '../report/describe-run.ts';
 import { renderSummary } from '../report/summary.ts';
 import { writeReport } from '../report/write-report.ts';
+import { readBegunRun } from './begun-run.ts';
 import { concreteScenario } from './concrete-scenario.ts';
 import { requireRunnable } from './require-runnable.ts';
+import { resumeRun } from './resume-run.ts';
 import { exitCodeOfRun } from './run-error.ts';
 import { RunFolder } from './run-folder.ts';
 import { type FinishedRun, runOnce } from './run-once.ts';
@@ -21,6 +24,7 @@ export interface RunOptions {
   readonly name?: string;
   readonly runs: string;
   readonly up?: boolean;
+  readonly resume?: string;
   readonly keep?: boolean;
   readonly json?: boolean;
   readonly seed?: number;
@@ -29,8 +33,38 @@ export interface RunOptions {
 
 export async function runCommand(names: readonly string[], options: RunOptions, context: CommandContext): Promise<number> {
   const { seed } = options;
+  if (names.length === 0) {
+    throw usageError('NO_SCENARIO', 'run what?', { hint: 'cxlpod run ping, or cxlpod run --resume .runs/latest' });
+  }
   const scenarios = names.flatMap(loadScenarios);
   return runLoaded(seed === undefined ? scenarios : scenarios.map((loaded) => withSeed(loaded, seed)), options, context);
+}
+
+/** Ends a run that was begun by a controller which is gone. */
+export async function resumeCommand(
+  run: string,
+  scenarios: readonly string[],
+  options: RunOptions,
+  context: CommandContext,
+): Promise<number> {
+  if (scenarios.length > 0 || options.up === true) {
+    throw usageError('RESUME_ALONE', '--resume ends a run that was begun, so it takes no scenario and no --up', {
+      hint: 'cxlpod run --resume .runs/latest',
+    });
+  }
+  const folder = RunFolder.open(options.runs, run);
+  const { pod } = readBegunRun(folder);
+  const lock = await lockPod(pod, `run --resume ${folder.name}`);
+  try {
+    const record = await resumeRun(folder, { signal: context.signal, say: context.say });
+    const report = writeReport(folder);
+    context.say(describeRun(record));
+    context.say(`report: ${report}\n`);
+    context.out(options.json === true ? JSON.stringify([record], null, 2) : folder.path);
+    return exitCodeOfRun(record);
+  } finally {
+    await lock.release();
+  }
 }
 
 export async function runLoaded(

@@ -6,6 +6,7 @@ import { writeReport } from '../report/write-report.ts';
 import { RunFolder } from './run-folder.ts';
 import type { RunRecord } from './run-record.ts';
 import { runScenario } from './run-scenario.ts';
+import { needsSupervision, superviseRun } from './supervise-run.ts';
 
 export interface FinishedRun {
   readonly folder: RunFolder;
@@ -22,7 +23,9 @@ export interface RunOnceOptions {
 export async function runOnce(pod: Pod, loaded: LoadedScenario, { runs, signal, say }: RunOnceOptions): Promise<FinishedRun> {
   const folder = RunFolder.create(runs, loaded.scenario.name, new Date());
   say(`run ${loaded.scenario.name} on ${pod.name}: ${folder.path}`);
-  const record = await runScenario({ pod, loaded, folder, signal, say });
+  const record = needsSupervision(loaded.scenario)
+    ? await superviseRun(pod.name, loaded, folder, { signal, say })
+    : await runScenario({ pod, loaded, folder, signal, say });
   const report = writeReport(folder);
   say(describeRun(record));
   say(`report: ${report}\n`);

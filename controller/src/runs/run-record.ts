@@ -49,8 +49,18 @@ export interface RunRecord {
   readonly leftovers: Evidence['leftovers'];
   /** What could not be collected, and why. */
   readonly missing: readonly string[];
+  /** The controller that began it was killed, and another one ended it: times in UTC. */
+  readonly controllerGone?: ControllerGone;
   /** Runs of the same command, this one included, in order; relative to the folder of runs. */
   readonly siblings: readonly { readonly run: string; readonly scenario: string; readonly verdict: Verdict | null }[];
+}
+
+export interface ControllerGone {
+  readonly pid: number;
+  /** When it was last heard of. */
+  readonly from: string;
+  /** When the other one came. */
+  readonly to: string;
 }
 
 export interface Restarts {

@@ -1,44 +1,41 @@
 /** One execution of a scenario on a pod that is up: from its run folder to its verdict. */
 import { loadavg } from 'node:os';
 import { inspectPoolFile, type PoolInspection } from '@cxlpod/agent/inspect';
-import { judge } from '../checks/judge.ts';
 import { collectLogs } from '../cluster/collect-logs.ts';
 import type { Pod } from '../cluster/pod.ts';
-import { readPodState } from '../cluster/pod-state.ts';
 import type { LoadedScenario } from '../config/load-scenario.ts';
 import { printTopology } from '../config/print-topology.ts';
 import type { Scenario } from '../config/scenario.ts';
 import { interruptedError } from '../errors/interrupted.ts';
 import { createFaults } from '../faults/index.ts';
 import { type RecoveryService, startRecovery } from '../recovery/index.ts';
-import { alignClocks, type Stamp } from '../traces/align-clocks.ts';
-import { alignTimeline } from '../traces/align-timeline.ts';
-import { toChromeTrace } from '../traces/chrome-trace.ts';
+import type { Stamp } from '../traces/align-clocks.ts';
 import { LatencyBook } from '../traces/latency-book.ts';
 import { Timeline } from '../traces/timeline.ts';
 import { workloads } from '../workload/index.ts';
 import type { Workload, WorkloadContext } from '../workload/workload.ts';
 import { auditedPool } from './audited-pool.ts';
+import { type BegunFile, type BegunRun, keepBegunRun } from './begun-run.ts';
+import { writeRunRecord } from './conclude-run.ts';
 import { concreteScenario } from './concrete-scenario.ts';
 import { Crew } from './crew.ts';
-import type { Evidence, Leftovers, RunHistory } from './evidence.ts';
+import type { Evidence, FaultOutcome, Leftovers, RunHistory } from './evidence.ts';
 import { harmSpans, recoverySpans } from './lifelines.ts';
 import { type LiveRun, tellLiveRun } from './live-run.ts';
 import { lookForLeftovers } from './look-for-leftovers.ts';
 import { orAborted } from './or-aborted.ts';
 import { openProgress, type Progress } from './progress.ts';
-import { overSubscriptionOf, provenanceOf } from './provenance.ts';
 import { makeRoom, nextTicket, readRunHistory } from './read-history.ts';
 import { recordPace } from './record-pace.ts';
 import { requireRunnable } from './require-runnable.ts';
 import { describeError } from './run-error.ts';
 import type { RunFolder } from './run-folder.ts';
-import { type RunError, type RunRecord, runRecordFormat } from './run-record.ts';
+import type { RunError, RunRecord } from './run-record.ts';
 import { savePool } from './save-pool.ts';
 import { saveHistory } from './saved-history.ts';
 import { StallWatch } from './stall-watch.ts';
 import { Strikes } from './strike-faults.ts';
-import { type Verdict, worst } from './verdict.ts';
+import type { Verdict } from './verdict.ts';
 
 export interface RunOptions {
   readonly pod: Pod;
@@ -69,6 +66,10 @@ export async function runScenario(options: RunOptions): Promise<RunRecord> {
   }
 }
 
+function topologyOf({ topology: { name, machines, pool } }: Pod): RunRecord['topology'] {
+  return { name, machines, poolBytes: pool.sizeBytes };
+}
+
 class Run {
   readonly #options: RunOptions;
   readonly #timeline = new Timeline();
@@ -78,7 +79,6 @@ class Run {
   readonly #strikes: Strikes;
   readonly #crew: Crew;
   readonly #startedAt = new Date();
-  readonly #startMs = performance.now();
   readonly #loadBefore = loadavg()[0]!;
   #firstTicket: number;
   readonly #missing: string[] = [];
@@ -98,6 +98,7 @@ class Run {
   #phaseNow: LiveRun['phase'] = 'at work';
   #verdict: Verdict | null = null;
   readonly #live: { stop(): void };
+  readonly #begun: BegunFile;
 
   constructor(options: RunOptions, scenario: Scenario) {
     this.#options = options;
@@ -106,9 +107,12 @@ class Run {
     this.#crew = new Crew(options.pod, this.#timeline, (post) => this.#strikes.arm(post), scenario.core?.mutant);
     this.#firstTicket = nextTicket(options.pod.paths.historyFile);
     this.#live = tellLiveRun(options.pod.paths, () => this.#now());
+    this.#begun = keepBegunRun(options.folder, () => this.#soFar());
+    this.#strikes.onChange = this.#crew.onChange = () => this.#begun.tell();
   }
 
   close(): void {
+    this.#begun.stop();
     this.#phaseNow = 'over';
     this.#live.stop();
   }
@@ -125,6 +129,16 @@ class Run {
       faults: this.#strikes.outcomes,
       recoveries: this.#recovery?.outcomes() ?? [],
       verdict: this.#verdict,
+    };
+  }
+
+  #soFar(): Omit<BegunRun, 'format' | 'controller' | 'toldAt'> {
+    const { pod, loaded } = this.#options;
+    return {
+      ...{ pod: pod.name, scenario: this.#scenario, scenarioFile: loaded.fileName, topology: topologyOf(pod) },
+      ...{ environment: pod.environment, loadBefore: this.#loadBefore, startedAt: this.#startedAt.toISOString() },
+      ...{ firstTicket: this.#firstTicket, faults: this.#strikes.outcomes, recoveries: this.#recovery?.outcomes() ?? [] },
+      ...{ exits: this.#crew.exits, hired: this.#crew.hired, workerRestarts: this.#crew.restarts },
     };
   }
 
@@ -157,6 +171,7 @@ class Run {
     this.#stalls?.close();
     if (!signal.aborted) return;
     await this.#saveInterrupted();
+    this.#begun.remove();
     throw interruptedError(`run ${this.#scenario.name}`);
   }
 
@@ -218,57 +233,20 @@ class Run {
       ...harmSpans(this.#strikes.outcomes, topology.machines, this.#endedAt ?? this.#timeline.now()),
       ...recoverySpans(this.#recovery?.outcomes() ?? []),
     );
-    const alignment = alignClocks({ reference: topology.machines[0]!, ...this.#timeline });
-    const trace = toChromeTrace(alignTimeline(this.#timeline, topology.machines, alignment), {
-      run: folder.name,
-      clock: `of ${topology.machines[0]}`,
-    });
-    folder.write('trace.json', JSON.stringify(trace));
-    const evidence = this.#evidence();
-    const checks = judge(evidence);
-    const ofError = this.#error === null ? [] : [this.#error.violation ? ('invalid' as const) : ('unknown' as const)];
-    const state = await readPodState(pod.paths);
-    const verdict = worst([...checks.map((check) => check.verdict), ...ofError]);
-    this.#verdict = verdict;
-    if (verdict !== 'valid') await this.#attempt('the image of the pool', () => savePool(pod.paths.poolFile, folder));
-    const record: RunRecord = {
-      format: runRecordFormat,
-      run: folder.name,
-      verdict,
-      checks,
-      error: this.#error,
-      scenario: this.#scenario,
-      sentences: {
-        workload: workloads[this.#scenario.workload.name].sentence,
-        faults: this.#strikes.outcomes.map(({ sentence }) => sentence),
-      },
-      pod: pod.name,
-      topology: { name: topology.name, machines: topology.machines, poolBytes: topology.pool.sizeBytes },
-      environment,
-      overSubscription: overSubscriptionOf(environment, topology.machines.length, this.#loadBefore),
-      provenance: await provenanceOf(pod.name, loaded.fileName, folder.path),
-      startedAt: this.#startedAt.toISOString(),
-      tookMs: performance.now() - this.#startMs,
-      seed: this.#scenario.seed,
+    const record = await writeRunRecord({
+      ...{ folder, pod: pod.name, paths: pod.paths, scenarioFile: loaded.fileName, environment },
+      topology: topologyOf(pod),
+      ...{ loadBefore: this.#loadBefore, startedAt: this.#startedAt, timeline: this.#timeline, evidence: this.#evidence() },
+      ...{ error: this.#error, latencies: this.#latencies.series(), missing: this.#missing },
+      deaths: this.#stalls?.deaths(this.#recovery?.outcomes() ?? []) ?? [],
       restarts: {
-        machines: Object.values(state?.bootRestarts ?? {}).reduce((sum, times) => sum + times, 0),
         workers: this.#crew.restarts,
         channels: pod.machines.reduce((sum, { agent }) => sum + agent.reattachCount, 0),
         stubbornWorkers: this.#stubborn,
       },
-      gate: state?.gate ?? null,
-      clocks: alignment.clocks,
-      latencies: this.#latencies.series(),
-      workload: this.#workload,
-      faults: evidence.faults,
-      exits: evidence.exits,
-      recoveries: evidence.recoveries,
-      deaths: this.#stalls?.deaths(evidence.recoveries) ?? [],
-      leftovers: evidence.leftovers,
-      missing: this.#missing,
-      siblings: [],
-    };
-    folder.writeJson('run.json', record);
+    });
+    this.#verdict = record.verdict;
+    this.#begun.remove();
     return record;
   }
 
@@ -307,7 +285,8 @@ class Run {
     };
     const firstTicket = this.#firstTicket;
     const keep = (from: string, to: string): void => this.#options.folder.copy(from, to);
-    const toolsOfRun = { firstTicket, signal, endFaults, keep, say };
+    const faults = (): readonly FaultOutcome[] => this.#strikes.outcomes;
+    const toolsOfRun = { firstTicket, signal, faults, endFaults, keep, say };
     const context: WorkloadContext = { pod, crew: this.#crew, timeline, latencies, seed, ...toolsOfRun };
     const workload: Workload = workloads[parameters.name] as unknown as Workload;
     const progress = openProgress(pod.paths, this.#firstTicket);

@@ -16,6 +16,8 @@ export const healLimitMs = 180_000;
 const controllerLane: Lane = { machine: 'controller', name: 'faults' };
 
 export class Strikes {
+  /** Told of every change of the outcomes. */
+  onChange: () => void = () => {};
   readonly #faults: readonly Fault[];
   readonly #outcomes: FaultOutcome[];
   readonly #over = new AbortController();
@@ -116,6 +118,7 @@ export class Strikes {
 
   #note(index: number, change: Partial<FaultOutcome>): void {
     this.#outcomes[index] = { ...this.#outcomes[index]!, ...change };
+    this.onChange();
   }
 }
 

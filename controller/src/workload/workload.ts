@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type { Pod } from '../cluster/pod.ts';
 import type { Crew } from '../runs/crew.ts';
+import type { FaultOutcome } from '../runs/evidence.ts';
 import type { LatencyBook } from '../traces/latency-book.ts';
 import type { Timeline } from '../traces/timeline.ts';
 
@@ -31,6 +32,8 @@ export interface WorkloadContext {
   /** Where this run begins in the history of the pod. */
   readonly firstTicket: number;
   readonly signal: AbortSignal;
+  /** What has come of the faults of the scenario, in its order, so far. */
+  faults(): readonly FaultOutcome[];
   /**
    * No fault strikes from now on, and what was struck is healed: for the end of a workload that measures or looks after its work.
    * Called in any case when the workload has ended.

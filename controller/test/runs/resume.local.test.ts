@@ -1,0 +1,88 @@
+/** Runs whose controller is killed by SIGKILL: who goes on, what stays as it is, and what another controller makes of it. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { PoolInspection } from '@cxlpod/agent/inspect';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { PodStatus } from '../../src/cluster/pod-status.ts';
+import type { RunRecord } from '../../src/runs/run-record.ts';
+import { Bench } from '../cluster/cxlpod.ts';
+
+let bench: Bench;
+beforeAll(() => {
+  bench = new Bench();
+});
+afterAll(async () => bench.clear());
+
+const patiently = { timeout: 120_000, interval: 200 };
+const checks =
+  'linearizable, fenced-stay-silent, history-whole, nothing-left-behind, no-leak, no-dangling-reference, exact-counts, pool-sound';
+
+/** `lease`: longer than a busy host needs from the end of a machine to the end of the controller. */
+function scenario(name: string, lease: string, faults: readonly string[]): string {
+  const path = join(bench.folder, `${name}.yaml`);
+  const kv = '{ name: kv, records: 300, valueBytes: 200, rounds: 1, operations: 8000, history: true, keep: true }';
+  const text = `name: ${name}\ntopology: local\nworkload: ${kv}\nfaults:\n${faults.map((fault) => `  - ${fault}\n`).join('')}recovery: { lease: ${lease} }\nchecks: [${checks}]\n`;
+  writeFileSync(path, text);
+  return path;
+}
+
+const doubtsOf = ({ checks, error }: RunRecord) => ({
+  error,
+  doubts: checks.filter(({ verdict }) => verdict !== 'valid').map(({ name, sentence }) => `${name}: ${sentence}`),
+});
+
+test('a scenario that kills its controller is ended and judged by the one that comes back', async () => {
+  const path = scenario('kills', '20s', [
+    'powerOff: { machine: vm2, atOperations: 500, healAfter: 60s }',
+    'killController: { healAfter: 1s }',
+  ]);
+  const ended = await bench.run(['run', '--up', '--name', bench.newPod(), '--json', path]);
+
+  if (ended.stdout === '') throw new Error(ended.stderr);
+  const [ran] = JSON.parse(ended.stdout) as RunRecord[];
+  expect(doubtsOf(ran!)).toEqual({ error: null, doubts: [] });
+  expect(ran!.faults.map(({ seen }) => seen?.sentence)).toEqual([
+    expect.stringContaining('vm2 was seen to end'),
+    expect.stringMatching(/^the controller, process \d+, was gone for \d/),
+  ]);
+  expect(ran!.recoveries).toEqual([expect.objectContaining({ machine: 'vm2', state: 'recovered', by: 'vm1' })]);
+  const summary = readFileSync(join(bench.folder, '.runs', 'latest', 'summary.md'), 'utf8');
+  expect(summary).toContain(`| controller | gone for `);
+});
+
+test('while nobody comes back, survivors end their work and what the dead held stays quarantined; --resume ends the run', async () => {
+  const pod = bench.newPod();
+  await bench.mustRun(['up', 'local', '--name', pod]);
+  const path = scenario('lost', '8s', ['powerOff: { machine: vm2, atOperations: 500, healAfter: 60s }']);
+  const running = bench.start(['run', '--name', pod, path]);
+  await running.said('fault: vm2 was seen to end');
+  running.process.kill('SIGKILL');
+  expect((await running.ended).signal).toBe('SIGKILL');
+
+  await vi.waitFor(async () => {
+    const { stdout } = await bench.run(['status', '--name', pod, '--json']);
+    const { machines } = JSON.parse(stdout) as PodStatus;
+    expect(machines.find(({ machine }) => machine === 'vm1')!.agent!.workers.map(({ task }) => task)).toEqual([null]);
+  }, patiently);
+  const dead = await vi.waitFor(async () => {
+    const { stdout } = await bench.run(['inspect', '--name', pod, '--json']);
+    const of2 = (JSON.parse(stdout) as PoolInspection).clients.filter(({ machine, state }) => machine === 2 && state !== 'free');
+    expect(of2).toHaveLength(1);
+    expect(of2[0]!.suspectedIncarnation).toBe(of2[0]!.incarnation);
+    return of2[0]!;
+  }, patiently);
+  // Suspected, and nobody has granted its fence.
+  expect(dead.state).toBe('joined');
+  expect(dead.fencedIncarnation).toBeLessThan(dead.incarnation);
+
+  const resumed = await bench.run(['run', '--resume', join('.runs', 'latest'), '--json']);
+  if (resumed.stdout === '') throw new Error(resumed.stderr);
+  const [ran] = JSON.parse(resumed.stdout) as RunRecord[];
+  expect(doubtsOf(ran!)).toEqual({ error: null, doubts: [] });
+  expect(ran!.recoveries).toEqual([expect.objectContaining({ id: dead.id, incarnation: dead.incarnation, state: 'recovered' })]);
+  expect(ran!.controllerGone).toMatchObject({ pid: running.process.pid });
+  expect(ran!.missing).toEqual([expect.stringContaining('its controller was killed')]);
+
+  const again = await bench.run(['run', '--resume', join('.runs', 'latest')]);
+  expect(again).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('holds no run that is still to be ended') });
+});
