@@ -16,7 +16,8 @@ type Result = Tasks['heap-mix']['result'];
 /**
  * Everything that the heap can do, mixed: its clients build trees, refer to each other's objects, replace and drop them, hand them over
  * through queues and names, small ones and huge ones, and look at every word of whatever they get hold of. One that is to die works until
- * it does; the others work until everybody has had its turn. `clear` takes away what they met at.
+ * it does; the others work until everybody has had its turn. Whoever comes after a dead one takes over its table, and all tables stay for the
+ * audit. `clear` takes away what they met at.
  */
 export const heapMix: Workload<'heap-mix'> = {
   parameters: object<Parameters>({
@@ -81,9 +82,7 @@ class Mix implements Disposable {
     const self = { id: exports.selfClient(), incarnation: exports.selfIncarnation() >>> 0 };
     this.#random = new Random((parameters.seed * 64 + parameters.member * 4 + self.incarnation) >>> 0);
     this.#board = new MixBoard(context, heap, parameters);
-    this.#table = heap.alloc(8, slots);
-    // What was there was of the one before in this place: it goes with its table.
-    this.#setName(tableOf(parameters.member), this.#table);
+    this.#table = this.#takeOver() ?? this.#makeTable();
     this.#board.enter(self);
   }
 
@@ -111,21 +110,20 @@ class Mix implements Disposable {
     if (isAborted(this.#context.core.mapped)) return;
     this.#queue?.close();
     for (const queue of this.#heap.queues({ tag: this.#parameters.token })) queue.close();
-    this.#setName(tableOf(this.#parameters.member), undefined);
-    this.#setName(nameOf(this.#parameters.member), undefined);
+    // The table stays under its name: the audit recounts what is in it.
     this.#table.drop();
     this.#board.leave();
     this.#heap.collect();
   }
 
   #attempt(): void {
-    try {
-      this.#operate();
-    } catch (error) {
-      if (error instanceof HeapError && mayBeRefused.has(error.code)) return;
-      if (!(error instanceof HeapError)) throw error;
-      throw wrong(`${error.message} (${error.code})`);
-    }
+    toldAsWrong(() => {
+      try {
+        this.#operate();
+      } catch (error) {
+        if (!(error instanceof HeapError) || !mayBeRefused.has(error.code)) throw error;
+      }
+    });
   }
 
   #operate(): void {
@@ -251,6 +249,30 @@ class Mix implements Disposable {
       throw wrong(`the child of an object is ${child === undefined ? 'gone' : describeObject(child)}`);
   }
 
+  /** The table of the one before in this place, as its recovery left it. */
+  #takeOver(): Ref | undefined {
+    const table = this.#heap.root(tableOf(this.#parameters.member));
+    if (table === undefined) return undefined;
+    if (table.view.getUint32(0, true) !== this.#parameters.token) {
+      table.drop();
+      return undefined;
+    }
+    for (let slot = 0; slot < slots; slot++) {
+      using ref = toldAsWrong(() => table.acquire(slot));
+      this.#isTaken[slot] = ref !== undefined;
+      if (ref !== undefined) toldAsWrong(() => this.#look(ref));
+    }
+    return table;
+  }
+
+  /** In the place of one that an earlier mix left. */
+  #makeTable(): Ref {
+    const table = this.#heap.alloc(8, slots);
+    table.view.setUint32(0, this.#parameters.token, true);
+    this.#setName(tableOf(this.#parameters.member), table);
+    return table;
+  }
+
   /** Somebody who died at it keeps the name until its recovery. */
   #setName(name: string, ref: Ref | undefined): void {
     waitFor(this.#context, `${name} to be free`, () => {
@@ -266,6 +288,17 @@ class Mix implements Disposable {
 
   #nextNumber(): number {
     return ++this.#number * 16 + this.#parameters.member;
+  }
+}
+
+/** What the heap refuses that it must not, and sizes and offsets that cannot be, are its doing. */
+function toldAsWrong<Result>(act: () => Result): Result {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof HeapError) throw wrong(`${error.message} (${error.code})`);
+    if (error instanceof RangeError) throw wrong(error.message);
+    throw error;
   }
 }
 

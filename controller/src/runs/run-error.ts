@@ -4,7 +4,7 @@ import { isAsExpected } from './expected.ts';
 import type { RunError, RunRecord } from './run-record.ts';
 
 /** Codes of errors by which the system under test itself says that it is wrong. */
-const violations = new Set(['WRONG_ANSWER', 'PROGRAM_FAILED']);
+const violations = new Set(['WRONG_ANSWER', 'PROGRAM_FAILED', 'BAD_OFFSET', 'GONE']);
 
 export function describeError(thrown: unknown): RunError {
   const because: string[] = [];
