@@ -175,7 +175,11 @@ export class Crew {
         results.push(await duty(successor));
       } catch (error) {
         // A worker that died takes its task with it. That is an exit to be judged, not a failure of the task.
-        if (!(await this.#isDeath(error, successor))) failure ??= { error };
+        if (await this.#isDeath(error, successor)) return;
+        failure ??= { error };
+        // It is thrown when somebody asks for the results, which may be long after.
+        const because = error instanceof Error ? error.message : String(error);
+        this.#timeline.mark({ lane: laneOf(hand.post), kind: 'event', name: `failed: ${because}` });
       }
     };
     const begin = (successor: Hand): void => {

@@ -67,7 +67,8 @@ export const program = {
   needs: { machines: 1, heap: true },
   async run(wanted: ProgramParameters, context: WorkloadContext): Promise<ProgramResult> {
     await using file = await (wanted.exec === undefined ? moduleFile(wanted.module!) : executableFile(wanted.exec));
-    return new ProgramRun(wanted, context, file).run();
+    // Awaited here: the file is needed until the end, by machines that boot again.
+    return await new ProgramRun(wanted, context, file).run();
   },
 } satisfies Workload<ProgramParameters, ProgramResult>;
 
