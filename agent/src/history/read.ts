@@ -70,11 +70,11 @@ export function readHistory(bytes: Uint8Array): History {
 
   for (let ticket = 0; ticket < Math.min(written, present); ticket++) {
     const at = constants.HISTORY_RECORDS_OFFSET + ticket * constants.HISTORY_RECORD_BYTES;
-    const sequence = view.getBigUint64(at + record.sequence.offset, true);
-    if (sequence === 0n) {
+    const sequence = numberAt(view, at + record.sequence.offset);
+    if (sequence === 0) {
       unpublished.push(ticket);
-    } else if (sequence !== BigInt(ticket) + 1n) {
-      problems.push(`record ${ticket} says it is number ${sequence - 1n}`);
+    } else if (sequence !== ticket + 1) {
+      problems.push(`record ${ticket} says it is number ${sequence - 1}`);
     } else {
       const read = readRecord(view, at, ticket);
       if (typeof read === 'string') problems.push(read);
@@ -84,40 +84,53 @@ export function readHistory(bytes: Uint8Array): History {
   return { records, unpublished, overflow: Math.max(0, next - capacity), capacity, problems };
 }
 
-/** What the bytes of one published record say; a sentence when they say nothing that can be. */
+/** What the bytes of one published record say; a sentence when they say nothing that can be. Written out, since it is done for each of them. */
 export function readRecord(view: DataView, at: number, ticket: number): HistoryRecord | string {
-  const u32 = (field: { readonly offset: number }): number => view.getUint32(at + field.offset, true);
-  const u64 = (field: { readonly offset: number }): number => Number(view.getBigUint64(at + field.offset, true));
-  const source = {
-    ticket,
-    machine: u32(record.machine),
-    pid: u32(record.process),
-    client: u32(record.client) - 1,
-    incarnation: u32(record.incarnation),
-  };
-  const kind = u32(record.kind);
-  const operation = u32(record.operation);
+  const kind = view.getUint32(at + kindAt, true);
+  const operation = view.getUint32(at + operationAt, true);
+  const machine = view.getUint32(at + machineAt, true);
+  const pid = view.getUint32(at + processAt, true);
+  const client = view.getUint32(at + clientAt, true) - 1;
+  const incarnation = view.getUint32(at + incarnationAt, true);
+  const call = numberAt(view, at + callAt);
+  const value = numberAt(view, at + valueAt);
   if (kind === constants.RECORD_LAST_WORDS) {
     const point = crashPointName(operation);
     if (point === undefined) return `record ${ticket} names crash point ${operation}, which does not exist`;
-    return { ...source, kind: 'last-words', point, hit: u64(record.value) };
+    return { ticket, machine, pid, client, incarnation, kind: 'last-words', point, hit: value };
   }
   if (kind === constants.RECORD_RECOVERED) {
-    return { ...source, kind: 'recovered', deadClient: u64(record.call), deadIncarnation: u64(record.value) };
+    return { ticket, machine, pid, client, incarnation, kind: 'recovered', deadClient: call, deadIncarnation: value };
   }
-  const named = nameOf(operations, operation);
+  const named = operationNames[operation];
   if (named === undefined) return `record ${ticket} names operation ${operation}, which does not exist`;
   if (kind === constants.RECORD_INVOKE) {
-    return { ...source, kind: 'invoke', operation: named, call: u64(record.call), argument: u64(record.value) };
+    return { ticket, machine, pid, client, incarnation, kind: 'invoke', operation: named, call, argument: value };
   }
   if (kind !== constants.RECORD_END) return `record ${ticket} is of kind ${kind}, which does not exist`;
-  const outcome = nameOf(outcomes, u32(record.outcome));
-  if (outcome === undefined) return `record ${ticket} has outcome ${u32(record.outcome)}, which does not exist`;
-  return { ...source, kind: 'end', operation: named, call: u64(record.call), outcome, result: u64(record.value) };
+  const outcomeNumber = view.getUint32(at + outcomeAt, true);
+  const outcome = outcomeNames[outcomeNumber];
+  if (outcome === undefined) return `record ${ticket} has outcome ${outcomeNumber}, which does not exist`;
+  return { ticket, machine, pid, client, incarnation, kind: 'end', operation: named, call, outcome, result: value };
 }
 
-function nameOf(table: Readonly<Record<string, number>>, number: number): string | undefined {
-  return Object.keys(table).find((name) => table[name] === number);
+const [kindAt, operationAt, outcomeAt] = [record.kind.offset, record.operation.offset, record.outcome.offset];
+const [machineAt, processAt] = [record.machine.offset, record.process.offset];
+const [clientAt, incarnationAt] = [record.client.offset, record.incarnation.offset];
+const [callAt, valueAt] = [record.call.offset, record.value.offset];
+
+/** Without a BigInt: histories have hundreds of thousands of them. */
+function numberAt(view: DataView, offset: number): number {
+  return view.getUint32(offset + 4, true) * 2 ** 32 + view.getUint32(offset, true);
+}
+
+const operationNames = namesByNumber(operations);
+const outcomeNames = namesByNumber(outcomes);
+
+function namesByNumber(table: Readonly<Record<string, number>>): readonly (string | undefined)[] {
+  const names: (string | undefined)[] = [];
+  for (const [name, number] of Object.entries(table)) names[number] = name;
+  return names;
 }
 
 /** Reads the file as far as tickets were given; throws the system's error when it cannot be read. */

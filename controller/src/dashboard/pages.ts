@@ -59,7 +59,7 @@ function figures({ reading, pace, machines }: PodSnapshot): Html {
   const heap = reading?.heap ?? null;
   return html`<div class="figures" id="figures">
 <div class="card"><h4>operations a second</h4><strong>${pace.length === 0 ? '–' : showByUnit(Math.round(pace.at(-1)!), 'count')}</strong>${sparkline(pace)}<p>${`${showCount(reading?.history?.ends ?? 0)} recorded in this pod's history`}</p></div>
-<div class="card"><h4>clients of the pool</h4><strong>${clients.length}</strong><p>${`of ${workers} workers and the agents; ${fenced} fenced and not recovered; ${reading?.history?.recovered ?? 0} recoveries so far`}</p></div>
+<div class="card"><h4>clients of the pool</h4><strong>${clients.length}</strong><p>${`${workers} worker${workers === 1 ? '' : 's'} at work; fenced and not recovered: ${fenced}; recovered so far: ${reading?.history?.recovered ?? 0}`}</p></div>
 <div class="card"><h4>heap in use</h4><strong>${heap === null ? '–' : showBytes(heap.usedBytes)}</strong>
 ${
   heap !== null &&

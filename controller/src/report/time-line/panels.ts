@@ -29,8 +29,9 @@ function latencyPanel(series: LatencyOverTime): Panel {
   return {
     height: latencyHeight + titleHeight,
     draw: (top, x) => {
+      const title = `Latency, ${each}; logarithmic`;
       const seen = bins.filter(({ fromNs }) => x.isInside(fromNs));
-      if (seen.length === 0) return html``;
+      if (seen.length === 0) return nothing('latency', title, top);
       const [high, low] = [top + titleHeight, top + titleHeight + latencyHeight - 12];
       const least = Math.min(...seen.map(({ p50Ns }) => p50Ns));
       const most = Math.max(...seen.map(({ maxNs }) => maxNs));
@@ -48,7 +49,7 @@ function latencyPanel(series: LatencyOverTime): Panel {
         labelDistance,
         low,
       );
-      return html`<g class="panel" data-panel="latency"><text class="paneltitle" x="${left}" y="${top + 14}">${`Latency, ${each}; logarithmic`}</text>
+      return html`<g class="panel" data-panel="latency"><text class="paneltitle" x="${left}" y="${top + 14}">${title}</text>
   ${frame(y, showTick)}
   ${seen.map((bin) => html`<circle class="max" cx="${px(at(bin.fromNs))}" cy="${px(y.at(bin.maxNs))}" r="1.6"><title>${`at ${showNs(bin.fromNs)}: p50 ${showNs(bin.p50Ns)}, p99 ${showNs(bin.p99Ns)}, max ${showNs(bin.maxNs)}`}</title></circle>`)}
   ${curve('p99', ({ p99Ns }) => p99Ns)}${curve('p50', ({ p50Ns }) => p50Ns)}
@@ -94,17 +95,23 @@ function progressPanel({ progress }: AlignedTimeline): Panel {
         };
       });
       const seen = steps.filter(({ fromNs, toNs }) => x.isInside(fromNs) || x.isInside(toNs));
-      if (seen.length === 0) return html``;
+      const title = 'Operations a second, as the controller read them';
+      if (seen.length === 0) return nothing('progress', title, top);
       const [high, low] = [top + titleHeight, top + titleHeight + progressHeight - 12];
       const y = linearScale(0, Math.max(1, ...seen.map(({ perSecond }) => perSecond)) * 1.08, [low, high], 3);
       const corners = seen.map(
         ({ fromNs, toNs, perSecond }) => `L${px(x.at(fromNs))} ${px(y.at(perSecond))}L${px(x.at(toNs))} ${px(y.at(perSecond))}`,
       );
       const path = `M${px(x.at(seen[0]!.fromNs))} ${low}${corners.join('')}L${px(x.at(seen.at(-1)!.toNs))} ${low}Z`;
-      return html`<g class="panel" data-panel="progress"><text class="paneltitle" x="${left}" y="${top + 14}">Operations a second, as the controller read them</text>
+      return html`<g class="panel" data-panel="progress"><text class="paneltitle" x="${left}" y="${top + 14}">${title}</text>
   ${frame(y, (value) => showByUnit(value, 'count'))}<path class="pace" d="${path}"/></g>`;
     },
   };
+}
+
+function nothing(id: string, title: string, top: number): Html {
+  return html`<g class="panel" data-panel="${id}"><text class="paneltitle" x="${left}" y="${top + 14}">${title}</text>
+  <text class="tick" x="${left}" y="${top + 40}">nothing ended in this time</text></g>`;
 }
 
 function frame(y: Scale, show: (value: number) => string): Html[] {
