@@ -12,6 +12,7 @@ import { killAgent } from './kill-agent.ts';
 import { killController } from './kill-controller.ts';
 import { killRecoverer } from './kill-recoverer.ts';
 import { killWorker } from './kill-worker.ts';
+import { limitWorkerMemory } from './limit-worker-memory.ts';
 import { loseDevice } from './lose-device.ts';
 import { mediaError } from './media-error.ts';
 import { pauseWorker } from './pause-worker.ts';
@@ -36,6 +37,7 @@ export const faultKinds = {
   exhaustGuestMemory,
   joinMachine,
   killController,
+  limitWorkerMemory,
   killRecoverer,
   softwareFence,
 } as const;

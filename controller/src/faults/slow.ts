@@ -10,6 +10,8 @@ import { scheduled, scheduleOf } from './schedule.ts';
 
 const parameters = scheduled({
   machine: name,
+  /** Of that machine; without one, all of it. */
+  worker: name.optional(),
   /** Of one CPU of the host, in hundredths. */
   percent: z.number().int().min(1).max(99).default(20),
 });
@@ -26,30 +28,36 @@ export const slow: FaultKind<Parameters> = {
   draw: (random, { machines }) => ({ machine: random.oneOf(machines), percent: random.between(10, 50) }),
 };
 
-function create({ machine, percent, healAfter, ...when }: Parameters): Fault {
+function create({ machine, worker, percent, healAfter, ...when }: Parameters): Fault {
+  const who = worker === undefined ? machine : `${worker} on ${machine}`;
   return {
     kind: 'slow',
-    sentence: `${machine} gets ${percent} % of a CPU`,
+    sentence: `${who} gets ${percent} % of a CPU`,
     needs: { machines: [machine] },
     schedule: scheduleOf(when),
     healAfterMs: healAfter ?? fullSpeedAfterMs,
     lane: laneOfMachine(machine),
-    strike: async ({ pod }) => {
+    strike: async ({ crew, pod }, signal) => {
       const slowed = pod.machine(machine).machine;
-      const before = await slowed.throttledPeriods();
-      await slowed.limitCpu(percent / 100);
+      const hand = worker === undefined ? undefined : await crew.living({ machine, worker }, signal);
+      if (hand === null) return null;
+      const before = await slowed.throttledPeriods(hand?.pid);
+      await slowed.limitCpu(percent / 100, hand?.pid);
       const endMs = performance.now() + throttledWithinMs;
       let throttled = 0;
       while (throttled === 0) {
         if (performance.now() > endMs) throw environmentError('NOT_SLOWED', `${machine} has not been held back yet`);
         await delay(lookAgainAfterMs);
-        throttled = (await slowed.throttledPeriods()) - before;
+        throttled = (await slowed.throttledPeriods(hand?.pid)) - before;
       }
-      return { sentence: `${machine} was held back at ${percent} % of a CPU`, evidence: { machine, percent, throttled } };
+      return { sentence: `${who} was held back at ${percent} % of a CPU`, evidence: { machine, percent, throttled } };
     },
-    heal: async ({ pod }) => {
-      await pod.machine(machine).machine.limitCpu(null);
-      return `${machine} runs at full speed`;
+    heal: async ({ crew, pod }) => {
+      const hand = worker === undefined ? undefined : crew.handAt({ machine, worker });
+      // One that has died is held back by nobody.
+      if (hand === null || (hand !== undefined && !crew.handsOn(machine).includes(hand))) return undefined;
+      await pod.machine(machine).machine.limitCpu(null, hand?.pid);
+      return `${who} runs at full speed`;
     },
     fired: (_, outcome) => seenToFire(outcome),
   };

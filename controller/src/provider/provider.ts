@@ -98,10 +98,10 @@ export interface Machine {
   pause(how?: 'cpus' | 'container'): Promise<void>;
   resume(how?: 'cpus' | 'container'): Promise<void>;
   isFrozen(): Promise<boolean>;
-  /** The share of one host CPU, between 0 and 1, that all of the machine may use; null for as much as there is. */
-  limitCpu(share: number | null): Promise<void>;
+  /** The share of one host CPU, between 0 and 1, that all of the machine may use, or one worker of it; null for as much as there is. */
+  limitCpu(share: number | null, pid?: number): Promise<void>;
   /** How often it was held back for that, from its start. */
-  throttledPeriods(): Promise<number>;
+  throttledPeriods(pid?: number): Promise<number>;
   /** SIGKILLs the agent's daemon alone, and resolves when its end has been seen. `startAgent` starts the next one. */
   killAgent(): Promise<void>;
   /** Asks QEMU's monitor; a usage error where there is none (provider local). */

@@ -51,6 +51,7 @@ test('a machine that ends under load is recovered and comes back, while another 
     'heavyLoad: { processes: 1 }',
     'freeze: { machine: vm1, atOperations: 200, healAfter: 300ms }',
     'slow: { machine: vm1, percent: 50, atOperations: 300, healAfter: 300ms }',
+    'slow: { machine: vm2, worker: client-2, percent: 50, atOperations: 100, healAfter: 200ms }',
     'powerOff: { machine: vm2, atOperations: 500 }',
   ];
   const ran = await run('ends', faults, { named: withDeaths });
@@ -95,6 +96,7 @@ test.each([
   'loseDevice: { machine: vm2 }',
   'mediaError: { machine: vm2 }',
   'exhaustGuestMemory: { machine: vm2 }',
+  'limitWorkerMemory: { on: vm2, worker: client-2 }',
 ])('%s is refused before anything runs', async (fault) => {
   const refused = await bench.run(['run', '--name', pod, scenario('refused', [fault])]);
 

@@ -16,18 +16,21 @@ const periodMs = 100;
 /** Looking for them reads all of /proc. */
 const lookAgainAfterPeriods = 10;
 
-/** `share`: of the time, between 0 and 1, in which they may run. */
-export function brakeProcesses(pod: string, machine: string, share: number): Brake {
+/** `share`: of the time, between 0 and 1, in which they may run. With `pid` that one alone. */
+export function brakeProcesses(pod: string, machine: string, share: number, pid?: number): Brake {
   const released = new AbortController();
   let stops = 0;
   const braking = (async () => {
     let pids: number[] = [];
     for (let period = 0; !released.signal.aborted; period++) {
-      if (period % lookAgainAfterPeriods === 0) pids = findProcesses(pod, machine).map(({ pid }) => pid);
-      for (const pid of pids) sendSignal(pid, 'SIGSTOP');
+      // Also for one alone: when it has died, another process may get its number.
+      if (period % lookAgainAfterPeriods === 0) {
+        pids = findProcesses(pod, machine).flatMap((each) => (pid === undefined || each.pid === pid ? [each.pid] : []));
+      }
+      for (const each of pids) sendSignal(each, 'SIGSTOP');
       if (pids.length > 0) stops++;
       await pause((1 - share) * periodMs, released.signal);
-      for (const pid of pids) sendSignal(pid, 'SIGCONT');
+      for (const each of pids) sendSignal(each, 'SIGCONT');
       await pause(share * periodMs, released.signal);
     }
   })();
@@ -36,7 +39,7 @@ export function brakeProcesses(pod: string, machine: string, share: number): Bra
     release: async () => {
       released.abort();
       await braking;
-      continueProcesses(pod, machine);
+      if (pid === undefined) continueProcesses(pod, machine);
     },
   };
 }

@@ -33,7 +33,8 @@ export class LocalMachine implements Machine {
   readonly #pod: string;
   readonly #folder: string;
   readonly #logFile: string;
-  #brake: Brake | null = null;
+  /** By process; of the whole machine: null. */
+  readonly #brakes = new Map<number | null, Brake>();
   #throttledBefore = 0;
 
   constructor(plan: MachinePlan, folder: string) {
@@ -135,14 +136,16 @@ export class LocalMachine implements Machine {
     return this.#processes().every(({ pid }) => isStill(pid));
   }
 
-  async limitCpu(share: number | null): Promise<void> {
-    await this.#brake?.release();
-    this.#throttledBefore += this.#brake?.stops() ?? 0;
-    this.#brake = share === null ? null : brakeProcesses(this.#pod, this.name, share);
+  async limitCpu(share: number | null, pid?: number): Promise<void> {
+    const brake = this.#brakes.get(pid ?? null);
+    this.#brakes.delete(pid ?? null);
+    await brake?.release();
+    this.#throttledBefore += brake?.stops() ?? 0;
+    if (share !== null) this.#brakes.set(pid ?? null, brakeProcesses(this.#pod, this.name, share, pid));
   }
 
   async throttledPeriods(): Promise<number> {
-    return this.#throttledBefore + (this.#brake?.stops() ?? 0);
+    return [...this.#brakes.values()].reduce((sum, brake) => sum + brake.stops(), this.#throttledBefore);
   }
 
   async killAgent(): Promise<void> {
@@ -169,7 +172,7 @@ export class LocalMachine implements Machine {
 
   /** A machine that is slow only while somebody slows it must not stay stopped when that one goes. */
   async close(): Promise<void> {
-    await this.limitCpu(null);
+    for (const pid of this.#brakes.keys()) await this.limitCpu(null, pid ?? undefined);
   }
 
   get #agentFile(): string {

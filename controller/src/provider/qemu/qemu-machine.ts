@@ -8,6 +8,7 @@ import { connectSsh, type SshSession } from '../../ssh/ssh.ts';
 import { packTar } from '../../ssh/tar.ts';
 import type { Machine, MachineLog, MachinePlan } from '../provider.ts';
 import { readFileFrom } from '../read-file-from.ts';
+import { inWorkerCgroup } from '../worker-cgroup.ts';
 import { linkIds, sshPort } from './command-line.ts';
 import { readPodKeys } from './pod-keys.ts';
 import { consoleTail, panicked, readConsole, watchConsole } from './watch-console.ts';
@@ -33,6 +34,8 @@ const guest = {
 const bootAttempts = 2;
 const reconnectDeadlineMs = 30_000;
 const qemuLogLines = 200;
+/** Of a CPU quota. */
+const periodUs = 100_000;
 const agentLogLines = 20;
 /** Without another program: to start one takes an emulated machine some 20 ms of the CPU that the agent needs to start. */
 const agentLives = `{ read -r agent <${guest.pidFile}; } 2>/dev/null && kill -0 "$agent" 2>/dev/null`;
@@ -170,12 +173,24 @@ export class QemuMachine implements Machine {
     return (await (await this.#monitor()).queryStatus()) === 'paused';
   }
 
-  async limitCpu(share: number | null): Promise<void> {
-    await this.#container.limitCpus(share);
+  async limitCpu(share: number | null, pid?: number): Promise<void> {
+    if (pid === undefined) return this.#container.limitCpus(share);
+    const quotaUs = share === null ? 'max' : Math.round(share * periodUs);
+    await this.#inWorkerCgroup(pid, `echo "${quotaUs} ${periodUs}" > $c/cpu.max`);
   }
 
-  async throttledPeriods(): Promise<number> {
-    return this.#container.throttledPeriods();
+  async throttledPeriods(pid?: number): Promise<number> {
+    if (pid === undefined) return this.#container.throttledPeriods();
+    return Number(await this.#inWorkerCgroup(pid, `sed -n 's/^nr_throttled //p' $c/cpu.stat`));
+  }
+
+  async #inWorkerCgroup(pid: number, script: string): Promise<string> {
+    const { exitCode, stdout, stderr } = await this.exec(['sh', '-c', inWorkerCgroup(pid, 'cpu', script)], {
+      timeoutMs: reconnectDeadlineMs,
+    });
+    if (exitCode !== 0)
+      throw this.#failed('NO_CGROUP', `worker process ${pid} of ${this.name} has no cgroup that can be limited`, stderr);
+    return stdout;
   }
 
   async killAgent(): Promise<void> {
