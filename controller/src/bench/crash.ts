@@ -92,11 +92,12 @@ export function backAfterS({ faults, scenario }: Pick<RunRecord, 'faults' | 'sce
 /** A run that is not as its scenario expects makes the figure one that does not hold. */
 function of(records: readonly RunRecord[], name: string, seconds: readonly number[], bar: number): BenchFigure {
   const others = records.filter((record) => isAsExpected(record) !== 'valid').map(({ run, verdict }) => `${run} is ${verdict}`);
-  const { low, high } = spreadOf(seconds);
+  const isMeasured = seconds.length > 0;
+  const { low, high } = isMeasured ? spreadOf(seconds) : { low: 0, high: 0 };
   const verdicts = others.length === 0 ? 'all with the verdict that they expect' : others.join(', ');
   const { provider, accelerator } = records[0]!.environment;
   const measured = figure({
-    ...{ name, value: medianOf(seconds), unit: 's', bar, provider, accelerator },
+    ...{ name, value: isMeasured ? medianOf(seconds) : null, unit: 's', bar, provider, accelerator },
     spread: `median of ${seconds.length}, ${low.toFixed(1)} to ${high.toFixed(1)}; ${records.length} runs, ${verdicts}`,
   });
   return others.length === 0 ? measured : { ...measured, holds: false };

@@ -5,11 +5,15 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { chooseItems } from '../../src/bench/bench-command.ts';
 import { type BenchFigure, figure } from '../../src/bench/bench-item.ts';
 import { merged, readBenchList, withoutFailure, writeBenchList } from '../../src/bench/bench-list.ts';
+import { backAfterS, recoveredAfterS } from '../../src/bench/crash.ts';
 import { benchItems } from '../../src/bench/index.ts';
 import { requireValid } from '../../src/bench/ping.ts';
 import { printBench, printBenchMarkdown } from '../../src/bench/print-bench.ts';
 import { layoutsFigure, windowFigure } from '../../src/bench/rpc.ts';
+import { parseYaml } from '../../src/config/parse-yaml.ts';
+import { scenarioSchema } from '../../src/config/scenario.ts';
 import { exitCodes } from '../../src/errors/cxlpod-error.ts';
+import type { RunRecord } from '../../src/runs/run-record.ts';
 import { compare } from '../../src/workload/compare.ts';
 import { modelledReceiver } from '../../src/workload/modelled.ts';
 
@@ -34,6 +38,31 @@ describe('a figure', () => {
       bar: null,
       holds: null,
     });
+  });
+});
+
+describe('a machine that was powered off', () => {
+  const at = (seconds: number) => ({ clock: 'controller', ns: seconds * 1e9 });
+  const fault = { kind: 'powerOff', sentence: '', struckAt: at(10), seen: null, healedAt: at(30), error: null };
+  const scenario = parseYaml(scenarioSchema, {
+    text: 'name: off\nworkload: { name: kv }\nfaults: [{ powerOff: { machine: vm2, healAfter: 3s } }]\n',
+    fileName: 'off.yaml',
+    kind: 'scenario',
+  });
+  const recovered = (seconds: number | null) =>
+    ({ recoveredAt: seconds === null ? null : at(seconds) }) as RunRecord['recoveries'][number];
+
+  test('is recovered with the last of its clients', () => {
+    expect(recoveredAfterS({ faults: [fault], recoveries: [recovered(11), recovered(12.5), recovered(null)] })).toEqual([2.5]);
+  });
+
+  test('is back after the time that it was left off on purpose', () => {
+    expect(backAfterS({ faults: [fault], scenario })).toEqual([17]);
+  });
+
+  test('counts only when both were seen', () => {
+    expect(recoveredAfterS({ faults: [fault], recoveries: [recovered(null)] })).toEqual([]);
+    expect(backAfterS({ faults: [{ ...fault, healedAt: null }], scenario })).toEqual([]);
   });
 });
 
