@@ -21,6 +21,7 @@ const states: Readonly<Record<string, string>> = {
   killController: 'no controller',
   loseDevice: 'no device',
   exhaustGuestMemory: 'no memory',
+  limitWorkerMemory: 'little memory',
   exhaustPool: 'pool full',
 };
 
