@@ -68,7 +68,7 @@ function findScenario(nameOrPath: string): string {
   }
   const suggestion = nearest(basename(nameOrPath).replace(/\.ya?ml$/, ''), builtIn.keys());
   throw usageError('SCENARIO_NOT_FOUND', `there is no scenario ${JSON.stringify(nameOrPath)}`, {
-    hint: `${suggestion === null ? '' : `did you mean ${suggestion}? `}known are ${[...builtIn.keys()].join(', ')}, and any path such as ./mine.yaml`,
+    hint: `${suggestion === null ? '' : `did you mean ${suggestion}? `}those of cxlpod are in ${builtInScenarioFolders().join(', ')}, each of which can be named; and any path such as ./mine.yaml`,
   });
 }
 

@@ -8,15 +8,30 @@ import type { OverSubscription, Provenance } from './run-record.ts';
 const gitTimeoutMs = 5_000;
 
 export async function provenanceOf(pod: string, scenarioFile: string, run: string): Promise<Provenance> {
-  const gitRevision = await git('rev-parse', 'HEAD');
-  const changes = gitRevision === null ? null : await git('status', '--porcelain', '--untracked-files=no');
   return {
-    gitRevision,
-    gitDirty: changes === null ? null : changes !== '',
+    ...(await builtFrom()),
     commands: [`cxlpod up topology.yaml --name ${pod}`, `cxlpod replay ${run} --name ${pod}`],
     scenarioFile,
     host: { kernel: release(), memoryBytes: totalmem() },
   };
+}
+
+type Source = Pick<Provenance, 'gitRevision' | 'gitDirty'>;
+
+let source: Promise<Source> | null = null;
+
+/** Asked once: this process stays what it was built from, and a campaign has hundreds of runs. */
+function builtFrom(): Promise<Source> {
+  source ??= askGit();
+  return source;
+}
+
+async function askGit(): Promise<Source> {
+  const [gitRevision, changes] = await Promise.all([
+    git('rev-parse', 'HEAD'),
+    git('status', '--porcelain', '--untracked-files=no'),
+  ]);
+  return { gitRevision, gitDirty: gitRevision === null || changes === null ? null : changes !== '' };
 }
 
 /** A virtual CPU may always want a core. Where machines are processes, it is their pool thread, one each in these workloads. */

@@ -1,5 +1,5 @@
 /** The user's own program, on provider local, by the command line: C and TypeScript, right and wrong ones. */
-import { chmodSync, copyFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -62,6 +62,19 @@ test('the TypeScript module that `init` writes goes on where a dead worker was',
     'program-succeeded': 'valid: 2 processes of the program came to their end without a failure; its own check found nothing.',
   });
   expect([record!.verdict, record!.faults[0]!.healedAt === null]).toEqual(['valid', false]);
+});
+
+test('a run of a program is repeated from its folder alone, wherever that is by now', async () => {
+  const exec = program('early.sh', '#!/bin/sh\nexit 0\n');
+  const [first] = await run(scenario('early', `{ exec: ${exec} }`));
+  rmSync(join(bench.folder, 'early.sh'));
+  renameSync(join(bench.folder, '.runs', first!.run), join(bench.folder, 'moved'));
+
+  const again = await bench.mustRun(['replay', join(bench.folder, 'moved'), '--name', pod, '--json']);
+
+  const [record] = JSON.parse(again.stdout) as RunRecord[];
+  expect(sentences(record!)['program-succeeded']).toMatch(/^valid: 2 processes/);
+  expect(record!.scenario.workload).toMatchObject({ exec: join(bench.folder, 'moved', 'program', 'early.sh') });
 });
 
 describe('a program that fails is told as the one that failed', () => {
