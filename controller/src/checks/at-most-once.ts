@@ -2,6 +2,7 @@ import type { Evidence } from '../runs/evidence.ts';
 import { callsResultOf } from '../workload/result-of.ts';
 import { type Check, invalid, unknown, valid } from './check.ts';
 import { clientKey, endsByCall, type Invoke, invokesOf, type LastWords, lastWordsOf } from './read-calls.ts';
+import { diedUnasked, processesOf, processOf } from './the-dead.ts';
 
 /**
  * As far as histories can say: a call begins once and ends once at most; and the servers together executed no more requests than
@@ -42,19 +43,19 @@ export const atMostOnce: Check = {
 };
 
 /** A caller that died reports no calls; the history has them. */
-function callsOfDead({ exits, history }: Evidence, invokes: readonly Invoke[]): { answered: number; unanswered: number } {
-  const dead = new Set(exits.flatMap(({ asked, pid }) => (asked ? [] : [pid])));
-  const begun = invokes.filter(({ operation, pid }) => operation === 'rpc-call' && dead.has(pid));
-  const ends = endsByCall(history?.records ?? []);
+function callsOfDead(evidence: Evidence, invokes: readonly Invoke[]): { answered: number; unanswered: number } {
+  const dead = diedUnasked(evidence);
+  const begun = invokes.filter((invoke) => invoke.operation === 'rpc-call' && dead.has(invoke));
+  const ends = endsByCall(evidence.history?.records ?? []);
   const outcomes = begun.map((invoke) => ends.get(clientKey(invoke))?.[0]?.outcome);
   const unanswered = outcomes.filter((outcome) => outcome === undefined || ['unknown', 'timeout'].includes(outcome)).length;
   return { answered: outcomes.filter((outcome) => outcome === 'ok').length, unanswered };
 }
 
 /** Those who died elsewhere than at a crash point had no time to say how far they were. */
-function silentDeaths({ exits, history }: Evidence): number {
-  const speakers = lastWordsOf(history?.records ?? []).map(({ pid }) => pid);
-  return exits.filter(({ asked, pid }) => !asked && !speakers.includes(pid)).length;
+function silentDeaths({ exits, history, machines }: Evidence): number {
+  const spoke = processesOf(lastWordsOf(history?.records ?? []));
+  return exits.filter((exit) => !exit.asked && !spoke.has(processOf(exit, machines))).length;
 }
 
 /** How calls end that were sent, so that they may have been executed. */

@@ -1,5 +1,6 @@
 import { type Check, invalid, unknown, valid } from './check.ts';
 import { clientKey, endsByCall, invokesOf } from './read-calls.ts';
+import { diedUnasked } from './the-dead.ts';
 
 const agentKillers: readonly string[] = ['killAgent', 'killRecoverer'];
 
@@ -7,7 +8,7 @@ const agentKillers: readonly string[] = ['killAgent', 'killRecoverer'];
 export const historyWhole: Check = {
   name: 'history-whole',
   sentence: 'The history has every call of every client that lived, begun and ended once.',
-  check: ({ history, exits, faults }) => {
+  check: ({ history, exits, faults, machines }) => {
     if (history === null) return unknown('The history could not be read.');
     const { records, unpublished, overflow, problems } = history;
     if (problems.length > 0) return invalid(`The bytes of the history are wrong: ${problems[0]}.`, { problems });
@@ -21,9 +22,9 @@ export const historyWhole: Check = {
       });
     }
     if (records.length === 0) return unknown('The history of this run is empty.');
-    const dead = new Set(killed.map(({ pid }) => pid));
+    const dead = diedUnasked({ exits, machines });
     const ends = endsByCall(records);
-    const open = invokesOf(records).filter((invoke) => !dead.has(invoke.pid) && (ends.get(clientKey(invoke)) ?? []).length === 0);
+    const open = invokesOf(records).filter((invoke) => !dead.has(invoke) && (ends.get(clientKey(invoke)) ?? []).length === 0);
     if (open.length > 0) {
       return invalid(`${open.length} calls of living clients have no end, the first is call ${open[0]!.call}.`, {
         open: open.slice(0, 10),

@@ -456,3 +456,14 @@ describe('judging a run', () => {
     expect(worst([])).toBe('unknown');
   });
 });
+
+test('processes of two machines that have one number are two', () => {
+  const good = crashEvidence();
+  const same = (record: HistoryRecord): HistoryRecord => ({ ...record, pid: 100 });
+  const records = good.history!.records.map(same);
+  const evidence = { ...good, history: { ...good.history!, records } };
+  expect(atMostOnce.check(evidence)).toMatchObject({ verdict: 'valid', evidence: { answered: 4 } });
+  // The caller lived: what it began has to have an end.
+  const open = records.filter((record) => !isEndOf(3)(record));
+  expect(historyWhole.check({ ...good, history: { ...good.history!, records: open } }).verdict).toBe('invalid');
+});
