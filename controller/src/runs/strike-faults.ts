@@ -1,4 +1,5 @@
 /** The faults of a run beside its workload: each struck when it is due, seen, healed, and told. */
+import { setMaxListeners } from 'node:events';
 import { setTimeout as after } from 'node:timers/promises';
 import { environmentError } from '../errors/cxlpod-error.ts';
 import type { Fault, Strike } from '../faults/fault.ts';
@@ -27,6 +28,8 @@ export class Strikes {
   #firstFailure: { readonly error: unknown } | null = null;
 
   constructor(faults: readonly Fault[]) {
+    // Each fault waits on it, and a scenario may have many.
+    setMaxListeners(0, this.#over.signal);
     this.#faults = faults;
     this.#outcomes = faults.map(({ kind, sentence, lane }) => ({
       kind,
