@@ -136,7 +136,7 @@ const receivers = [
 ] as const;
 
 /** Lines that the slower side waits for, for one message: past the cache, in the fast mode with prefetches that are ignored, and with such that come in time. */
-export function waitsOfReceiver(
+function waitsOfReceiver(
   { payloadBytes, waits }: (typeof receivers)[number],
   windowLog2: number,
 ): { readonly past: number; readonly serial: number; readonly ahead: number } {
@@ -163,5 +163,3 @@ export function receiverTable(): string {
     ),
   ].join('\n');
 }
-
-export { receivers };

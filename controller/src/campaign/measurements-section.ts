@@ -1,4 +1,4 @@
-/** What the runs of a command measured, on the page of all of them: tables and plots of each scenario that has any. */
+/** What the runs of a command measured, on the page of all of them: the tables and plots of each scenario. */
 import { existsSync } from 'node:fs';
 import { chartSection } from '../report/chart-section.ts';
 import { comparisonSection } from '../report/comparison-section.ts';

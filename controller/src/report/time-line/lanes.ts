@@ -80,7 +80,7 @@ function spansWindow(startNs: number, endNs: number, x: Across): boolean {
 
 type Bar = AlignedSpan & { readonly count: number };
 
-/** A post whose worker was killed is empty until the next one fills it: that is as much a state as any. */
+/** A post whose worker was killed is empty until the next one fills it, and drawn so. */
 function gapsOf(spans: readonly AlignedSpan[], endNs: number): Bar[] {
   const lives = spans.filter(({ kind }) => kind === 'process');
   return lives.flatMap((life, index): Bar[] => {
