@@ -12,6 +12,7 @@ SCENARIO ?= infra/scenarios/latency/ping.yaml
 ONLY     ?=
 SECONDS  := 60
 SCENARIOS ?= crash
+PROVIDER ?= local
 
 .PHONY: help prepare build images demo test test-unit test-local test-cluster test-deep check cluster-up cluster-down status run campaign traces report shell logs doctor bench package clean
 
@@ -65,8 +66,8 @@ status: build ## machines, pool, agents and workers of the pod
 run: build ## run a scenario on the pod, or all of a folder: make run SCENARIO=latency
 	@$(CXLPOD) run --name $(POD) $(SCENARIO)
 
-campaign: build ## scenarios x seeds on pods of their own: make campaign SECONDS=600 SCENARIOS=crash
-	@$(CXLPOD) campaign $(SCENARIOS) --seconds $(SECONDS)
+campaign: build ## scenarios x seeds on pods of their own: make campaign SECONDS=600 SCENARIOS=crash (on processes of this host; machines: PROVIDER=qemu; all: PROVIDER=)
+	@$(CXLPOD) campaign $(SCENARIOS) --seconds $(SECONDS) $(if $(PROVIDER),--provider $(PROVIDER))
 
 traces: build ## latency quantiles and the trace of the newest run
 	@$(CXLPOD) traces

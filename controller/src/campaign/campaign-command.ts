@@ -6,6 +6,7 @@ import type { CommandContext } from '../cli/command.ts';
 import { timeLeft } from '../cli/time-left.ts';
 import { type LoadedScenario, loadScenarios } from '../config/load-scenario.ts';
 import { loadTopology } from '../config/load-topology.ts';
+import type { Provider } from '../config/providers.ts';
 import { exitCodes } from '../errors/cxlpod-error.ts';
 import { interruptedError } from '../errors/interrupted.ts';
 import { type Annotation, type AnnotationStyle, annotate } from '../report/annotations.ts';
@@ -14,6 +15,7 @@ import { requireRunnable } from '../runs/require-runnable.ts';
 import { RunFolder } from '../runs/run-folder.ts';
 import { type FinishedRun, runOnce } from '../runs/run-once.ts';
 import { type CampaignEntry, type CampaignRecord, campaignOf, entryOf } from './campaign-record.ts';
+import { ofProvider } from './of-provider.ts';
 import { PodShelf } from './pod-shelf.ts';
 import { renderCampaignSummary, writeCampaign } from './write-campaign.ts';
 
@@ -24,6 +26,8 @@ export interface CampaignOptions {
   readonly firstSeed: number;
   readonly seconds?: number | undefined;
   readonly jobs?: number | undefined;
+  /** Scenarios of other providers are left out; all run when not given. */
+  readonly provider?: Provider | undefined;
   readonly stopOnFailure: boolean;
   readonly keepAll: boolean;
   readonly json: boolean;
@@ -38,8 +42,9 @@ export async function campaignCommand(
   options: CampaignOptions,
   context: CommandContext,
 ): Promise<number> {
-  const scenarios = names.flatMap(loadScenarios);
+  const { scenarios, leftOut } = ofProvider(names.flatMap(loadScenarios), options.provider);
   for (const { scenario } of scenarios) requireFitting(scenario);
+  if (leftOut !== null) context.say(leftOut);
   const name = names.length === 1 ? basename(names[0]!, '.yaml') : 'campaign';
   const folder = RunFolder.create(options.runs, `campaign-${name}`, new Date());
   const campaign = new Campaign(scenarios, folder, options, context);

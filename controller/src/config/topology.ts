@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { checkHeap, heapSchema, resolveHeap } from './heap.ts';
 import { name } from './names.ts';
+import { type Provider, providers } from './providers.ts';
 import { duration, size } from './quantities.ts';
 
 const mebibyte = 1024 ** 2;
@@ -31,7 +32,7 @@ const machineNames = z.union([
 export const topologySchema = z
   .strictObject({
     name,
-    provider: z.enum(['qemu', 'local']).default('qemu'),
+    provider: z.enum(providers).default('qemu'),
     /** How many (they are called vm1, vm2, ...), or their names. */
     machines: machineNames.default(2),
     /** Those of them that `up` does not start: the fault `joinMachine` does, while a workload runs. */
@@ -122,7 +123,7 @@ function resolve(source: TopologySource) {
 
 interface TopologySource {
   readonly name: string;
-  readonly provider: 'qemu' | 'local';
+  readonly provider: Provider;
   readonly machines: number | string[];
   readonly joinLater: string[];
   readonly pool: { readonly size: number; readonly heap: z.output<typeof heapSchema> };

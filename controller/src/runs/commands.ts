@@ -5,6 +5,7 @@ import type { Command } from '../cli/command.ts';
 import { nameOption, pickPod } from '../cli/pick-pod.ts';
 import { table } from '../cli/table.ts';
 import { wholeNumber } from '../cli/whole-number.ts';
+import { providers } from '../config/providers.ts';
 import { annotationStyles } from '../report/annotations.ts';
 import type { RunOptions } from './run-command.ts';
 
@@ -124,6 +125,11 @@ export const commands: readonly Command[] = [
       .option('--first-seed <number>', 'the first of them', wholeNumber, 1)
       .option('--seconds <number>', 'starts no run after so long', wholeNumber)
       .option('--jobs <number>', 'pods at the same time; as many as cores on provider local, else 1', wholeNumber)
+      .addOption(
+        program
+          .createOption('--provider <provider>', 'leaves out scenarios whose topology is of another provider')
+          .choices(providers),
+      )
       .option('--stop-on-failure', 'ends with the first run that is not as expected')
       .option('--keep-all', 'keeps every file of runs that were as expected, too')
       .option('--json', 'campaign.json on standard output')
