@@ -5,6 +5,9 @@
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { makeTestFolder } from './test-folder.ts';
+
+makeTestFolder();
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const suffixes = ['crash', 'interleave', 'local', 'cluster', 'browser'] as const;

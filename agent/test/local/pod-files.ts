@@ -1,6 +1,6 @@
 import { closeSync, existsSync, mkdtempSync, openSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Requests } from '../../src/protocol/index.ts';
 
 const poolBytes = 8 * 1024 * 1024;
@@ -14,7 +14,7 @@ export interface PodFiles {
 }
 
 export function makePodFiles(): PodFiles {
-  const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'cxlpod-test-'));
+  const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), `${basename(tmpdir())}-`));
   const pool = { path: join(folder, 'pool.raw'), sizeBytes: poolBytes };
   const history = { path: join(folder, 'history.raw'), sizeBytes: historyBytes };
   for (const { path, sizeBytes } of [pool, history]) {

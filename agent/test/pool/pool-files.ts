@@ -1,6 +1,7 @@
 /** Pool and history as files on a tmpfs, removed with the test. */
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
 import { type Core, formatPool, instantiateCore, joinPool, type MapOptions, mapPool } from '../../src/pool/pool.ts';
 
 export const poolSizeBytes = 4 * 1024 * 1024;
@@ -10,7 +11,7 @@ export interface PoolFiles extends MapOptions, Disposable {}
 
 export function poolFiles(sizes: { readonly poolSizeBytes?: number; readonly historySizeBytes?: number } = {}): PoolFiles {
   const { poolSizeBytes: poolBytes = poolSizeBytes, historySizeBytes: historyBytes = historySizeBytes } = sizes;
-  const folder = mkdtempSync('/dev/shm/cxlpod-test-');
+  const folder = mkdtempSync(`/dev/shm/${basename(tmpdir())}-`);
   const poolPath = join(folder, 'pool.raw');
   const historyPath = join(folder, 'history.raw');
   for (const [path, sizeBytes] of [

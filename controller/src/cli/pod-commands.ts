@@ -1,4 +1,5 @@
 import { defaultLeaseMs } from '@cxlpod/agent/protocol';
+import type { Downed } from '../cluster/down.ts';
 import type { GateReport } from '../cluster/gate.ts';
 import { effectOf } from '../cluster/memory-type.ts';
 import type { PodStatus } from '../cluster/pod-status.ts';
@@ -109,36 +110,35 @@ export const podCommands: readonly Command[] = [
       .command('down')
       .description('remove a pod and everything that belongs to it, whatever state it is in')
       .option(...nameOption)
-      .option('--all', 'every pod of this user')
+      .option('--all', 'every pod of this state folder ($XDG_STATE_HOME)')
       .option('--json', 'what was removed, on standard output')
       .action(
         context.action(async ({ name, json, all }: PodOptions & { readonly all?: boolean }) => {
-          const { downPod } = await import('../cluster/down.ts');
-          const removed: { pod: string; removed: readonly string[] }[] = [];
-          const failures: unknown[] = [];
-          for (const pod of await podsToRemove(name, all === true)) {
-            // One that cannot be removed keeps none of the others.
-            await downPod(pod).then(
-              (each) => removed.push({ pod, removed: each }),
-              (error: unknown) => failures.push(error),
-            );
-          }
+          const { describeElsewhere } = await import('../cluster/find-pods.ts');
+          const { removed, elsewhere, failures } = await down(name, all === true);
           if (json === true) context.out(JSON.stringify(removed, null, 2));
           for (const each of removed) {
             context.say(`${each.pod}: ${each.removed.length === 0 ? 'nothing was there' : `removed ${each.removed.join(', ')}`}`);
           }
+          for (const each of elsewhere) context.say(`not touched: ${describeElsewhere(each)}`);
           if (failures.length > 0) throw failures[0];
-          if (removed.length === 0) context.say('there is no pod');
+          if (removed.length === 0) context.say('there is no pod of this state folder');
         }),
       ),
 ];
 
 /** Also with `--name` of a pod that left no folder: its containers may still be there. */
-async function podsToRemove(name: string | undefined, all: boolean): Promise<readonly string[]> {
-  if (name !== undefined) return [pickPod(name)];
-  const { findPods } = await import('../cluster/down.ts');
-  const found = await findPods();
-  return all || found.length === 0 ? found : [found.length === 1 ? found[0]! : pickPod(undefined)];
+async function down(name: string | undefined, all: boolean): Promise<Downed> {
+  const { downAll, downPod } = await import('../cluster/down.ts');
+  if (name === undefined) {
+    const { findPods } = await import('../cluster/find-pods.ts');
+    const { own } = await findPods();
+    if (all || own.length === 0) return downAll();
+    // Of several, one must be named.
+    name = own.length === 1 ? own[0]! : pickPod(undefined);
+  }
+  const pod = pickPod(name);
+  return { removed: [{ pod, removed: await downPod(pod) }], elsewhere: [], failures: [] };
 }
 
 export function describeGate({ fetchAdd, plain, casLost, litmus, machines }: GateReport): string {

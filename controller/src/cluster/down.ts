@@ -1,35 +1,43 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { sharedFilesFolder } from '../config/fits-host.ts';
-import { namePattern } from '../config/names.ts';
+import { findPods, type PodElsewhere, requireNotElsewhere } from './find-pods.ts';
 import { lockPod } from './pod-lock.ts';
-import { knownPods, podPaths } from './pod-paths.ts';
+import { podPaths } from './pod-paths.ts';
 import { readPodState } from './pod-state.ts';
-import { orNoneWithoutEngine, removePod } from './remove-pod.ts';
+import { removePod } from './remove-pod.ts';
 
-/** Removes a pod, whatever state it is in and whoever made it, and says what there was. Nothing there is no failure. */
+/**
+ * Removes a pod of this state folder, whatever state it is in and whoever made it, and says what there was. Nothing there is no failure;
+ * something that is still there afterwards is (`LEFT_BEHIND`).
+ */
 export async function downPod(pod: string): Promise<readonly string[]> {
   const lock = await lockPod(pod, 'down');
   try {
     const state = await readPodState(podPaths(pod)).catch(() => null);
-    return await removePod(pod, state?.topology.provider === 'qemu' ? 'required' : 'optional');
+    const engine = state?.topology.provider === 'qemu' ? 'required' : 'optional';
+    await requireNotElsewhere(pod, engine);
+    return await removePod(pod, engine);
   } finally {
     await lock.release();
   }
 }
 
-/** Every pod that left anything on this host: a folder, shared files, or something with its label. */
-export async function findPods(): Promise<readonly string[]> {
-  const labelled = await orNoneWithoutEngine('optional', async () =>
-    (await import('../provider/qemu/qemu-provider.ts')).labelledPods(),
-  );
-  return [...new Set([...knownPods(), ...sharedFilesOfPods(), ...labelled])].sort();
+export interface Downed {
+  readonly removed: readonly { readonly pod: string; readonly removed: readonly string[] }[];
+  /** Not touched. */
+  readonly elsewhere: readonly PodElsewhere[];
+  /** One that cannot be removed keeps none of the others. */
+  readonly failures: readonly unknown[];
 }
 
-/** Other users of this host have theirs beside. */
-function sharedFilesOfPods(): string[] {
-  if (!existsSync(sharedFilesFolder)) return [];
-  return readdirSync(sharedFilesFolder)
-    .filter((name) => namePattern.test(name))
-    .filter((name) => statSync(join(sharedFilesFolder, name), { throwIfNoEntry: false })?.uid === process.getuid?.());
+/** Every pod of this state folder. */
+export async function downAll(): Promise<Downed> {
+  const { own, elsewhere } = await findPods();
+  const removed: { pod: string; removed: readonly string[] }[] = [];
+  const failures: unknown[] = [];
+  for (const pod of own) {
+    await downPod(pod).then(
+      (each) => removed.push({ pod, removed: each }),
+      (error: unknown) => failures.push(error),
+    );
+  }
+  return { removed, elsewhere, failures };
 }

@@ -7,7 +7,7 @@ import type { Engine } from '../engine/engine.ts';
 import { CxlpodError } from '../errors/cxlpod-error.ts';
 import { whyNoKvm } from '../provider/qemu/choose-accelerator.ts';
 import { atLeast, findMachineImage } from '../provider/qemu/machine-image.ts';
-import { findPods } from './down.ts';
+import { describeElsewhere, findPods } from './find-pods.ts';
 import { isLocked } from './pod-lock.ts';
 import { podPaths } from './pod-paths.ts';
 import { readPodState } from './pod-state.ts';
@@ -109,15 +109,17 @@ function tmpfs(): Answer {
   return { status: 'fail', found, fix: `mount -o remount,size=1g ${tmpfsFolder}` };
 }
 
-/** Pods that are up, or are being changed, are none; what a killed controller left is. */
+/** Pods that are up, or are being changed, are none; what a killed controller left is. Of those of other state folders nothing is known here. */
 async function leftovers(): Promise<Answer> {
-  const pods = await findPods();
+  const { own: pods, elsewhere } = await findPods();
   const left: string[] = [];
   for (const pod of pods) {
     const state = await readPodState(podPaths(pod)).catch(() => null);
     if (state?.phase !== 'up' && !(await isLocked(pod))) left.push(pod);
   }
   const alive = pods.filter((pod) => !left.includes(pod));
-  if (left.length === 0) return ok(alive.length === 0 ? 'none' : `none; in use: ${alive.join(', ')}`);
-  return { status: 'warn', found: `of ${left.join(', ')}`, fix: left.map((pod) => `cxlpod down --name ${pod}`).join('; ') };
+  const others = elsewhere.map((each) => `; ${describeElsewhere(each)}`).join('');
+  if (left.length === 0) return ok(`${alive.length === 0 ? 'none' : `none; in use: ${alive.join(', ')}`}${others}`);
+  const fix = left.map((pod) => `cxlpod down --name ${pod}`).join('; ');
+  return { status: 'warn', found: `of ${left.join(', ')}${others}`, fix };
 }

@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { sharedFilesFolder } from '../config/fits-host.ts';
 import { namePattern } from '../config/names.ts';
 import { usageError } from '../errors/cxlpod-error.ts';
@@ -13,9 +13,14 @@ import type { PodPaths } from '../provider/provider.ts';
 /** sun_path of a unix socket, without its terminating zero. */
 const socketPathLimitBytes = 107;
 
-export function stateRoot(): string {
+/** What every pod that is made here is marked with, and what XDG_STATE_HOME must be for whoever is to take it down. */
+export function stateFolder(): string {
   const base = process.env.XDG_STATE_HOME;
-  return join(base === undefined || base === '' ? join(homedir(), '.local', 'state') : base, 'cxlpod');
+  return resolve(base === undefined || base === '' ? join(homedir(), '.local', 'state') : base);
+}
+
+function stateRoot(): string {
+  return join(stateFolder(), 'cxlpod');
 }
 
 export function podPaths(pod: string): PodPaths {

@@ -7,6 +7,7 @@ import type { Environment, Machine, MachinePlan, PodPaths, Provider, ProviderNam
 import { observerFor } from '../steps/observer.ts';
 import { runPlan } from '../steps/run-plan.ts';
 import type { Lane, Plan, Step } from '../steps/step.ts';
+import { requireNotElsewhere } from './find-pods.ts';
 import type { GateReport } from './gate.ts';
 import { machinePlans } from './machine-plan.ts';
 import { machineSteps } from './machine-steps.ts';
@@ -102,6 +103,7 @@ class Build {
       deadlineMs: prepareDeadlineMs,
       run: async ({ signal, note }) => {
         await this.#refuseSecondUp();
+        await requireNotElsewhere(this.#topology.name, this.#engineNeed());
         this.#environment = await this.#provider.prepare(this.#topology, signal);
         const { accelerator, acceleratorReason } = this.#environment;
         note(`${accelerator === 'none' ? 'no emulation' : `accelerator ${accelerator}`}: ${acceleratorReason}`);

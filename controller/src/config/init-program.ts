@@ -2,7 +2,7 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { usageError } from '../errors/cxlpod-error.ts';
-import { namePattern } from './names.ts';
+import { scenarioName } from './names.ts';
 import { projectRoot } from './project-root.ts';
 
 export interface InitializedProgram {
@@ -14,8 +14,10 @@ export interface InitializedProgram {
 export function initProgram(path: string): InitializedProgram {
   const folder = resolve(path);
   const name = basename(folder);
-  if (!namePattern.test(name)) {
+  const named = scenarioName.safeParse(name);
+  if (!named.success) {
     throw usageError('BAD_NAME', `${JSON.stringify(name)} cannot be the name of a scenario`, {
+      cause: new Error(named.error.issues[0]!.message),
       hint: 'small letters, digits and hyphens, such as my-test',
     });
   }

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { usageError } from '../errors/cxlpod-error.ts';
 import { nearest } from '../errors/nearest.ts';
-import { namePattern } from './names.ts';
+import { isScenarioName } from './names.ts';
 import { parseYaml } from './parse-yaml.ts';
 import { projectRoot } from './project-root.ts';
 import { type Scenario, scenarioSchema } from './scenario.ts';
@@ -62,7 +62,7 @@ function scenariosFolder(): string {
 function findScenario(nameOrPath: string): string {
   const builtIn = builtInScenarios();
   const path = builtIn.get(basename(nameOrPath));
-  if (path !== undefined && (namePattern.test(nameOrPath) || path.endsWith(`/infra/scenarios/${nameOrPath}.yaml`))) return path;
+  if (path !== undefined && (isScenarioName(nameOrPath) || path.endsWith(`/infra/scenarios/${nameOrPath}.yaml`))) return path;
   if (/\.ya?ml$/.test(nameOrPath) && existsSync(nameOrPath)) {
     return nameOrPath;
   }

@@ -8,7 +8,7 @@ import { type FaultName, faultKinds } from '../faults/index.ts';
 import { fencePolicies } from '../recovery/outcome.ts';
 import { variantsOf } from '../runs/draw-template.ts';
 import { workloads } from '../workload/index.ts';
-import { name } from './names.ts';
+import { scenarioName } from './names.ts';
 import { duration } from './quantities.ts';
 
 const seedLimit = 2 ** 32 - 1;
@@ -114,7 +114,7 @@ const workload = z.preprocess((value) => {
 }, namedWorkload);
 
 export const scenarioSchema = z.strictObject({
-  name,
+  name: scenarioName,
   /** What `run --up` boots: a name of infra/topologies, or a path. A running pod is taken as it is. */
   topology: z.string().min(1).default('two'),
   workload,

@@ -3,6 +3,8 @@
 /** On everything that cxlpod creates; `down` finds leftovers by it. */
 export const podLabel = 'cxlpod.pod';
 export const machineLabel = 'cxlpod.machine';
+/** The state folder of the controller that made it: two of them know nothing of each other's pods. */
+export const stateLabel = 'cxlpod.state';
 
 export interface Engine {
   version(): Promise<{ readonly version: string; readonly apiVersion: string }>;

@@ -53,6 +53,8 @@ export interface Provider {
   openMachine(plan: MachinePlan): Promise<Machine>;
   /** Ends and removes this provider's machines of the pod, and their network; says what there was. Files are not its matter. */
   removeAll(pod: string): Promise<readonly string[]>;
+  /** What carries the pod's mark now, in words: looked for anew, for whoever has removed it all. */
+  whatIsLeft(pod: string): Promise<readonly string[]>;
 }
 
 /** `console` and `qemu` are of provider qemu alone. */

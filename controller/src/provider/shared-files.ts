@@ -1,11 +1,23 @@
 /** Pool and history: sparse files on the host's tmpfs, mapped shared by every machine (design D6). */
-import { existsSync } from 'node:fs';
-import { chmod, mkdir, open, rm, rmdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { chmod, mkdir, open, rm, rmdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { stateFolder } from '../cluster/pod-paths.ts';
 import type { Topology } from '../config/topology.ts';
 import { environmentError } from '../errors/cxlpod-error.ts';
 import { runHostProgram } from '../programs/run-host-program.ts';
 import type { PodPaths } from './provider.ts';
+
+const ownerFile = 'state-folder';
+
+/** The state folder of whoever made them; null where that is not written, or there are none. */
+export function ownerOfSharedFiles({ poolFile }: Pick<PodPaths, 'poolFile'>): string | null {
+  try {
+    return readFileSync(join(dirname(poolFile), ownerFile), 'utf8');
+  } catch {
+    return null;
+  }
+}
 
 export async function createSharedFiles(topology: Topology, paths: PodPaths): Promise<void> {
   const folder = dirname(paths.poolFile);
@@ -14,6 +26,7 @@ export async function createSharedFiles(topology: Topology, paths: PodPaths): Pr
     // Like /tmp: every user of this host may have pods. Only its owner can say so, and has.
     await chmod(dirname(folder), 0o1777).catch(() => {});
     await mkdir(folder);
+    await writeFile(join(folder, ownerFile), stateFolder());
     await createSparse(paths.poolFile, topology.pool.sizeBytes);
     await createSparse(paths.historyFile, topology.history.sizeBytes);
   } catch (error) {

@@ -43,7 +43,7 @@ export class Bench {
   start(argv: readonly string[], environment: NodeJS.ProcessEnv = {}): Running {
     const child = spawn(process.execPath, [program, ...argv], {
       cwd: this.folder,
-      env: { ...process.env, XDG_STATE_HOME: join(this.folder, 'state'), ...this.#environment, ...environment },
+      env: { ...process.env, XDG_STATE_HOME: this.stateFolder, ...this.#environment, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const text = { stdout: '', stderr: '' };
@@ -78,8 +78,12 @@ export class Bench {
     return ended;
   }
 
+  get stateFolder(): string {
+    return join(this.folder, 'state');
+  }
+
   podFolder(pod: string): string {
-    return join(this.folder, 'state', 'cxlpod', pod);
+    return join(this.stateFolder, 'cxlpod', pod);
   }
 
   /** Everything on this host that belongs to the pod, as sentences; nothing is what `down` promises. */

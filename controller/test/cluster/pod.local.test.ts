@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspectPoolFile } from '@cxlpod/agent/inspect';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { PodStatus } from '../../src/cluster/pod-status.ts';
 import { Bench } from './cxlpod.ts';
 
@@ -122,6 +122,31 @@ describe('a pod', () => {
     expect(bench.leftovers(left)).toEqual([]);
     expect((await bench.run(['status', '--name', right])).exitCode).toBe(0);
     await bench.mustRun(['doctor', '--pod', '--name', right]);
+  });
+
+  test('of another state folder is told by name and not touched, neither by down nor by an up of its name', async () => {
+    const pod = bench.newPod();
+    await bench.mustRun(['up', 'local', '--name', pod]);
+    const other = new Bench();
+    onTestFinished(() => other.clear());
+
+    const all = await other.mustRun(['down', '--all', '--json']);
+    expect(JSON.parse(all.stdout)).toEqual([]);
+    const how = `XDG_STATE_HOME=${bench.stateFolder} cxlpod down --name ${pod}`;
+    expect(all.stderr).toContain(`not touched: ${pod} is of the state folder ${bench.stateFolder}: ${how}`);
+    for (const argv of [
+      ['down', '--name', pod],
+      ['up', 'local', '--name', pod],
+    ]) {
+      const refused = await other.run(argv);
+      expect(refused.exitCode).toBe(2);
+      expect(refused.stderr).toContain(`pod ${pod} is not of this state folder`);
+      expect(refused.stderr).toContain(how);
+    }
+
+    expect((await bench.mustRun(['status', '--name', pod])).stdout).toContain('vm1');
+    await bench.mustRun(['down', '--name', pod]);
+    expect(bench.leftovers(pod)).toEqual([]);
   });
 
   test('is blank and proved again after reset', async () => {

@@ -1,7 +1,8 @@
 /** Writes run folders as a real run would, of evidence that is made up and hostile. */
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll } from 'vitest';
 import { judge } from '../../src/checks/judge.ts';
 import type { Environment } from '../../src/provider/provider.ts';
 import type { Evidence } from '../../src/runs/evidence.ts';
@@ -59,12 +60,16 @@ export function timelineOf(machines: readonly string[]): Timeline {
   return timeline;
 }
 
+const written: string[] = [];
+// Of the file that imports this.
+afterAll(() => {
+  for (const runs of written) rmSync(runs, { recursive: true, force: true });
+});
+
 export function writeRun(evidence: Evidence, changes: Partial<RunRecord> = {}): { folder: RunFolder; record: RunRecord } {
-  const folder = RunFolder.create(
-    mkdtempSync(join(tmpdir(), 'cxlpod-report-')),
-    evidence.scenario.name,
-    new Date('2026-03-04T05:06:07Z'),
-  );
+  const runs = mkdtempSync(join(tmpdir(), 'cxlpod-report-'));
+  written.push(runs);
+  const folder = RunFolder.create(runs, evidence.scenario.name, new Date('2026-03-04T05:06:07Z'));
   const latencies = new LatencyBook();
   for (const [tag, label, ns] of [
     ['floor', 'floor in C', 500],

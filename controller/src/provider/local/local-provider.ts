@@ -4,7 +4,7 @@ import { cpus } from 'node:os';
 import { machineFolder, requireShortPaths } from '../../cluster/pod-paths.ts';
 import type { Topology } from '../../config/topology.ts';
 import { controllerVersion } from '../../config/version.ts';
-import { killProcesses } from '../processes.ts';
+import { findProcesses, killProcesses } from '../processes.ts';
 import type { Environment, Machine, MachinePlan, PodPaths, Provider } from '../provider.ts';
 import { createSharedFiles } from '../shared-files.ts';
 import { LocalMachine } from './local-machine.ts';
@@ -50,5 +50,9 @@ export const localProvider: Provider = {
   async removeAll(pod: string): Promise<readonly string[]> {
     const killed = await killProcesses(pod);
     return killed === 0 ? [] : [`${killed} process${killed === 1 ? '' : 'es'}`];
+  },
+
+  async whatIsLeft(pod: string): Promise<readonly string[]> {
+    return findProcesses(pod).map(({ pid, machine }) => `process ${pid} of ${machine}`);
   },
 };

@@ -2,11 +2,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
-import { machineFolder, requireShortPaths } from '../../cluster/pod-paths.ts';
+import { machineFolder, requireShortPaths, stateFolder } from '../../cluster/pod-paths.ts';
 import type { Topology } from '../../config/topology.ts';
 import { controllerVersion } from '../../config/version.ts';
 import { connectEngine } from '../../engine/docker.ts';
-import { type Engine, machineLabel, podLabel } from '../../engine/engine.ts';
+import { type Engine, machineLabel, podLabel, stateLabel } from '../../engine/engine.ts';
 import { environmentError } from '../../errors/cxlpod-error.ts';
 import { quoteCommand } from '../../ssh/quote.ts';
 import type { Environment, Machine, MachinePlan, PodPaths, Provider } from '../provider.ts';
@@ -57,7 +57,7 @@ export const qemuProvider: Provider = {
     requireShortPaths(paths, topology.machines);
     await createSharedFiles(topology, paths);
     await makePodKeys(pod, paths);
-    await theEngine().createNetwork({ name: networkName(pod), labels: { [podLabel]: pod } });
+    await theEngine().createNetwork({ name: networkName(pod), labels: { [podLabel]: pod, [stateLabel]: stateFolder() } });
   },
 
   async createMachine(plan: MachinePlan, environment: Environment): Promise<Machine> {
@@ -87,7 +87,7 @@ export const qemuProvider: Provider = {
       name: containerName(pod, name),
       image: environment.versions.image!,
       command,
-      labels: { [podLabel]: pod, [machineLabel]: name },
+      labels: { [podLabel]: pod, [machineLabel]: name, [stateLabel]: stateFolder() },
       hostName: name,
       network: network.name,
       binds: [
@@ -114,14 +114,24 @@ export const qemuProvider: Provider = {
     await Promise.all(containers.map(({ id }) => theEngine().container(id).remove()));
     const networks = await theEngine().listNetworks(podLabel, pod);
     await Promise.all(networks.map(({ id }) => theEngine().removeNetwork(id)));
-    return [...containers.map(({ name }) => `container ${name}`), ...networks.map(({ name }) => `network ${name}`)];
+    return namesOf(containers, networks);
+  },
+
+  async whatIsLeft(pod: string): Promise<readonly string[]> {
+    return namesOf(await theEngine().listContainers(podLabel, pod), await theEngine().listNetworks(podLabel, pod));
   },
 };
 
-/** The pods that have containers or networks, whoever made them. */
-export async function labelledPods(): Promise<readonly string[]> {
+type Named = readonly { readonly name: string }[];
+
+function namesOf(containers: Named, networks: Named): readonly string[] {
+  return [...containers.map(({ name }) => `container ${name}`), ...networks.map(({ name }) => `network ${name}`)];
+}
+
+/** The pods that have containers or networks, whoever made them, with the state folder that is written on them. */
+export async function labelledPods(): Promise<ReadonlyMap<string, string | null>> {
   const [containers, networks] = await Promise.all([theEngine().listContainers(podLabel), theEngine().listNetworks(podLabel)]);
-  return [...new Set([...containers, ...networks].map(({ labels }) => labels[podLabel]!))];
+  return new Map([...containers, ...networks].map(({ labels }) => [labels[podLabel]!, labels[stateLabel] ?? null]));
 }
 
 function containerName(pod: string, machine: string): string {
