@@ -123,6 +123,8 @@ export const SHM_DROP_AFTER_CLEAR: i32 = 106;
 export const SHM_ATTACH_AFTER_WITNESS: i32 = 107;
 /** shm/attach/after-redo: The record is written; the word is not swapped. */
 export const SHM_ATTACH_AFTER_REDO: i32 = 108;
+/** shm/attach/after-failed-cas: Somebody was faster; the record names an era that is in no word. */
+export const SHM_ATTACH_AFTER_FAILED_CAS: i32 = 170;
 /** shm/attach/after-commit: The reference is counted; the slot is empty. */
 export const SHM_ATTACH_AFTER_COMMIT: i32 = 109;
 /** shm/attach/after-link: The slot refers to the object; the era is open. */
@@ -131,6 +133,8 @@ export const SHM_ATTACH_AFTER_LINK: i32 = 110;
 export const SHM_ADVANCE_AFTER_COMMIT: i32 = 111;
 /** shm/detach/after-redo: The record is written; the word is not swapped. */
 export const SHM_DETACH_AFTER_REDO: i32 = 112;
+/** shm/detach/after-failed-cas: Somebody was faster; the slot refers to the object, the record says that it goes. */
+export const SHM_DETACH_AFTER_FAILED_CAS: i32 = 171;
 /** shm/detach/after-commit: The reference is discounted; the slot still refers to the object. */
 export const SHM_DETACH_AFTER_COMMIT: i32 = 113;
 /** shm/detach/after-clear: The slot is empty; a corpse is on no list. */
@@ -139,6 +143,8 @@ export const SHM_DETACH_AFTER_CLEAR: i32 = 114;
 export const SHM_DETACH_AFTER_DYING: i32 = 115;
 /** shm/change/after-redo: The record is written; the new object's word is not swapped. */
 export const SHM_CHANGE_AFTER_REDO: i32 = 116;
+/** shm/change/after-failed-cas: Somebody was faster with the new object's word; the slot refers to the old one. */
+export const SHM_CHANGE_AFTER_FAILED_CAS: i32 = 172;
 /** shm/change/after-commit: The new object is counted; the slot refers to the old one. */
 export const SHM_CHANGE_AFTER_COMMIT: i32 = 117;
 /** shm/change/after-link: The slot refers to the new object; the second half is not logged. */
@@ -149,6 +155,8 @@ export const SHM_CHANGE_AFTER_LOG: i32 = 119;
 export const SHM_RELEASE_AFTER_LOG: i32 = 168;
 /** shm/release/after-clear: The slot is empty; its object is not discounted. */
 export const SHM_RELEASE_AFTER_CLEAR: i32 = 169;
+/** shm/release/after-failed-cas: Somebody was faster; the slot is empty, its object is not discounted. */
+export const SHM_RELEASE_AFTER_FAILED_CAS: i32 = 173;
 /** shm/release/after-commit: The old object is discounted; a corpse is on no list. */
 export const SHM_RELEASE_AFTER_COMMIT: i32 = 120;
 /** shm/release/after-dying: A corpse is on the dying list; the era is open. */
@@ -171,6 +179,8 @@ export const SHM_DRAIN_AFTER_COMMIT: i32 = 128;
 export const SHM_DRAIN_AFTER_HINT: i32 = 129;
 /** shm/acquire/after-hazard: The hazard stands; the slot is not read again. */
 export const SHM_ACQUIRE_AFTER_HAZARD: i32 = 130;
+/** shm/claim/after-failed-cas: Somebody else has claimed the segment that was found. */
+export const SHM_CLAIM_AFTER_FAILED_CAS: i32 = 175;
 /** shm/claim/after-commit: A segment is claimed; no map and no list knows. */
 export const SHM_CLAIM_AFTER_COMMIT: i32 = 131;
 /** shm/free-segment/after-commit: A segment is free; the map says that it is claimed. */
@@ -207,6 +217,10 @@ export const SHM_FREE_HUGE_AFTER_COMMIT: i32 = 146;
 export const SHM_FREE_HUGE_AFTER_TAIL: i32 = 147;
 /** shm/free-huge/after-clear: The run's page and word are cleared; its first segment is claimed. */
 export const SHM_FREE_HUGE_AFTER_CLEAR: i32 = 148;
+/** shm/queue/after-find: A free queue was found; it is not claimed. */
+export const SHM_QUEUE_AFTER_FIND: i32 = 176;
+/** shm/queue/after-failed-cas: Somebody else has claimed the queue that was found. */
+export const SHM_QUEUE_AFTER_FAILED_CAS: i32 = 177;
 /** shm/queue/after-claim: A queue is claimed; its lines are those of its last use. */
 export const SHM_QUEUE_AFTER_CLAIM: i32 = 149;
 /** shm/queue/after-describe: The queue is described; it is not open. */

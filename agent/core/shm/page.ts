@@ -178,6 +178,7 @@ export function findFreePages(count: u32): u32 {
     if (place != 0) return place;
   }
   if (!quotaLeaves(1)) {
+    if (mutant(69)) return 0;
     sweepReleased(true);
     reclaimEmptyPages();
     return lookForPages(count);

@@ -12,6 +12,8 @@ import {
   SHM_QUEUE_AFTER_CLAIM,
   SHM_QUEUE_AFTER_COMMIT,
   SHM_QUEUE_AFTER_DESCRIBE,
+  SHM_QUEUE_AFTER_FAILED_CAS,
+  SHM_QUEUE_AFTER_FIND,
   SHM_RECEIVE_AFTER_COMMIT,
   SHM_RECEIVE_AFTER_MOVE,
   SHM_SEND_AFTER_COMMIT,
@@ -105,7 +107,11 @@ export function shmOpenQueue(receiver: u32, tagLow: u32, tagHigh: u32): i32 {
     if (QueueWord.state(seen) != QUEUE_FREE) continue;
     const epoch: u32 = QueueWord.epoch(seen) + 1;
     const claim: u64 = QueueWord.pack(epoch, QUEUE_OPENING, self, receiver);
-    if (swap64(address, seen, claim) != seen) continue;
+    crashPoint(SHM_QUEUE_AFTER_FIND);
+    if (swap64(address, seen, claim) != seen) {
+      crashPoint(SHM_QUEUE_AFTER_FAILED_CAS);
+      continue;
+    }
     crashPoint(SHM_QUEUE_AFTER_CLAIM);
 
     const descriptor: usize = queueAt(queue) + QUEUE_DESCRIPTOR_LINE;

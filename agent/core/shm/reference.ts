@@ -10,16 +10,19 @@ import { HeapScratch } from '../layout/scratch';
 import { BROKEN_OFFSET, crashPoint, DANGLING_REFERENCE, invariant, STARVED } from '../crash-points/crash-point';
 import {
   SHM_ATTACH_AFTER_COMMIT,
+  SHM_ATTACH_AFTER_FAILED_CAS,
   SHM_ATTACH_AFTER_LINK,
   SHM_ATTACH_AFTER_REDO,
   SHM_ATTACH_AFTER_WITNESS,
   SHM_CHANGE_AFTER_COMMIT,
+  SHM_CHANGE_AFTER_FAILED_CAS,
   SHM_CHANGE_AFTER_LINK,
   SHM_CHANGE_AFTER_LOG,
   SHM_CHANGE_AFTER_REDO,
   SHM_DETACH_AFTER_CLEAR,
   SHM_DETACH_AFTER_COMMIT,
   SHM_DETACH_AFTER_DYING,
+  SHM_DETACH_AFTER_FAILED_CAS,
   SHM_DETACH_AFTER_REDO,
   SHM_MOVE_AFTER_CLEAR,
   SHM_MOVE_AFTER_COMMIT,
@@ -27,6 +30,7 @@ import {
   SHM_RELEASE_AFTER_CLEAR,
   SHM_RELEASE_AFTER_COMMIT,
   SHM_RELEASE_AFTER_DYING,
+  SHM_RELEASE_AFTER_FAILED_CAS,
   SHM_RELEASE_AFTER_LOG,
 } from '../crash-points/catalogue';
 import { actorPlusOne, heap, isActing } from './context';
@@ -70,6 +74,7 @@ export function attachSlot(slot: u32, object: u32): i32 {
     const next: u64 = ReferenceWord.pack(actorPlusOne(), count + 1, Era.current());
     if (swap64(wordAt(object), seen, next) == seen) break;
     if (mutant(27)) Era.witness(seen);
+    crashPoint(SHM_ATTACH_AFTER_FAILED_CAS);
     invariant(tries < RETRY_LIMIT, STARVED);
   }
   crashPoint(SHM_ATTACH_AFTER_COMMIT);
@@ -148,6 +153,8 @@ class Word {
       }
       const next: u64 = ReferenceWord.pack(actorPlusOne(), count - 1, Era.current());
       if (swap64(wordAt(object), seen, next) == seen) break;
+      if (operation == REDO_DETACH) crashPoint(SHM_DETACH_AFTER_FAILED_CAS);
+      else crashPoint(SHM_RELEASE_AFTER_FAILED_CAS);
       invariant(tries < RETRY_LIMIT, STARVED);
     }
     return count;
@@ -192,6 +199,7 @@ export function changeSlot(slot: u32, object: u32): i32 {
     crashPoint(SHM_CHANGE_AFTER_REDO);
     const next: u64 = ReferenceWord.pack(actorPlusOne(), count + 1, Era.current());
     if (swap64(wordAt(object), seen, next) == seen) break;
+    crashPoint(SHM_CHANGE_AFTER_FAILED_CAS);
     invariant(tries < RETRY_LIMIT, STARVED);
   }
   crashPoint(SHM_CHANGE_AFTER_COMMIT);

@@ -8,6 +8,7 @@ import {
   SHM_ABANDON_AFTER_COMMIT,
   SHM_ADOPT_AFTER_COMMIT,
   SHM_CLAIM_AFTER_COMMIT,
+  SHM_CLAIM_AFTER_FAILED_CAS,
   SHM_FREE_SEGMENT_AFTER_COMMIT,
 } from '../crash-points/catalogue';
 import { HEAP_RELEASED_LINE, HeapShape, ReleasedFlag } from '../layout/heap';
@@ -169,8 +170,15 @@ export function claimSegment(): u32 {
 
 function claim(segment: u32): bool {
   const word: u64 = ownedWord();
-  if (mutant(40)) store64(segmentWordAt(segment), word);
-  else if (load64(segmentWordAt(segment)) != 0 || swap64(segmentWordAt(segment), 0, word) != 0) return false;
+  if (mutant(40)) {
+    store64(segmentWordAt(segment), word);
+  } else {
+    if (load64(segmentWordAt(segment)) != 0) return false;
+    if (swap64(segmentWordAt(segment), 0, word) != 0) {
+      crashPoint(SHM_CLAIM_AFTER_FAILED_CAS);
+      return false;
+    }
+  }
   crashPoint(SHM_CLAIM_AFTER_COMMIT);
   if (!mutant(147)) flush(segmentWordAt(segment));
   setHint(claimedMap(), segment);

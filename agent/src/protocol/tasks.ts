@@ -276,6 +276,8 @@ export interface Tasks extends LatencyTasks, PaperTasks, ProgramTasks {
       readonly dies: boolean;
       /** Objects of whole pages and segments as well. */
       readonly large: boolean;
+      /** All of them refer to the same few objects, and let go of them, all the time; nothing else. */
+      readonly hot: boolean;
       readonly seed: number;
     };
     result: { readonly operations: number /** Objects that were got hold of and found whole. */; readonly looks: number };

@@ -28,6 +28,7 @@ export const heapMix: Workload<'heap-mix'> = {
     operations: integer(1, 1_000_000_000),
     dies: boolean,
     large: boolean,
+    hot: boolean,
     seed: integer(0, 2 ** 32 - 1),
   }),
   run: (context, parameters) => {
@@ -73,6 +74,7 @@ class Mix implements Disposable {
   #queue: SendQueue | null = null;
   #number = 0;
   #looks = 0;
+  #bursts = 0;
 
   constructor(context: TaskContext, heap: HeapClient, parameters: Parameters) {
     this.#context = context;
@@ -127,11 +129,12 @@ class Mix implements Disposable {
   }
 
   #operate(): void {
-    const { large, members, member } = this.#parameters;
+    const { large, hot, members, member } = this.#parameters;
     const slot = this.#random.below(slots);
     const other = this.#random.below(members);
     const choice = this.#random.below(large ? 1_000 : 980);
-    if (choice < 300) this.#fill(slot);
+    if (hot) this.#crowd(slot, other);
+    else if (choice < 300) this.#fill(slot);
     else if (choice < 450 || (choice >= 780 && choice < 900 && other === member)) this.#empty(slot);
     else if (choice < 700) this.#share(slot, other);
     else if (choice < 780) this.#name(other);
@@ -187,6 +190,18 @@ class Mix implements Disposable {
     this.#replace(slot, ref.clone());
   }
 
+  /** Everybody's references are to what each of the members has brought: their swaps of its word meet. */
+  #crowd(slot: number, other: number): void {
+    if (this.#random.below(4) === 0) {
+      this.#empty(slot);
+      return;
+    }
+    using ref = this.#heap.root(hotOf(other));
+    if (ref === undefined) return;
+    this.#look(ref);
+    this.#replace(slot, ref.clone());
+  }
+
   #name(other: number): void {
     const { member } = this.#parameters;
     if (this.#random.below(2) === 0) {
@@ -228,12 +243,17 @@ class Mix implements Disposable {
     }
   }
 
-  /** More than a page has, or than a segment: both are filled, emptied, given back. */
+  /**
+   * More than a page has, or than a segment: both are filled, emptied, given back. More and more by one that is to die: what earlier clients
+   * have left to adopt does not keep it from claiming.
+   */
   #allocateMany(): void {
-    const sizeBytes = this.#random.between(8, this.#parameters.large ? 12_000 : 600);
+    const { large, dies } = this.#parameters;
+    const sizeBytes = this.#random.between(8, large ? 12_000 : 600);
+    const limit = large && dies ? burst * ++this.#bursts : burst;
     const refs: Ref[] = [];
     try {
-      for (let count = 0; count < burst; count++) refs.push(this.#heap.alloc(sizeBytes));
+      for (let count = 0; count < limit; count++) refs.push(this.#heap.alloc(sizeBytes));
     } finally {
       for (const ref of refs) ref.drop();
     }
@@ -270,7 +290,13 @@ class Mix implements Disposable {
     const table = this.#heap.alloc(8, slots);
     table.view.setUint32(0, this.#parameters.token, true);
     this.#setName(tableOf(this.#parameters.member), table);
+    if (this.#parameters.hot) this.#bring();
     return table;
+  }
+
+  #bring(): void {
+    using ref = this.#build(32);
+    this.#setName(hotOf(this.#parameters.member), ref);
   }
 
   /** Somebody who died at it keeps the name until its recovery. */
@@ -303,6 +329,7 @@ function toldAsWrong<Result>(act: () => Result): Result {
 }
 
 const tableOf = (member: number): string => `mix/table/${member}`;
+const hotOf = (member: number): string => `mix/hot/${member}`;
 const nameOf = (member: number): string => `mix/name/${member}`;
 
 function wrong(cause: string): AgentError {

@@ -228,6 +228,11 @@ export const mutants = [
     killedBy: 'one opens a queue towards one who is being recovered, in every order',
   },
   {
+    number: 69,
+    mistake: 'a quota refuses before everything is swept',
+    killedBy: 'a quota refuses no memory that came back unseen',
+  },
+  {
     number: 300,
     mistake: 'who reads a store has no hazard',
     killedBy: 'a value is read while it is replaced, in every order',

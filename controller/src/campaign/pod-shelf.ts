@@ -41,7 +41,9 @@ export class PodShelf implements AsyncDisposable {
     const shelved = this.#byTopology.get(topology);
     if (shelved === undefined) return;
     const isClean = record?.verdict === 'valid' && record.error === null && record.missing.length === 0;
-    if (isClean && ++shelved.runs < runsPerPod) return;
+    // A machine joins a pod once.
+    const isAsBefore = shelved.pod.topology.joinLater.length === 0;
+    if (isClean && isAsBefore && ++shelved.runs < runsPerPod) return;
     await this.#down(topology);
   }
 

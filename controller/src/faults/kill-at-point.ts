@@ -25,12 +25,12 @@ export function killAtPoint(post: Post, crash: Passage): Pick<Fault, 'sentence' 
         at: { clock: machine, ns: exit.atNs },
       };
     },
-    fired: (evidence, outcome) => judge(evidence, outcome, post, crash),
+    fired: (evidence, outcome) => judgeLastWords(evidence, outcome, post, crash),
   };
 }
 
-/** Its last words are in the history, and it was seen to die. */
-function judge(
+/** Its last words are in the history, and it was seen to die. Who stood still before has written some there as well. */
+export function judgeLastWords(
   { exits, history, machines }: Evidence,
   { seen }: FaultOutcome,
   { machine, worker }: Post,
@@ -41,7 +41,7 @@ function judge(
     (each) => each.machine === machine && each.worker === worker && !each.asked && (pid === undefined || each.pid === pid),
   );
   const machineNumber = machines.indexOf(machine) + 1;
-  const lastWords = history?.records.find(
+  const lastWords = history?.records.findLast(
     (record) => record.kind === 'last-words' && record.machine === machineNumber && record.pid === exit?.pid,
   );
   const unknown = (why: string): Judgement => ({

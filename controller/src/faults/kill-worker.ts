@@ -1,7 +1,6 @@
 /**
- * `killWorker`: a worker dies by SIGKILL, at a named crash point in the middle of a lock-free operation, at its
- * n-th access to shared memory, or at any moment; then its
- * post is filled again.
+ * `killWorker`: a worker dies by SIGKILL, at a named crash point in the middle of a lock-free operation, at its n-th access to shared
+ * memory, or at any moment; then its post is filled again.
  */
 import { z } from 'zod';
 import { crashPoint } from '../config/crash-point.ts';
@@ -11,6 +10,7 @@ import type { SeenExit } from '../runs/evidence.ts';
 import type { Fault, FaultKind } from './fault.ts';
 import { killAtAccess } from './kill-at-access.ts';
 import { killAtPoint } from './kill-at-point.ts';
+import { killHeld } from './kill-held.ts';
 import { killNow } from './kill-now.ts';
 import { scheduled } from './schedule.ts';
 
@@ -24,7 +24,15 @@ const parameters = scheduled({
   at: crashPoint.optional(),
   /** At its so-manieth passage, from 1. */
   hit: z.number().int().min(1).max(1_000_000_000).default(1),
-}).superRefine(({ at, hit, atAccess, after, atOperations, between }, context) => {
+  /** It stands still here until the others have done so many operations, and dies there, or, with `at`, at that passage counted from there. */
+  held: z
+    .strictObject({
+      at: crashPoint,
+      hit: z.number().int().min(1).max(1_000_000_000).default(1),
+      operations: z.number().int().min(1).max(1_000_000).default(300),
+    })
+    .optional(),
+}).superRefine(({ at, hit, held, atAccess, after, atOperations, between }, context) => {
   const times = Object.entries({ atAccess, after, atOperations, between }).flatMap(([key, value]) =>
     value === undefined ? [] : [key],
   );
@@ -41,13 +49,21 @@ const parameters = scheduled({
   if (at === undefined && hit > 1) {
     context.addIssue({ code: 'custom', path: ['hit'], message: 'counts the passages of a crash point: at is missing' });
   }
+  if (held === undefined) return;
+  if (at === undefined && times.length > 0) {
+    context.addIssue({ code: 'custom', path: ['held'], message: `says when it dies, and so does ${times[0]}` });
+  }
+  if ([at, held.at].some((point) => point?.startsWith('rpc/'))) {
+    // at-most-once counts what a server did by the passage at which it died.
+    context.addIssue({ code: 'custom', path: ['held'], message: 'is for crash points of the heap and of stores' });
+  }
 });
 
 export type KillWorkerParameters = z.output<typeof parameters>;
 
 export const killWorker: FaultKind<KillWorkerParameters> = { parameters, create };
 
-function create({ at, hit, atAccess, healAfter, ...when }: KillWorkerParameters): Fault {
+function create({ at, hit, held, atAccess, healAfter, ...when }: KillWorkerParameters): Fault {
   const post: Post = { machine: when.on, worker: when.worker };
   return {
     kind: 'killWorker',
@@ -59,11 +75,17 @@ function create({ at, hit, atAccess, healAfter, ...when }: KillWorkerParameters)
       return `a new ${post.worker} on ${post.machine}, pid ${hand.pid}`;
     },
     explains: (exit) => isOf(post, exit) && exit.signal === 'SIGKILL' && !exit.asked,
-    ...(at !== undefined
-      ? killAtPoint(post, { point: at, hit })
-      : atAccess !== undefined
-        ? killAtAccess(post, atAccess)
-        : killNow(post, when)),
+    ...(held !== undefined
+      ? killHeld(
+          post,
+          { point: held.at, hit: held.hit, operations: held.operations },
+          at === undefined ? null : { point: at, hit },
+        )
+      : at !== undefined
+        ? killAtPoint(post, { point: at, hit })
+        : atAccess !== undefined
+          ? killAtAccess(post, atAccess)
+          : killNow(post, when)),
   };
 }
 

@@ -5,7 +5,7 @@ import { environmentError } from '../errors/cxlpod-error.ts';
 const programTimeoutMs = 20_000;
 const stoppedWithinMs = 20_000;
 
-export async function signalWorker(agent: AgentConnection, pid: number, signal: 'STOP' | 'CONT'): Promise<void> {
+export async function signalWorker(agent: AgentConnection, pid: number, signal: 'STOP' | 'CONT' | 'KILL'): Promise<void> {
   // Another fault may have killed it meanwhile: then there is nothing to go on.
   await onMachine(agent, `kill -${signal} ${pid}${signal === 'CONT' ? ' 2> /dev/null || true' : ''}`);
 }

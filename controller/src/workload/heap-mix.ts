@@ -18,6 +18,8 @@ const parameters = z.strictObject({
   operations: z.number().int().min(1).max(1_000_000_000).default(2_000),
   /** Objects of whole pages and of whole segments as well. */
   large: z.boolean().default(false),
+  /** Instead: all of them refer to the same few objects, and let go of them, all the time. */
+  hot: z.boolean().default(false),
   limit: duration.default(120_000),
 });
 
@@ -35,10 +37,10 @@ export const heapMix = {
   parameters,
   needs: { machines: 1, heap: true },
   async run(wanted: HeapMixParameters, context: WorkloadContext): Promise<HeapMixResult> {
-    const { clients, operations, large, limit } = wanted;
+    const { clients, operations, large, hot, limit } = wanted;
     const token = new Tokens().next();
     const hands = await hireSpread(context, 'client', clients);
-    const share = { token, members: clients, operations, large, seed: context.seed };
+    const share = { token, members: clients, operations, large, hot, seed: context.seed };
     let successors = 0;
     let seeBroken: (error: unknown) => void = () => {};
     const broken = new Promise<never>((_, reject) => {

@@ -1,6 +1,7 @@
 /** Checks of queues, of the dead and of what is left: a good history, and one planted for each way of being wrong. */
 import { type HistoryRecord, queueItem } from '@cxlpod/agent/history';
 import { describe, expect, test } from 'vitest';
+import { everybodyRecovered } from '../../src/checks/everybody-recovered.ts';
 import { fencedStaySilent } from '../../src/checks/fenced-stay-silent.ts';
 import { handOverExactlyOnce } from '../../src/checks/hand-over-exactly-once.ts';
 import { nobodyFenced } from '../../src/checks/nobody-fenced.ts';
@@ -189,6 +190,19 @@ test('recovered-in-time tells the slowest of the dead, and judges nobody for bei
   expect(check({ ...outcome, recoveredAt: { clock: 'controller', ns: 6e9 } }).verdict).toBe('unknown');
   expect(check({ ...outcome, endSeenAt: null }).verdict).toBe('unknown');
   expect(check().verdict).toBe('unknown');
+});
+
+test('everybody-recovered knows nothing while somebody is quarantined, and counts the others', () => {
+  const check = (...states: RecoveryOutcome['state'][]) =>
+    everybodyRecovered.check(having([], { recoveries: states.map((state, id) => ({ ...outcome, id, state })) }));
+  expect(check('recovered', 'slow', 'gone')).toMatchObject({
+    verdict: 'valid',
+    sentence: expect.stringMatching(/^3 clients .* 1 were fenced/),
+  });
+  expect(check('recovered', 'pending')).toMatchObject({
+    verdict: 'unknown',
+    sentence: expect.stringContaining('client 1 of vm2'),
+  });
 });
 
 test('nothing-left-behind holds only where everybody looked and nobody found anything', () => {

@@ -8,6 +8,10 @@ const elsewhere: readonly (readonly [RegExp, string])[] = [
   [/^pool\/format\//, 'by agents while a pod comes up: agent/test/sim/life.crash.test.ts'],
   [/^pool\/(join|leave)\//, 'before a worker has work, and after: agent/test/sim/life.crash.test.ts'],
   [/^shm\/(abandon|free-segment)\//, 'by recoverers and leavers: agent/test/sim/heap/recoverer.crash.test.ts'],
+  [
+    /^shm\/claim\/after-failed-cas$/,
+    'by whoever finds the same free segment at the same time: agent/test/sim/heap/lost-races.ts',
+  ],
   [/^rpc\/call\/after-begin$/, 'by callers with several calls in flight: agent/test/sim/pipelined.crash.test.ts'],
   [/^rpc\/close\//, 'after the last call: agent/test/sim/outcome.crash.test.ts'],
   [/^baseline\//, 'by the heaps that CXL-SHM is compared with: agent/test/sim/baselines.crash.test.ts, and paper/'],

@@ -59,6 +59,12 @@ describe('a schedule', () => {
     ['a moment and a crash point', '{ on: vm1, at: rpc/serve/after-execute, after: 1s }', 'dies when it passes there'],
     ['an access and a moment', '{ on: vm1, atAccess: 5, after: 1s }', 'a worker dies once: atAccess or after'],
     ['a passage of nothing', '{ on: vm1, hit: 3 }', 'at is missing'],
+    [
+      'a hold and a moment',
+      '{ on: vm1, held: { at: shm/attach/after-redo }, after: 1s }',
+      'says when it dies, and so does after',
+    ],
+    ['a hold in a call', '{ on: vm1, held: { at: rpc/serve/after-take } }', 'is for crash points of the heap'],
     ['a number without a unit', '{ on: vm1, after: 5 }', 'must be a duration such as 500ms'],
     ['a mistyped key', '{ on: vm1, atOperation: 5 }', 'did you mean atOperations?'],
   ])('with %s is refused', (_, fault, told) => {

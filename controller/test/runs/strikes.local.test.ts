@@ -73,6 +73,26 @@ checks: [at-most-once, history-whole, pool-sound]\n`,
   expect(ran.exits.every(({ asked }) => asked)).toBe(true);
 });
 
+test('a client that stood still is too late with its swap, and dies before it tries again', async () => {
+  const ran = await run(
+    'too-late',
+    `workload: { name: heap-mix, clients: 3, operations: 500, hot: true }
+faults:
+  - killWorker: { on: vm2, worker: client-2, at: shm/attach/after-failed-cas, held: { at: shm/attach/after-redo, hit: 20 } }
+  - killWorker: { on: vm1, worker: client-1, held: { at: shm/release/after-clear, hit: 20 } }
+checks: [results-checked, fenced-stay-silent, no-leak, no-dangling-reference, exact-counts, pool-sound]\n`,
+  );
+
+  expect(ran.error).toBeNull();
+  expect(ran.checks.filter(({ verdict }) => verdict !== 'valid')).toEqual([]);
+  const fired = ran.checks.filter(({ name }) => name.startsWith('fault-fired')).map(({ sentence }) => sentence);
+  expect(fired).toEqual([
+    expect.stringContaining('last words at shm/attach/after-failed-cas, passage 1'),
+    expect.stringContaining('last words at shm/release/after-clear, passage 20'),
+  ]);
+  expect(ran.exits.filter(({ signal, asked }) => signal === 'SIGKILL' && !asked)).toHaveLength(2);
+});
+
 test('both sides die before an access to shared memory that no crash point marks, and it stands in the log of their agents', async () => {
   const ran = await run(
     'at-access',

@@ -4,6 +4,7 @@ import { crashPoints } from '../../../src/crash-points/index.ts';
 import { firstSeed } from '../schedules.ts';
 import { aftermath, deathsOf, playUntil, type Stage, sampled, stageOf } from './deaths.ts';
 import { bury } from './heap-world.ts';
+import { lostRaces } from './lost-races.ts';
 import { scenes } from './operations.ts';
 
 const points = crashPoints.filter(({ name }) => name.startsWith('shm/')).map(({ name }) => name);
@@ -15,7 +16,7 @@ function check(stage: Stage, what: string): void {
   if (problems.length > 0) throw new Error(`${what}: ${problems.slice(0, 5).join('; ')}`);
 }
 
-describe.each(scenes)('to $title', (scene) => {
+describe.each([...scenes, ...lostRaces])('to $title', (scene) => {
   const stage = stageOf(scene);
   const { victim, world } = stage.cast;
 

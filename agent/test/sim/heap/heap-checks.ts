@@ -75,6 +75,25 @@ export const everyScheduleAndDeath =
 const expectEqual = (what: string, found: unknown, expected: unknown): readonly string[] =>
   found === expected ? [] : [`${what}: ${found} instead of ${expected}`];
 
+/** Who gave a run of pages back died before it told its owner, and is not recovered yet. */
+const aQuotaRefusesNoMemoryThatCameBackUnseen: Check = (mutant) => {
+  const world = heapWorld({ mutant });
+  const [owner, other] = [heapClient(world, 1, 1), heapClient(world, 2)];
+  const held = [alloc(owner, 900)];
+  for (let isFull = false; !isFull; ) {
+    const answer = owner.core.shmAlloc(900, 0) >>> 0;
+    isFull = answer < codes.CODE_LIMIT;
+    if (!isFull) held.push(answer);
+  }
+  const theirs = share(owner, held[0]!, other);
+  expectCode('drop', owner.core.shmDrop(held[0]!));
+  other.arm('shm/drain/after-commit');
+  other.attempt((core) => core.shmDrop(theirs));
+  if (!other.isDead) return ['who gave it back is alive'];
+  const again = owner.core.shmAlloc(900, 0) >>> 0;
+  return again < codes.CODE_LIMIT ? [`an allocation was answered ${again} although its quota has room`] : [];
+};
+
 /** A block whose disposer died before it said so is found before a new segment is claimed. */
 export const aLostBlockIsHintedAt: Check = (mutant) => {
   const world = heapWorld({ mutant });
@@ -286,6 +305,7 @@ export const heapChecks = {
   'dead at every write of clone and acquire, and so is the recoverer': doubleDeathsIn('clone and acquire', 1_000),
   'dead at writes of leaving, and so is the recoverer': doubleDeathsIn('leave with everything'),
   'a lost block is hinted at': aLostBlockIsHintedAt,
+  'a quota refuses no memory that came back unseen': aQuotaRefusesNoMemoryThatCameBackUnseen,
   'a used up id is retired': aUsedUpIdIsRetired,
   'a full queue refuses': aFullQueueRefuses,
   'what was not sent comes back': whatWasNotSentComesBack,

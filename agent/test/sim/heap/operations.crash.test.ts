@@ -1,9 +1,10 @@
 /** A client dies at every access of every operation, and so does its recoverer: the heap is whole afterwards, and every byte comes back. */
 import { describe, expect, test } from 'vitest';
 import { audit, bury, heapClient, remains } from './heap-world.ts';
+import { lostRaces } from './lost-races.ts';
 import { castOf, type Scene, scenes } from './operations.ts';
 
-describe.each(scenes)('to $title', (scene) => {
+describe.each([...scenes, ...lostRaces])('to $title', (scene) => {
   test('works', () => {
     const cast = castOf(scene);
     const prepared = scene.prepare(cast);

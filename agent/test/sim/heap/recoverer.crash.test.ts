@@ -3,13 +3,14 @@ import { describe, expect, test } from 'vitest';
 import { firstSeed } from '../schedules.ts';
 import { aftermath, deathsOf, inTime, isDeep, playUntil, type Stage, sampled, stageOf, writesOf } from './deaths.ts';
 import { bury } from './heap-world.ts';
+import { lostRaces } from './lost-races.ts';
 import { scenes } from './operations.ts';
 
 const seed = firstSeed(1);
 const victimDeaths = isDeep ? Number.POSITIVE_INFINITY : 12;
 const recovererDeaths = isDeep ? Number.POSITIVE_INFINITY : 16;
 
-describe.each(scenes)('while somebody died who wanted to $title', (scene) => {
+describe.each([...scenes, ...lostRaces])('while somebody died who wanted to $title', (scene) => {
   test(`the recoverer may end at every access (seed ${seed})`, () => {
     const stage = stageOf(scene);
     let explored = 0;
