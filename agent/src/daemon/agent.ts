@@ -33,6 +33,8 @@ export class Agent {
   #memory: SharedMemory | null = null;
   #configuring: { readonly asked: Configuration; readonly done: Promise<SharedMemory> } | null = null;
   #heartbeats: HeartbeatWatch | null = null;
+  /** Requests that are not answered yet. */
+  #inProgress = 0;
   #quiet: NodeJS.Timeout | undefined;
   #ending: Promise<void> | null = null;
   /** Resolves after `shutdown`, by whoever it was asked. */
@@ -80,6 +82,7 @@ export class Agent {
       log,
       memory: () => this.#memory,
       emit: (event) => this.#emit(event),
+      onSpareLoaded: () => this.#prepareWhenQuiet(),
     });
   }
 
@@ -111,12 +114,20 @@ export class Agent {
 
   async #perform(request: Request): Promise<unknown> {
     if (this.#ending !== null && request.request !== 'status') throw new AgentError('SHUTTING_DOWN', 'the agent is ending');
+    this.#inProgress++;
     clearTimeout(this.#quiet);
     try {
       return await this.#dispatch(request);
     } finally {
-      this.#quiet = setTimeout(() => this.#workers.prepareSpare(), quietMs).unref();
+      this.#inProgress--;
+      this.#prepareWhenQuiet();
     }
+  }
+
+  #prepareWhenQuiet(): void {
+    clearTimeout(this.#quiet);
+    if (this.#inProgress > 0 || this.#ending !== null) return;
+    this.#quiet = setTimeout(() => this.#workers.prepareSpare(), quietMs).unref();
   }
 
   async #dispatch(request: Request): Promise<unknown> {

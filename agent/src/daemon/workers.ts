@@ -5,6 +5,7 @@ import { type FenceMaker, seenEmpty } from './fence.ts';
 import type { LogFile } from './log-file.ts';
 import { isRunning, readProcess } from './process-state.ts';
 import type { SharedMemory } from './shared-memory.ts';
+import { SpareWorkers } from './spare-workers.ts';
 import { defaultEndLimitMs, type ProcessEnd } from './worker-end.ts';
 import { WorkerProcess } from './worker-process.ts';
 import type { WorkerRecords } from './worker-records.ts';
@@ -30,6 +31,8 @@ export interface WorkersOptions {
   readonly log: LogFile;
   readonly memory: () => SharedMemory | null;
   readonly emit: (event: AgentEvent) => void;
+  /** A spare is loaded: the next may be started when nothing is going on. */
+  readonly onSpareLoaded?: () => void;
   /** How long an end may take to be seen, see `EndableWorker.ended`. */
   readonly endLimitMs?: number;
 }
@@ -38,9 +41,7 @@ export interface WorkersOptions {
 export class Workers {
   readonly #options: WorkersOptions;
   readonly #byName = new Map<string, Worker>();
-  /** A process that is loaded and has joined nothing: the next worker is there at once. */
-  #spare: WorkerProcess | null = null;
-  #spareIsLoaded = false;
+  readonly #spares: SpareWorkers;
   /** What runs and must not be disturbed: tasks and programs. */
   #running = 0;
   #count = 0;
@@ -48,29 +49,18 @@ export class Workers {
 
   constructor(options: WorkersOptions) {
     this.#options = options;
+    this.#spares = new SpareWorkers({ start: () => this.#startProcess(), onLoaded: () => options.onSpareLoaded?.() });
   }
 
-  /** The next worker is there at once. */
-  get isSpareLoaded(): boolean {
-    return this.#spare !== null && this.#spareIsLoaded;
+  /** How many workers are there at once. */
+  get loadedSpares(): number {
+    return this.#spares.loaded;
   }
 
-  /** Starts a spare process, unless there is one or something runs: starting would disturb what it measures. */
+  /** Starts a spare process, unless there are enough or something runs: starting would disturb what it measures. */
   prepareSpare(): void {
-    if (this.#closing !== null || this.#spare !== null || this.#running > 0) return;
     try {
-      const spare = this.#startProcess();
-      this.#spare = spare;
-      this.#spareIsLoaded = false;
-      spare.ready.then(
-        () => {
-          if (this.#spare === spare) this.#spareIsLoaded = true;
-        },
-        () => {},
-      );
-      void spare.ended.then(() => {
-        if (this.#spare === spare) this.#spare = null;
-      });
+      this.#spares.prepare();
     } catch (error) {
       this.#options.log.write('warn', `no spare worker: ${describeError(error)}`);
     }
@@ -112,7 +102,9 @@ export class Workers {
     if (this.#byName.has(request.worker)) {
       throw new AgentError('WORKER_EXISTS', `there is a worker ${request.worker} already`, { hint: 'stop it first' });
     }
-    const process = this.#takeSpare() ?? this.#startProcess();
+    const started = performance.now();
+    const spare = this.#spares.take();
+    const process = spare ?? this.#startProcess();
     const worker = this.#watch(request.worker, process);
     worker.mutant = request.mutant;
     process.onProgress = (task, progress) => {
@@ -121,12 +113,18 @@ export class Workers {
     const { pool, history, machineNumber } = memory.configuration;
     try {
       this.#record(request.worker, process);
-      const joined = await within(
-        startLimitMs,
-        `worker ${worker.name} did not join the pool`,
-        process.ready.then(() => process.join({ machineNumber, pool, history, ...request })),
-      );
+      let ready = started;
+      const joining = process.ready.then(() => {
+        ready = performance.now();
+        return process.join({ machineNumber, pool, history, ...request });
+      });
+      const joined = await within(startLimitMs, `worker ${worker.name} did not join the pool`, joining);
       worker.client = joined.client;
+      this.#options.log.write(
+        'info',
+        `worker ${worker.name}, process ${process.pid}, ${spare === null ? 'started anew' : 'a spare'}: loaded after ` +
+          `${Math.round(ready - started)} ms, client ${joined.client.id} after ${Math.round(performance.now() - started)} ms`,
+      );
       return { pid: process.pid, client: joined.client };
     } catch (error) {
       await this.#end(worker);
@@ -170,11 +168,11 @@ export class Workers {
 
   /** Runs something that may be a measurement: a spare that is still loading waits until it is over. */
   async undisturbed<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running++ === 0 && !this.#spareIsLoaded) this.#spare?.pause();
+    if (this.#running++ === 0) this.#spares.hold();
     try {
       return await work();
     } finally {
-      if (--this.#running === 0 && !this.#spareIsLoaded) this.#spare?.resume();
+      if (--this.#running === 0) this.#spares.release();
     }
   }
 
@@ -195,11 +193,9 @@ export class Workers {
   }
 
   async #close(): Promise<void> {
-    const spare = this.#spare;
-    this.#spare = null;
     await Promise.all([
       ...[...this.#byName.values()].map((worker) => this.#end(worker)),
-      spare?.kill().catch((error: unknown) => this.#options.log.write('error', describeError(error))),
+      this.#spares.close().catch((error: unknown) => this.#options.log.write('error', describeError(error))),
     ]);
     // Those whose end was not seen stay on record for the next agent.
     if (this.#options.records.all().length === 0) this.#options.records.removeAll();
@@ -238,13 +234,6 @@ export class Workers {
       ...{ folder, fenceName, fence: fences.make(fenceName) },
       ...{ logDescriptor: log.descriptor, endLimitMs },
     });
-  }
-
-  #takeSpare(): WorkerProcess | null {
-    const spare = this.#spare;
-    this.#spare = null;
-    spare?.resume();
-    return spare;
   }
 
   async #seeEnd(worker: Worker, end: ProcessEnd): Promise<WorkerExit> {

@@ -117,11 +117,36 @@ test('a spare that died is not handed out', async () => {
   workers.prepareSpare();
   const spare = admitted[0]!;
   // Loaded, or else it is the failure to load that removes it.
-  await until('the spare is loaded', () => workers.isSpareLoaded);
+  await until('the spare is loaded', () => workers.loadedSpares === 1);
   process.kill(spare, 'SIGKILL');
   await until('its end was seen', () => removed() === 1);
   const { pid } = await workers.start({ worker: 'w' }, memory);
   expect(pid).not.toBe(spare);
+});
+
+test('two spares are started, one after the other, and are the next two workers', async () => {
+  const { admitted, memory } = start();
+  for (const count of [1, 2]) {
+    workers.prepareSpare();
+    workers.prepareSpare();
+    expect(admitted).toHaveLength(count);
+    await until('the spare is loaded', () => workers.loadedSpares === count);
+  }
+  workers.prepareSpare();
+  expect(admitted).toHaveLength(2);
+  const first = await workers.start({ worker: 'v' }, memory);
+  const second = await workers.start({ worker: 'w' }, memory);
+  expect([first.pid, second.pid]).toEqual(admitted);
+});
+
+test('no spare is started beside something that runs', async () => {
+  const { admitted } = start();
+  await workers.undisturbed(async () => {
+    workers.prepareSpare();
+    expect(admitted).toEqual([]);
+  });
+  workers.prepareSpare();
+  expect(admitted).toHaveLength(1);
 });
 
 test('a worker that cannot be put into its fence leaves neither process nor fence', async () => {

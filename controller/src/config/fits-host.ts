@@ -11,8 +11,8 @@ export interface HostMemory {
 }
 
 const mebibyte = 1024 ** 2;
-/** QEMU itself, its container and its translation buffer, beside the guest's memory. */
-const overheadPerMachineBytes = { qemu: 160 * mebibyte, local: 80 * mebibyte } as const;
+/** QEMU itself and its container, beside the guest's memory and the translation cache; the processes of a machine of provider local. */
+const overheadPerMachineBytes = { qemu: 48 * mebibyte, local: 80 * mebibyte } as const;
 
 export const tmpfsFolder = '/dev/shm';
 /** A folder in it for each pod. */
@@ -34,7 +34,7 @@ export function requireFits(topology: Topology, host: HostMemory): void {
       hint: `mount -o remount,size=${Math.ceil((shared / mebibyte) * 1.25)}m ${tmpfsFolder}, or a smaller pool.size`,
     });
   }
-  const each = overheadPerMachineBytes[topology.provider] + (topology.provider === 'qemu' ? topology.machine.memoryBytes : 0);
+  const each = overheadPerMachineBytes[topology.provider] + (topology.provider === 'qemu' ? ofEachGuest(topology) : 0);
   const needed = topology.machines.length * each + shared;
   if (needed > host.availableBytes) {
     throw usageError('MEMORY_TOO_SMALL', `${topology.name} needs more memory than this host has`, {
@@ -42,9 +42,15 @@ export function requireFits(topology: Topology, host: HostMemory): void {
         `${topology.machines.length} x ${inMebibytes(each)} + pool and history ${inMebibytes(shared)} = ${inMebibytes(needed)}, ` +
           `and ${inMebibytes(host.availableBytes)} are available`,
       ),
-      hint: `fewer machines, or less than machine.memory: ${printSize(topology.machine.memoryBytes)}`,
+      hint:
+        `fewer machines, or less than machine.memory: ${printSize(topology.machine.memoryBytes)}, ` +
+        `machine.translationCache: ${printSize(topology.machine.translationCacheBytes)}`,
     });
   }
+}
+
+function ofEachGuest({ machine }: Topology): number {
+  return machine.memoryBytes + machine.translationCacheBytes;
 }
 
 function inMebibytes(bytes: number): string {

@@ -14,7 +14,12 @@ export function printTopology(topology: Topology): string {
     pool: { size: printSize(topology.pool.sizeBytes), heap: printHeap(topology.pool.heap) },
     history: { size: printSize(topology.history.sizeBytes) },
     device: topology.device,
-    machine: { memory: printSize(machine.memoryBytes), cpus: machine.cpus, maxCpus: machine.maxCpus },
+    machine: {
+      memory: printSize(machine.memoryBytes),
+      cpus: machine.cpus,
+      maxCpus: machine.maxCpus,
+      translationCache: printSize(machine.translationCacheBytes),
+    },
     accelerator: topology.accelerator,
     kernel: topology.kernel,
     qemuArguments: topology.qemuArguments,

@@ -48,6 +48,11 @@ export const topologySchema = z
         cpus: z.number().int().min(1).max(64).default(1),
         /** With 1 under TCG, QEMU emits code whose atomics are atomic inside the machine only. */
         maxCpus: z.number().int().min(1).max(64).default(2),
+        /**
+         * What QEMU keeps of translated code under TCG. All that a machine runs fills 300 MiB; a smaller cache is emptied each time it is full,
+         * and all is translated again: images/README.md, *Sizes*.
+         */
+        translationCache: size.default(112 * mebibyte),
       })
       .prefault({}),
     accelerator: z.enum(['auto', 'kvm', 'tcg']).default('auto'),
@@ -80,6 +85,8 @@ export const topologySchema = z
     if (topology.history.size < mebibyte) refuse(['history', 'size'], 'must be at least 1MiB');
     if (topology.history.size > 1024 * mebibyte) refuse(['history', 'size'], 'must be at most 1GiB');
     if (topology.machine.memory < 192 * mebibyte) refuse(['machine', 'memory'], 'must be at least 192MiB to boot');
+    if (topology.machine.translationCache < 32 * mebibyte || topology.machine.translationCache > 2048 * mebibyte)
+      refuse(['machine', 'translationCache'], 'must be 32MiB to 2GiB');
     const names = Array.isArray(topology.machines) ? topology.machines : numbered(topology.machines);
     const unknown = topology.joinLater.find((later) => !names.includes(later));
     if (unknown !== undefined) refuse(['joinLater'], `${unknown} is not one of the machines, which are ${names.join(', ')}`);
@@ -107,7 +114,12 @@ function resolve(source: TopologySource) {
     pool: { sizeBytes: pool.size, heap: resolveHeap(pool.heap) },
     history: { sizeBytes: history.size },
     device: source.device as { readonly memoryType: MemoryType | null },
-    machine: { memoryBytes: machine.memory, cpus: machine.cpus, maxCpus: machine.maxCpus },
+    machine: {
+      memoryBytes: machine.memory,
+      cpus: machine.cpus,
+      maxCpus: machine.maxCpus,
+      translationCacheBytes: machine.translationCache,
+    },
     accelerator: source.accelerator,
     kernel: source.kernel,
     qemuArguments: source.qemuArguments as readonly string[],
@@ -129,7 +141,12 @@ interface TopologySource {
   readonly pool: { readonly size: number; readonly heap: z.output<typeof heapSchema> };
   readonly history: { readonly size: number };
   readonly device: { readonly memoryType: MemoryType | null };
-  readonly machine: { readonly memory: number; readonly cpus: number; readonly maxCpus: number };
+  readonly machine: {
+    readonly memory: number;
+    readonly cpus: number;
+    readonly maxCpus: number;
+    readonly translationCache: number;
+  };
   readonly accelerator: 'auto' | 'kvm' | 'tcg';
   readonly kernel: string | null;
   readonly qemuArguments: string[];

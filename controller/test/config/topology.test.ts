@@ -28,7 +28,7 @@ describe('a topology', () => {
       provider: 'qemu',
       machines: ['vm1', 'vm2'],
       pool: { sizeBytes: 256 * mebibyte },
-      machine: { cpus: 1, maxCpus: 2 },
+      machine: { cpus: 1, maxCpus: 2, translationCacheBytes: 112 * mebibyte },
       accelerator: 'auto',
     });
   });
@@ -95,6 +95,7 @@ describe('a topology', () => {
     ],
     ['machine: { memory: 64MiB }', 'line 2: machine.memory: must be at least 192MiB'],
     ['machine: { cpus: 4 }', 'line 2: machine.maxCpus: must not be less than machine.cpus'],
+    ['machine: { translationCache: 16MiB }', 'line 2: machine.translationCache: must be 32MiB to 2GiB'],
     ['machine: { maxcpus: 2 }', 'line 2: machine.maxcpus is not a known key (did you mean maxCpus?)'],
     ['machines: 0', 'line 2: machines'],
     ['machines: [vm1, vm1]', 'line 2: machines: must be different names'],
@@ -150,7 +151,7 @@ describe('a host', () => {
     const { code, text } = refusal(() => requireFits(topology, host));
 
     expect(code).toBe('MEMORY_TOO_SMALL');
-    expect(text).toContain('3 x 544 MiB + pool and history 272 MiB = 1904 MiB, and 1024 MiB are available');
+    expect(text).toContain('3 x 816 MiB + pool and history 272 MiB = 2720 MiB, and 1024 MiB are available');
   });
 
   test('whose tmpfs is too small for the pool refuses it', () => {

@@ -26,6 +26,12 @@ describe('the command line of a machine', () => {
     expect(argv.join(' ')).not.toContain('icount');
   });
 
+  test('gives the translation cache the size that the topology says', () => {
+    expect(valuesOf(qemuCommandLine(plan({ topology: loadTopology('three') })), '-accel')).toEqual([
+      'tcg,thread=multi,tb-size=384',
+    ]);
+  });
+
   test('hides the hypervisor, else the guest kernel refuses CXL regions', () => {
     expect(valuesOf(argv, '-cpu')).toEqual(['max,hypervisor=off']);
     expect(valuesOf(qemuCommandLine(plan({ accelerator: 'kvm' })), '-cpu')).toEqual(['host,hypervisor=off']);

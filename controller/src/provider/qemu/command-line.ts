@@ -36,7 +36,7 @@ export function qemuCommandLine(plan: QemuPlan): readonly string[] {
     'qemu-system-x86_64',
     ...['-name', plan.machine],
     ...['-machine', 'q35,cxl=on,hpet=off,smbus=off,sata=off,usb=off,i8042=off,vmport=off'],
-    ...acceleration(plan.accelerator),
+    ...acceleration(plan.accelerator, topology.machine.translationCacheBytes),
     ...['-smp', `${topology.machine.cpus},maxcpus=${topology.machine.maxCpus}`],
     ...['-m', `${inMebibytes(topology.machine.memoryBytes)}M`],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
@@ -57,7 +57,7 @@ export function qemuCommandLine(plan: QemuPlan): readonly string[] {
 export function probeCommandLine(accelerator: 'kvm' | 'tcg'): readonly string[] {
   return [
     'qemu-system-x86_64',
-    ...['-machine', 'q35', ...acceleration(accelerator), '-smp', '1', '-m', '256M'],
+    ...['-machine', 'q35', ...acceleration(accelerator, probeCacheBytes), '-smp', '1', '-m', '256M'],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
     ...['-kernel', '/cxlpod/vmlinux', '-initrd', '/cxlpod/initrd'],
     ...['-append', `${bootParameters} cxlpod.probe`],
@@ -70,14 +70,14 @@ const bootParameters = [
   ...['tsc=reliable', 'no_timer_check', 'cryptomgr.notests', 'ipv6.disable=1', 'initcall_blacklist=load_system_certificate_list'],
 ].join(' ');
 
-/**
- * Never `icount`, and always one thread a CPU: else TCG's atomics are not atomic between machines. One start of Node fills more than
- * 64 MiB of translated code, so that a smaller cache makes each later start slower; QEMU's own default is far larger.
- */
-function acceleration(accelerator: 'kvm' | 'tcg'): string[] {
+/** It ends before it has run anything twice. */
+const probeCacheBytes = 64 * 1024 ** 2;
+
+/** Never `icount`, and always one thread a CPU: else TCG's atomics are not atomic between machines. */
+function acceleration(accelerator: 'kvm' | 'tcg', translationCacheBytes: number): string[] {
   return accelerator === 'kvm'
     ? ['-accel', 'kvm', '-cpu', 'host,hypervisor=off']
-    : ['-accel', 'tcg,thread=multi,tb-size=112', '-cpu', 'max,hypervisor=off'];
+    : ['-accel', `tcg,thread=multi,tb-size=${inMebibytes(translationCacheBytes)}`, '-cpu', 'max,hypervisor=off'];
 }
 
 /** The same file, size and serial in every machine is what makes it one device. */
