@@ -83,11 +83,15 @@ export class Conversation {
     return session;
   }
 
-  /** Whoever is away longest and waits for nothing, or is away longest; among those who are all there, the one who came first. */
+  /**
+   * Whoever is away longest and waits for nothing, at first of those who only looked: of a controller that was killed, another one may still
+   * ask what came of its work. Or whoever is away longest; among those who are all there, the one who came first.
+   */
   #forgetOne(): void {
     const entries = [...this.#sessions];
     const away = entries.filter(([, each]) => each.channel === null);
-    const [name, session] = away.find(([, each]) => each.isIdle) ?? away[0] ?? entries[0]!;
+    const idle = away.filter(([, each]) => each.isIdle);
+    const [name, session] = idle.find(([, each]) => !each.keepsWork) ?? idle[0] ?? away[0] ?? entries[0]!;
     displace(session, `more than ${sessionLimit} controllers are attached`);
     this.#sessions.delete(name);
   }
@@ -110,6 +114,7 @@ export class Conversation {
   async #answer(request: Request, session: Session): Promise<void> {
     let line: AnswerLine;
     session.started(request.id);
+    session.keepsWork ||= request.request !== 'status';
     try {
       line = { id: request.id, result: (await this.#perform(request)) ?? null };
     } catch (error) {
@@ -129,6 +134,8 @@ function displace(session: Session, cause: string): void {
 /** What one controller asked for, across its channels: so that a request sent again is answered again, not done again. */
 class Session {
   channel: LineChannel | null = null;
+  /** It asked for more than the status. */
+  keepsWork = false;
   readonly #running = new Set<number>();
   readonly #answers = new Map<number, AnswerLine>();
   #highestId = -1;

@@ -11,6 +11,8 @@ const openLimit = 1024;
 export interface FollowedHistory {
   /** In the order of their tickets, but for those that were published late. A record that cannot be read is passed over. */
   news(): readonly HistoryRecord[];
+  /** Where the next look begins; what was drawn before it and published after it is found from `firstTicket` only. */
+  readonly nextTicket: number;
   close(): void;
 }
 
@@ -36,6 +38,9 @@ export function followHistory(path: string, firstTicket: number): FollowedHistor
     if (typeof found !== 'string') news.push(found);
   };
   return {
+    get nextTicket() {
+      return cursor;
+    },
     news: () => {
       const news: HistoryRecord[] = [];
       const late = open.slice(-openLimit);

@@ -196,6 +196,29 @@ describe('controllers', () => {
     expect(await next(again)).toEqual({ id: 1, result: 'kept' });
   });
 
+  test('that asked for work are remembered before those that only looked: another controller may come for what came of it', async () => {
+    const { subject, performed } = conversation();
+    const killed = await attach(subject, 'killed');
+    killed.send({ id: 1, request: 'stopWorker', parameters: { worker: 'client-1', how: 'kill' } });
+    await expect.poll(() => performed.length).toBe(1);
+    killed.close();
+    await killed.closed;
+    performed[0]!.end('done meanwhile');
+    for (let number = 1; number <= 20; number++) {
+      const looker = await attach(subject, `s${number}`);
+      looker.send(status(1));
+      await expect.poll(() => performed.length).toBe(number + 1);
+      performed[number]!.end('seen');
+      await next(looker);
+      looker.close();
+      await looker.closed;
+    }
+
+    const heir = await attach(subject, 'killed');
+    heir.send({ id: 1, request: 'stopWorker', parameters: { worker: 'client-1', how: 'kill' } });
+    expect(await next(heir)).toEqual({ id: 1, result: 'done meanwhile' });
+  });
+
   test('that wait for an answer are remembered before those that wait for none', async () => {
     const { subject, performed } = conversation();
     const busy = await attach(subject, 'busy');

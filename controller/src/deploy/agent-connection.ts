@@ -1,5 +1,20 @@
 /** The controller's end of the conversation with one agent. */
-import type { AgentEvent, AgentHello, RequestName, Requests } from '@cxlpod/agent/protocol';
+import type { AgentEvent, AgentHello, RequestLine, RequestName, Requests } from '@cxlpod/agent/protocol';
+
+/** A request as the agent knows it: by session and id, for good. */
+export interface SentRequest {
+  readonly session: string;
+  /** Of the agent. */
+  readonly instance: string;
+  readonly line: RequestLine;
+}
+
+export interface RequestOptions {
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  /** Called with the request before it is sent. */
+  readonly onSend?: (request: SentRequest) => void;
+}
 
 export interface AgentConnection {
   readonly machine: string;
@@ -12,8 +27,10 @@ export interface AgentConnection {
   request<Name extends RequestName>(
     name: Name,
     parameters: Requests[Name]['parameters'],
-    options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
+    options?: RequestOptions,
   ): Promise<Requests[Name]['result']>;
+  /** What came of a request of the controller in whose place this one is; `AGENT_REPLACED` where another agent was asked. */
+  resumed(asked: SentRequest, timeoutMs: number): Promise<unknown>;
   /** Every event once and in order, also across a re-attach. Returns the function that unsubscribes. */
   onEvent(listener: (event: AgentEvent) => void): () => void;
   /** How often the channel was lost and attached again. */

@@ -22,7 +22,7 @@ import {
 } from '@cxlpod/agent/protocol';
 import { type CxlpodError, environmentError } from '../errors/cxlpod-error.ts';
 import { interruptedError } from '../errors/interrupted.ts';
-import type { AgentConnection } from './agent-connection.ts';
+import type { AgentConnection, RequestOptions, SentRequest } from './agent-connection.ts';
 import { fromAgentError, isFinal } from './agent-error.ts';
 
 export interface AttachOptions {
@@ -37,6 +37,8 @@ export interface AttachOptions {
   readonly signal?: AbortSignal;
   /** As a listener that is there before the first channel. */
   readonly onEvent?: (event: AgentEvent) => void;
+  /** Goes on in the place of a controller that is gone: in its session, whose answers the agent still has. What it was not told, in order. */
+  readonly resume?: readonly SentRequest[];
 }
 
 const defaultReattachWithinMs = 60_000;
@@ -45,6 +47,8 @@ const defaultRequestTimeoutMs = 30_000;
 const answerMarginMs = 10_000;
 const greetTimeoutMs = 10_000;
 const retryAfterMs = 25;
+/** More requests than one controller makes: whoever goes on in its place begins with the next so many. */
+const idsOfOne = 2 ** 32;
 
 export async function attachAgent(options: AttachOptions): Promise<AgentConnection> {
   const connection = new AttachedAgent(options);
@@ -60,7 +64,9 @@ interface Pending {
 
 class AttachedAgent implements AgentConnection {
   readonly #options: AttachOptions;
-  readonly #session = randomBytes(8).toString('hex');
+  readonly #session: string;
+  /** By id. */
+  readonly #resumed = new Map<number, Promise<unknown>>();
   readonly #pending = new Map<number, Pending>();
   readonly #listeners = new Set<(event: AgentEvent) => void>();
   readonly #ending = new AbortController();
@@ -74,6 +80,10 @@ class AttachedAgent implements AgentConnection {
 
   constructor(options: AttachOptions) {
     this.#options = options;
+    const last = options.resume?.at(-1);
+    this.#session = last?.session ?? randomBytes(8).toString('hex');
+    if (last !== undefined) this.#nextId = (Math.floor(last.line.id / idsOfOne) + 1) * idsOfOne;
+    for (const { session, line } of options.resume ?? []) if (session === this.#session) this.#resume(line);
     if (options.onEvent !== undefined) this.#listeners.add(options.onEvent);
     setMaxListeners(0, this.#ending.signal);
   }
@@ -98,15 +108,47 @@ class AttachedAgent implements AgentConnection {
     await this.request('status', {}, signal === undefined ? {} : { signal });
   }
 
+  /** Until it is asked for by `resumed`, which may be never, nobody minds that it fails. */
+  #resume(line: RequestLine): void {
+    const answer = new Promise<unknown>((resolve, reject) => {
+      const settle = (how: () => void): void => {
+        this.#pending.delete(line.id);
+        how();
+      };
+      this.#pending.set(line.id, {
+        line,
+        resolve: (result) => settle(() => resolve(result)),
+        reject: (error) => settle(() => reject(error)),
+      });
+    });
+    answer.catch(() => {});
+    this.#resumed.set(line.id, answer);
+  }
+
+  async resumed({ session, line }: SentRequest, timeoutMs: number): Promise<unknown> {
+    const answer = session === this.#session ? this.#resumed.get(line.id) : undefined;
+    if (answer === undefined) throw this.#replaced();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(this.#late(line.request, timeoutMs)), timeoutMs);
+    });
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   request<Name extends RequestName>(
     name: Name,
     parameters: Requests[Name]['parameters'],
-    options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
+    options: RequestOptions = {},
   ): Promise<Requests[Name]['result']> {
-    const { timeoutMs = defaultTimeoutOf(parameters), signal } = options;
+    const { timeoutMs = defaultTimeoutOf(parameters), signal, onSend } = options;
     if (this.#lostBecause !== null) return Promise.reject(this.#lostBecause);
     if (signal?.aborted === true) return Promise.reject(interruptedError(`${name} on ${this.machine}`));
     const line: RequestLine = { id: this.#nextId++, request: name, parameters };
+    onSend?.({ session: this.#session, instance: this.hello.instance, line });
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => settle(() => reject(this.#late(name, timeoutMs))), timeoutMs);
       const onAbort = (): void => settle(() => reject(interruptedError(`${name} on ${this.machine}`)));
@@ -165,11 +207,19 @@ class AttachedAgent implements AgentConnection {
       channel.close();
       throw this.#end(this.#replaced());
     }
+    if (this.#hello === null) this.#forgetOthers(hello.instance);
     this.#hello = hello;
     this.#channel = channel;
     channel.onMessage((message) => this.#onMessage(message));
     for (const { line } of this.#pending.values()) channel.send(line);
     void channel.closed.then((reason) => this.#onLost(reason));
+  }
+
+  /** What another agent of this machine was asked is not asked again of this one: it knows nothing of it, and would do it. */
+  #forgetOthers(instance: string): void {
+    for (const { session, instance: asked, line } of this.#options.resume ?? []) {
+      if (session === this.#session && asked !== instance) this.#pending.get(line.id)?.reject(this.#replaced());
+    }
   }
 
   #onMessage(message: unknown): void {

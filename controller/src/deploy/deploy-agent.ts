@@ -2,7 +2,7 @@ import { layoutHash } from '@cxlpod/agent/layout';
 import type { AgentEvent } from '@cxlpod/agent/protocol';
 import type { Machine } from '../provider/provider.ts';
 import { agentBundle } from './agent-bundle.ts';
-import type { AgentConnection } from './agent-connection.ts';
+import type { AgentConnection, SentRequest } from './agent-connection.ts';
 import { attachAgent } from './attach-agent.ts';
 
 export interface AttachLimits {
@@ -10,6 +10,8 @@ export interface AttachLimits {
   readonly signal?: AbortSignal;
   /** Told of every event from the first on that the agent still has, those for earlier controllers among them. */
   readonly onEvent?: (event: AgentEvent) => void;
+  /** As in `AttachOptions`. */
+  readonly resume?: readonly SentRequest[];
 }
 
 /** Brings the agent of this build onto a machine that can run commands. */

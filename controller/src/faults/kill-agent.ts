@@ -47,7 +47,8 @@ function create({ machine, healAfter, ...when }: Parameters): Fault {
 export async function startAgent({ pod, crew, signal }: WorkloadContext, name: string): Promise<string> {
   const { machine, agent } = pod.machine(name);
   await agent.close();
-  await machine.startAgent();
+  // A controller that is gone may have started it.
+  if ((await machine.whyUnreachable()) !== null) await machine.startAgent();
   const next = { machine, agent: await attachToMachine(machine, { attachWithinMs: pod.topology.timeouts.agentMs }) };
   await configureAgent(next, pod.topology);
   pod.admit(next);

@@ -47,7 +47,12 @@ async function recoverEnded({ pod }: WorkloadContext, name: string): Promise<num
 export async function bootAgain(context: WorkloadContext, names: readonly string[]): Promise<string> {
   const { pod, crew, timeline, signal } = context;
   const startMs = performance.now();
-  for (const name of names) await recoverEnded(context, name);
+  for (const name of names) {
+    const { machine } = pod.machine(name);
+    // Booted by half, by a controller that is gone.
+    if (await machine.isAlive()) await endMachine(context, name, (each) => each.powerOff());
+    await recoverEnded(context, name);
+  }
   // Also after an interruption: a pod whose machine stays off is of no use to the next run.
   const patient = new AbortController().signal;
   const settled = await Promise.allSettled(

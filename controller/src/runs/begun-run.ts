@@ -3,16 +3,22 @@
  * happens, and every half second to say that somebody is there; removed when `run.json` is written.
  */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { z } from 'zod';
 import type { Scenario } from '../config/scenario.ts';
 import { usageError } from '../errors/cxlpod-error.ts';
 import type { Environment } from '../provider/provider.ts';
 import type { RecoveryOutcome } from '../recovery/index.ts';
-import type { FaultOutcome, SeenExit } from './evidence.ts';
+
+import type { FaultOutcome } from './evidence.ts';
+import { unreadable } from './journal.ts';
+import type { CrewMemory } from './past-crew.ts';
 import type { RunFolder } from './run-folder.ts';
-import type { RunRecord } from './run-record.ts';
+import type { ControllerGone, RunRecord } from './run-record.ts';
+import type { StallMemory } from './stall-watch.ts';
+import type { StrikeState } from './strike-faults.ts';
 
 const fileName = 'begun.json';
-const format = 1;
+const format = 2;
 const everyMs = 500;
 
 export interface BegunRun {
@@ -32,11 +38,15 @@ export interface BegunRun {
   /** When this was written. */
   readonly toldAt: string;
   readonly faults: readonly FaultOutcome[];
+  /** How far each of them is, told before it is done. */
+  readonly strikes: readonly StrikeState[];
   readonly recoveries: readonly RecoveryOutcome[];
-  readonly exits: readonly SeenExit[];
+  readonly crew: CrewMemory;
   /** Every worker that was started. */
   readonly hired: readonly HiredWorker[];
-  readonly workerRestarts: number;
+  readonly stalls: StallMemory | null;
+  /** Those before this one: the last one that went was the last one. */
+  readonly gone: readonly ControllerGone[];
 }
 
 export interface HiredWorker {
@@ -76,20 +86,51 @@ export function keepBegunRun(folder: RunFolder, read: () => Omit<BegunRun, 'form
   };
 }
 
-/** Throws `NOT_BEGUN`. */
+const shape = z.looseObject({
+  format: z.literal(format),
+  pod: z.string(),
+  controller: z.number(),
+  scenario: z.looseObject({ name: z.string(), workload: z.looseObject({ name: z.string() }), faults: z.array(z.unknown()) }),
+  scenarioFile: z.string(),
+  topology: z.looseObject({ machines: z.array(z.string()) }),
+  environment: z.looseObject({ provider: z.string() }),
+  startedAt: z.iso.datetime(),
+  toldAt: z.iso.datetime(),
+  firstTicket: z.number(),
+  faults: z.array(z.looseObject({ kind: z.string() })),
+  strikes: z.array(z.enum(['waiting', 'striking', 'struck', 'healing', 'over'])),
+  recoveries: z.array(z.looseObject({ id: z.number() })),
+  crew: z.looseObject({ exits: z.array(z.looseObject({ key: z.string() })), boots: z.record(z.string(), z.number()) }),
+  hired: z.array(z.looseObject({ pid: z.number() })),
+  gone: z.array(z.looseObject({ pid: z.number() })),
+});
+
+/** Throws `NOT_BEGUN` where there is none, and `BEGUN_UNREADABLE` for what cxlpod did not write. */
 export function readBegunRun(folder: RunFolder): BegunRun {
   const path = folder.join(fileName);
-  let begun: BegunRun;
+  let text: string;
   try {
-    begun = JSON.parse(readFileSync(path, 'utf8')) as BegunRun;
+    text = readFileSync(path, 'utf8');
   } catch (error) {
     throw usageError('NOT_BEGUN', `${folder.path} holds no run that is still to be ended`, {
       cause: error,
       hint: 'give the folder of a run whose controller was killed; `cxlpod check` judges one that has ended again',
     });
   }
-  if (begun.format === format) return begun;
-  throw usageError('NOT_BEGUN', `${path} was written by another version of cxlpod`);
+  let begun: unknown;
+  try {
+    begun = JSON.parse(text);
+  } catch (error) {
+    throw unreadable(`${path} is not what cxlpod wrote`, error);
+  }
+  const read = shape.safeParse(begun);
+  if (read.success && read.data.strikes.length === read.data.scenario.faults.length) return begun as BegunRun;
+  const wrong = read.error?.issues[0];
+  const isOther = (begun as { format?: unknown } | null)?.format !== format;
+  throw unreadable(
+    isOther ? `${path} was written by another version of cxlpod` : `${path} is not what cxlpod wrote`,
+    new Error(wrong === undefined ? 'its faults do not agree' : `${wrong.path.join('.') || 'all of it'}: ${wrong.message}`),
+  );
 }
 
 export function forgetBegunRun(folder: RunFolder): void {

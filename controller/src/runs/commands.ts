@@ -39,7 +39,7 @@ export const commands: readonly Command[] = [
       .argument('[scenarios...]', 'names of infra/scenarios or of its folders, or paths')
       .option(...nameOption)
       .option(...runsOption)
-      .option('--resume <run>', 'instead of a scenario: end the run in this folder, whose controller was killed')
+      .option('--resume <run>', 'instead of a scenario: go on with the run in this folder, whose controller was killed')
       .option('--up', 'bring up the pod of the first scenario before, and remove it after')
       .option('--keep', 'with --up: leave the pod up')
       .option('--seed <number>', 'instead of the seed of the scenario', wholeNumber)

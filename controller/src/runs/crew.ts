@@ -2,12 +2,14 @@
  * The workers of one run: started where the workload posts them, armed as the faults ask, their deaths seen and kept. A post whose
  * worker died may be filled again; its duty then starts over.
  */
-import type { AgentEvent, ClientIdentity, Passage, TaskName, Tasks, WorkerExit } from '@cxlpod/agent/protocol';
+import type { AgentEvent, ClientIdentity, Passage, Requests, TaskName, Tasks, WorkerExit } from '@cxlpod/agent/protocol';
 import type { Pod, PodMachine } from '../cluster/pod.ts';
 import { CxlpodError, environmentError } from '../errors/cxlpod-error.ts';
 import type { Timeline } from '../traces/timeline.ts';
 import type { HiredWorker } from './begun-run.ts';
 import type { SeenExit } from './evidence.ts';
+import type { Journal, PastHire, PastTask } from './journal.ts';
+import { type CrewMemory, diverged, type PastCrew } from './past-crew.ts';
 
 /** A place for a worker: machine and name of the worker. */
 export interface Post {
@@ -64,9 +66,20 @@ interface Place {
   readonly post: Post;
   hand: Hand | null;
   attempts: number;
+  /** How many duties it has had. */
+  duties: number;
   resume: ((hand: Hand) => void) | null;
+  /** Hired by a controller that is gone, in order, and not yet asked for by the workload that is gone through again. */
+  readonly past: { readonly hire: PastHire; readonly hand: Hand }[];
   /** Who waits for the first worker of this post. */
   readonly awaiting: Set<(hand: Hand) => void>;
+}
+
+/** What the next worker of a post is armed with, and by which fault. */
+export interface Arms {
+  next(post: Post): { readonly crash: Crash; readonly by: number } | null;
+  /** The same again, for one that it was hired with. */
+  again(by: number, post: Post): Crash | null;
 }
 
 export class Crew {
@@ -81,7 +94,8 @@ export class Crew {
   #beAtWork: () => void = () => {};
   readonly #pod: Pod;
   readonly #timeline: Timeline;
-  readonly #arm: (post: Post) => Crash | null;
+  readonly #arms: Arms;
+  readonly #journal: Journal;
   /** The deliberate mistake of every worker's core. */
   readonly #mutant: number | undefined;
   readonly #places = new Map<string, Place>();
@@ -96,10 +110,11 @@ export class Crew {
   readonly #ends = new Map<string, number>();
   readonly #unsubscribe: (() => void)[];
 
-  constructor(pod: Pod, timeline: Timeline, arm: (post: Post) => Crash | null, mutant?: number) {
+  constructor(pod: Pod, timeline: Timeline, arms: Arms, { journal, mutant }: { journal: Journal; mutant: number | undefined }) {
     this.#pod = pod;
     this.#timeline = timeline;
-    this.#arm = arm;
+    this.#arms = arms;
+    this.#journal = journal;
     this.#mutant = mutant;
     this.atWork = new Promise((resolve) => {
       this.#beAtWork = resolve;
@@ -113,19 +128,48 @@ export class Crew {
 
   /** Starts a worker, armed as the faults ask. */
   async hire(post: Post): Promise<Hand> {
+    const { past } = this.#place(post);
+    const index = past.findIndex(({ hire }) => hire.by === 'workload');
+    if (index === -1) return this.#hire(post, 'workload');
+    return past.splice(index, 1)[0]!.hand;
+  }
+
+  async #hire(post: Post, by: 'workload' | 'restart'): Promise<Hand> {
     const place = this.#place(post);
-    place.attempts++;
-    const crash = this.#arm(post);
+    const attempt = ++place.attempts;
+    const armed = this.#arms.next(post);
     const { agent } = this.#pod.machine(post.machine);
-    const sent = this.#timeline.now();
-    const { pid, client } = await agent.request(
-      'startWorker',
-      { worker: post.worker, ...armsOf(crash), ...(this.#mutant === undefined ? {} : { mutant: this.#mutant }) },
-      { timeoutMs: startTimeoutMs },
+    const boot = this.#bootOf(post.machine);
+    const { ns: sentNs } = this.#timeline.now();
+    const result = await this.#journal.during(
+      (onSend) =>
+        agent.request(
+          'startWorker',
+          {
+            worker: post.worker,
+            ...armsOf(armed?.crash ?? null),
+            ...(this.#mutant === undefined ? {} : { mutant: this.#mutant }),
+          },
+          { timeoutMs: startTimeoutMs, onSend },
+        ),
+      (asked) => {
+        const armedBy = armed?.by ?? null;
+        this.#journal.ask({ kind: 'hire', post, attempt, boot, by, duties: place.duties, armedBy, sentNs, asked });
+      },
     );
+    return this.#welcome(post, { ...result, attempt, boot, crash: armed?.crash ?? null, sentNs, tasks: [] });
+  }
+
+  /** From now on it is the one at its post. */
+  #welcome(
+    post: Post,
+    of: Requests['startWorker']['result'] & Pick<Hand, 'attempt' | 'crash'> & Pick<PastHire, 'boot' | 'sentNs' | 'tasks'>,
+  ): Hand {
+    const { pid, client, attempt, boot, crash, sentNs, tasks } = of;
+    const place = this.#place(post);
     const started = this.#timeline.now();
     const clock = this.#timeline.clockOf(post.machine);
-    const key = this.#keyOf(post.machine, pid);
+    const key = `${post.machine}/${boot}/${pid}`;
     this.hired.push({ ...post, pid });
     this.onChange();
     const exit = new Promise<SeenExit>((resolve) => {
@@ -137,22 +181,23 @@ export class Crew {
       const end = isOwnStamp ? { clock, ns: seen.atNs } : this.#timeline.now();
       if (isOwnStamp) {
         const receivedNs = this.#timeline.now().ns;
-        this.#timeline.observations.push({ clock, sentNs: sent.ns, machineNs: seen.atNs, receivedNs });
+        this.#timeline.observations.push({ clock, sentNs, machineNs: seen.atNs, receivedNs });
       }
       const name = `pid ${pid}${seen.signal === null ? '' : ` · ${seen.signal}`}`;
       const detail = { pid, client: client.id, incarnation: client.incarnation, signal: seen.signal, exitCode: seen.exitCode };
       this.#timeline.spans.push({ lane: laneOf(post), kind: 'process', name, start: started, end, detail });
       return seen;
     });
+    const past = [...tasks];
     const hand: Hand = {
       post,
       pid,
       client,
-      attempt: place.attempts,
+      attempt,
       crash,
       clock,
       exit,
-      task: (name, parameters, options) => this.#runTask(post, name, parameters, options),
+      task: (name, parameters, options) => this.#runTask(hand, past.shift() ?? null, name, parameters, options),
     };
     place.hand = hand;
     this.#keys.set(hand, key);
@@ -163,6 +208,43 @@ export class Crew {
       this.#armedWatchers.get(crash)?.();
     }
     return hand;
+  }
+
+  /** What goes on without this run knowing it is what another controller must know to go on in its place. */
+  get memory(): CrewMemory {
+    const exits = [...this.#ended].map(([key, exit]) => ({ key, exit }));
+    return { exits, boots: Object.fromEntries(this.#ends), restarts: this.restarts };
+  }
+
+  /** Goes on with the crew of a controller that is gone: before anything else. `told`: what agents have told meanwhile. */
+  async resume({ hires, memory, dismissed }: PastCrew, told: readonly { machine: string; event: AgentEvent }[]): Promise<void> {
+    for (const [machine, boots] of Object.entries(memory.boots)) this.#ends.set(machine, boots);
+    for (const { key, exit } of memory.exits) {
+      this.#ended.set(key, exit);
+      this.exits.push(exit);
+    }
+    for (const key of dismissed) this.#asked.add(key);
+    this.restarts = memory.restarts;
+    for (const hire of hires) await this.#recall(hire);
+    for (const { machine, event } of told) {
+      // Also of workers of earlier runs, who had the same names.
+      const isOwn = 'pid' in event && this.hired.some((each) => each.machine === machine && each.pid === event.pid);
+      if (isOwn) this.#onEvent(machine, event);
+    }
+  }
+
+  async #recall(hire: PastHire): Promise<void> {
+    const { post, attempt, armedBy } = hire;
+    const place = this.#place(post);
+    place.attempts = Math.max(place.attempts, attempt);
+    const { agent } = this.#pod.machine(post.machine);
+    hire.answer ??= await this.#journal.told(hire.asked, agent.resumed(hire.asked, startTimeoutMs));
+    // Nobody was hired, and whoever wanted somebody was told so, or asks again.
+    if ('error' in hire.answer) return;
+    const hired = hire.answer.result as Requests['startWorker']['result'];
+    const crash = armedBy === null ? null : this.#arms.again(armedBy, post);
+    const hand = this.#welcome(post, { ...hire, ...hired, crash });
+    place.past.push({ hire, hand });
   }
 
   /** Gives `hand` a duty; whoever restarts its post later gives it to the successor too. */
@@ -187,7 +269,12 @@ export class Crew {
     };
     const place = this.#place(hand.post);
     place.resume = begin;
+    place.duties++;
     begin(hand);
+    // Who took it on in the place of `hand`, before this controller came.
+    for (const { hire, hand: successor } of place.past) {
+      if (hire.by === 'restart' && hire.duties === place.duties) begin(successor);
+    }
     return {
       results: async () => {
         for (let index = 0; index < running.length; index++) await running[index];
@@ -205,8 +292,12 @@ export class Crew {
   /** Fills a post whose worker has ended, and resumes its duty. */
   async restart(post: Post): Promise<Hand> {
     const place = this.#place(post);
+    // A controller that is gone had filled it, and not told.
+    const last = place.past.at(-1);
+    if (last !== undefined && last.hire.by === 'restart' && last.hand === place.hand && !this.#hasEnded(last.hand))
+      return last.hand;
     await place.hand?.exit;
-    const hand = await this.hire(post);
+    const hand = await this.#hire(post, 'restart');
     this.restarts++;
     place.resume?.(hand);
     return hand;
@@ -315,7 +406,9 @@ export class Crew {
 
   async #dismissOne(hand: Hand, how: 'graceful' | 'kill'): Promise<'left' | 'stubborn'> {
     const { post, pid } = hand;
-    this.#asked.add(this.#keyOf(post.machine, pid));
+    const key = this.#keyOf(post.machine, pid);
+    this.#asked.add(key);
+    this.#journal.dismiss(key);
     const { agent } = this.#pod.machine(post.machine);
     const stop = (means: 'graceful' | 'kill') =>
       agent.request('stopWorker', { worker: post.worker, how: means }, { timeoutMs: stopTimeoutMs });
@@ -347,23 +440,40 @@ export class Crew {
     return agentLost.has(code ?? '') && (await this.#exitWithin(hand, orphanEndsWithinMs)) !== null;
   }
 
+  /** `past`: the same, as a controller that is gone had asked for it. */
   async #runTask<Name extends TaskName>(
-    post: Post,
+    hand: Hand,
+    past: PastTask | null,
     task: Name,
     parameters: Tasks[Name]['parameters'],
     { deadlineMs, label }: { readonly deadlineMs: number; readonly label?: string },
   ): Promise<Tasks[Name]['result']> {
+    const { post, attempt, clock } = hand;
     const { agent } = this.#pod.machine(post.machine);
-    const clock = this.#timeline.clockOf(post.machine);
     const lane = { machine: post.machine, name: `${post.worker}: tasks` };
     if (task !== 'clock') this.#beAtWork();
-    const sent = this.#timeline.now();
-    const result = await this.#timeline.during(lane, 'task', label ?? task, () =>
-      agent.request('runTask', { worker: post.worker, task, parameters, deadlineMs }, { timeoutMs: deadlineMs + answerGraceMs }),
-    );
-    const receivedNs = this.#timeline.now().ns;
+    const sentNs = past?.sentNs ?? this.#timeline.now().ns;
+    let receivedNs = 0;
+    const result = await this.#timeline.during(lane, 'task', label ?? task, async () => {
+      const timeoutMs = deadlineMs + answerGraceMs;
+      if (past !== null) {
+        if (past.task !== task) throw diverged(post, past, task);
+        const answer = past.answer ?? (await this.#journal.told(past.asked, agent.resumed(past.asked, timeoutMs)));
+        if ('error' in answer) throw answer.error;
+        receivedNs = answer.receivedNs;
+        return answer.result;
+      }
+      // Of the same name there may be another one by now.
+      if (this.#hasEnded(hand)) throw environmentError('WORKER_DIED', `${post.worker} on ${post.machine} has ended`);
+      const answer = await this.#journal.during(
+        (onSend) => agent.request('runTask', { worker: post.worker, task, parameters, deadlineMs }, { timeoutMs, onSend }),
+        (asked) => this.#journal.ask({ kind: 'task', post, attempt, task, sentNs, asked }),
+      );
+      receivedNs = this.#timeline.now().ns;
+      return answer;
+    });
     for (const machineNs of stampsIn(result)) {
-      this.#timeline.observations.push({ clock, sentNs: sent.ns, machineNs, receivedNs });
+      this.#timeline.observations.push({ clock, sentNs, machineNs, receivedNs });
     }
     return result as Tasks[Name]['result'];
   }
@@ -380,7 +490,12 @@ export class Crew {
   /** Its exit was told before its end was certain. */
   #fencedLate(machine: string, { pid, fenced }: Extract<AgentEvent, { event: 'worker-fenced' }>): void {
     const index = this.exits.findLastIndex((exit) => exit.machine === machine && exit.pid === pid);
-    if (index !== -1) this.exits[index] = { ...this.exits[index]!, fenced };
+    if (index === -1) return;
+    const told = this.exits[index]!;
+    const seen = { ...told, fenced };
+    this.exits[index] = seen;
+    for (const [key, exit] of this.#ended) if (exit === told) this.#ended.set(key, seen);
+    this.onChange();
   }
 
   #seen(machine: string, exit: WorkerExit, how: Pick<SeenExit, 'withMachine' | 'untold'> = {}): SeenExit {
@@ -397,7 +512,11 @@ export class Crew {
   }
 
   #keyOf(machine: string, pid: number): string {
-    return `${machine}/${this.#ends.get(machine) ?? 0}/${pid}`;
+    return `${machine}/${this.#bootOf(machine)}/${pid}`;
+  }
+
+  #bootOf(machine: string): number {
+    return this.#ends.get(machine) ?? 0;
   }
 
   async #exitWithin(hand: Hand, limitMs: number): Promise<SeenExit | null> {
@@ -417,7 +536,15 @@ export class Crew {
       throw environmentError('NO_SUCH_MACHINE', `the run wants a worker on ${post.machine}, which this pod does not have`);
     }
     const key = `${post.machine}/${post.worker}`;
-    const place = this.#places.get(key) ?? { post, hand: null, attempts: 0, resume: null, awaiting: new Set() };
+    const place = this.#places.get(key) ?? {
+      post,
+      hand: null,
+      attempts: 0,
+      duties: 0,
+      resume: null,
+      past: [],
+      awaiting: new Set(),
+    };
     this.#places.set(key, place);
     return place;
   }

@@ -1,6 +1,7 @@
 /** One execution of a scenario on a pod that is up: from its run folder to its verdict. */
 import { loadavg } from 'node:os';
 import { inspectPoolFile, type PoolInspection } from '@cxlpod/agent/inspect';
+import type { AgentEvent } from '@cxlpod/agent/protocol';
 import { collectLogs } from '../cluster/collect-logs.ts';
 import type { Pod } from '../cluster/pod.ts';
 import type { LoadedScenario } from '../config/load-scenario.ts';
@@ -8,7 +9,9 @@ import { printTopology } from '../config/print-topology.ts';
 import type { Scenario } from '../config/scenario.ts';
 import { interruptedError } from '../errors/interrupted.ts';
 import { createFaults } from '../faults/index.ts';
-import { type RecoveryService, startRecovery } from '../recovery/index.ts';
+import { startAgent } from '../faults/kill-agent.ts';
+import { bootAgain } from '../faults/machine-life.ts';
+import { type RecoveryOutcome, type RecoveryService, startRecovery } from '../recovery/index.ts';
 import type { Stamp } from '../traces/align-clocks.ts';
 import { LatencyBook } from '../traces/latency-book.ts';
 import { Timeline } from '../traces/timeline.ts';
@@ -20,21 +23,23 @@ import { writeRunRecord } from './conclude-run.ts';
 import { concreteScenario } from './concrete-scenario.ts';
 import { Crew } from './crew.ts';
 import type { Evidence, FaultOutcome, Leftovers, RunHistory } from './evidence.ts';
+import { Journal } from './journal.ts';
 import { harmSpans, recoverySpans } from './lifelines.ts';
 import { type LiveRun, tellLiveRun } from './live-run.ts';
 import { lookForLeftovers } from './look-for-leftovers.ts';
 import { orAborted } from './or-aborted.ts';
+import type { PastCrew } from './past-crew.ts';
 import { openProgress, type Progress } from './progress.ts';
 import { makeRoom, nextTicket, readRunHistory } from './read-history.ts';
 import { recordPace } from './record-pace.ts';
 import { requireRunnable } from './require-runnable.ts';
 import { describeError } from './run-error.ts';
 import type { RunFolder } from './run-folder.ts';
-import type { RunError, RunRecord } from './run-record.ts';
+import type { ControllerGone, RunError, RunRecord } from './run-record.ts';
 import { savePool } from './save-pool.ts';
 import { saveHistory } from './saved-history.ts';
 import { StallWatch } from './stall-watch.ts';
-import { Strikes } from './strike-faults.ts';
+import { type PastStrikes, Strikes } from './strike-faults.ts';
 import type { Verdict } from './verdict.ts';
 
 export interface RunOptions {
@@ -56,7 +61,32 @@ export async function runScenario(options: RunOptions): Promise<RunRecord> {
   requireRunnable(scenario, options.pod.topology);
   options.folder.write('scenario.yaml', options.loaded.text);
   options.folder.write('topology.yaml', printTopology(options.pod.topology));
-  const run = new Run(options, scenario);
+  return finish(new Run(options, scenario, null));
+}
+
+/** What a controller that is gone has left of a run, for the one that goes on with it. */
+export interface PastRun extends PastCrew {
+  readonly begun: BegunRun;
+  readonly strikes: PastStrikes;
+  readonly gone: readonly ControllerGone[];
+  /** What the agents have told since the first controller began. */
+  readonly told: readonly { readonly machine: string; readonly event: AgentEvent }[];
+  /** Machines that have ended, and those that live without an agent. */
+  readonly ended: readonly string[];
+  readonly agentless: readonly string[];
+  /** Both, and those that stand still. */
+  readonly unreached: readonly string[];
+}
+
+/**
+ * Goes on with a run where a controller that is gone stood: through the same workload again, in which only what nobody has asked for is asked for, and
+ * with the faults that are not over.
+ */
+export async function continueScenario(options: RunOptions, past: PastRun): Promise<RunRecord> {
+  return finish(new Run(options, past.begun.scenario, past));
+}
+
+async function finish(run: Run): Promise<RunRecord> {
   try {
     await run.execute();
     await run.collect();
@@ -78,8 +108,10 @@ class Run {
   readonly #scenario: Scenario;
   readonly #strikes: Strikes;
   readonly #crew: Crew;
-  readonly #startedAt = new Date();
-  readonly #loadBefore = loadavg()[0]!;
+  readonly #startedAt: Date;
+  readonly #loadBefore: number;
+  readonly #journal: Journal;
+  readonly #past: PastRun | null;
   #firstTicket: number;
   readonly #missing: string[] = [];
   #workload: Evidence['workload'] = null;
@@ -100,12 +132,18 @@ class Run {
   readonly #live: { stop(): void };
   readonly #begun: BegunFile;
 
-  constructor(options: RunOptions, scenario: Scenario) {
+  constructor(options: RunOptions, scenario: Scenario, past: PastRun | null) {
     this.#options = options;
     this.#scenario = scenario;
-    this.#strikes = new Strikes(createFaults(scenario));
-    this.#crew = new Crew(options.pod, this.#timeline, (post) => this.#strikes.arm(post), scenario.core?.mutant);
-    this.#firstTicket = nextTicket(options.pod.paths.historyFile);
+    this.#past = past;
+    this.#startedAt = past === null ? new Date() : new Date(past.begun.startedAt);
+    this.#loadBefore = past?.begun.loadBefore ?? loadavg()[0]!;
+    this.#strikes = new Strikes(createFaults(scenario), past?.strikes ?? null);
+    this.#journal = new Journal(options.folder);
+    this.#crew = new Crew(options.pod, this.#timeline, this.#strikes, { journal: this.#journal, mutant: scenario.core?.mutant });
+    this.#firstTicket = past?.begun.firstTicket ?? nextTicket(options.pod.paths.historyFile);
+    if (past !== null)
+      this.#missing.push('what happened on the time line until the controller was killed, tasks and faults aside');
     this.#live = tellLiveRun(options.pod.paths, () => this.#now());
     this.#begun = keepBegunRun(options.folder, () => this.#soFar());
     this.#strikes.onChange = this.#crew.onChange = () => this.#begun.tell();
@@ -127,7 +165,7 @@ class Run {
       phase: this.#phaseNow,
       operations: this.#operations,
       faults: this.#strikes.outcomes,
-      recoveries: this.#recovery?.outcomes() ?? [],
+      recoveries: this.#recoveries(),
       verdict: this.#verdict,
     };
   }
@@ -137,8 +175,9 @@ class Run {
     return {
       ...{ pod: pod.name, scenario: this.#scenario, scenarioFile: loaded.fileName, topology: topologyOf(pod) },
       ...{ environment: pod.environment, loadBefore: this.#loadBefore, startedAt: this.#startedAt.toISOString() },
-      ...{ firstTicket: this.#firstTicket, faults: this.#strikes.outcomes, recoveries: this.#recovery?.outcomes() ?? [] },
-      ...{ exits: this.#crew.exits, hired: this.#crew.hired, workerRestarts: this.#crew.restarts },
+      ...{ firstTicket: this.#firstTicket, faults: this.#strikes.outcomes, strikes: this.#strikes.states },
+      ...{ recoveries: this.#recoveries(), crew: this.#crew.memory, hired: this.#crew.hired },
+      ...{ stalls: this.#stalls?.memory ?? this.#past?.begun.stalls ?? null, gone: this.#past?.gone ?? [] },
     };
   }
 
@@ -148,9 +187,14 @@ class Run {
     try {
       await this.#clearWorkers();
       const { paths, topology } = this.#options.pod;
-      makeRoom(paths.historyFile, topology.history.sizeBytes);
-      // Again: until now, workers of an earlier run may have written.
-      this.#firstTicket = nextTicket(paths.historyFile);
+      // Nobody was hired yet, so nothing of this run is in the history.
+      if (this.#past === null || this.#past.hires.length === 0) {
+        makeRoom(paths.historyFile, topology.history.sizeBytes);
+        // Again: until now, workers of an earlier run may have written.
+        this.#firstTicket = nextTicket(paths.historyFile);
+        this.#begun.tell();
+      }
+      if (this.#past !== null) await this.#resumeCrew(this.#past);
       const { fence, lease } = this.#scenario.recovery;
       this.#recovery = await startRecovery(this.#options.pod, this.#timeline, { fence, leaseMs: lease });
       this.#watchStalls();
@@ -172,7 +216,40 @@ class Run {
     if (!signal.aborted) return;
     await this.#saveInterrupted();
     this.#begun.remove();
+    this.#journal.remove();
     throw interruptedError(`run ${this.#scenario.name}`);
+  }
+
+  /** Of machines that have ended and that no fault has, the workers have ended with them; they boot again, for whoever is to go on there. */
+  async #resumeCrew(past: PastRun): Promise<void> {
+    await this.#crew.resume(past, past.told);
+    for (const name of this.#lost(past.ended)) this.#crew.machineEnded(name);
+  }
+
+  /** Those of them that no fault has, which will heal them. */
+  #lost(machines: readonly string[]): readonly string[] {
+    return machines.filter((machine) => !this.#strikes.harms(machine));
+  }
+
+  /** What was lost while no controller was there. */
+  async #bringBack(context: WorkloadContext): Promise<void> {
+    if (this.#past === null) return;
+    const [ended, agentless] = [this.#lost(this.#past.ended), this.#lost(this.#past.agentless)];
+    if (ended.length > 0) context.say(await bootAgain(context, ended));
+    for (const name of agentless) context.say(await startAgent(context, name));
+  }
+
+  /** Whom the other one had left pending and this one found pending no more was recovered in its last moment. */
+  #recoveries(): readonly RecoveryOutcome[] {
+    const own = this.#recovery?.outcomes() ?? [];
+    const earlier = (this.#past?.begun.recoveries ?? []).filter(
+      ({ id, incarnation }) => !own.some((each) => each.id === id && each.incarnation === incarnation),
+    );
+    const isSettled = this.#phaseNow === 'collecting and judging';
+    return [
+      ...earlier.map((each) => (each.state === 'pending' && isSettled ? { ...each, state: 'gone' as const } : each)),
+      ...own,
+    ];
   }
 
   /** Only where somebody is to die: looking costs some of the cores. */
@@ -181,7 +258,10 @@ class Run {
     if (this.#scenario.faults.length === 0) return;
     const { historyFile } = pod.paths;
     const { machines } = pod.topology;
-    this.#stalls = new StallWatch({ historyFile, firstTicket: this.#firstTicket, machines, timeline: this.#timeline });
+    this.#stalls = new StallWatch({
+      ...{ historyFile, firstTicket: this.#firstTicket, machines, timeline: this.#timeline },
+      past: this.#past?.begun.stalls ?? null,
+    });
   }
 
   async #recoverTheDead(): Promise<void> {
@@ -231,22 +311,24 @@ class Run {
     const { topology, environment } = pod;
     this.#timeline.spans.push(
       ...harmSpans(this.#strikes.outcomes, topology.machines, this.#endedAt ?? this.#timeline.now()),
-      ...recoverySpans(this.#recovery?.outcomes() ?? []),
+      ...recoverySpans(this.#recoveries()),
     );
     const record = await writeRunRecord({
       ...{ folder, pod: pod.name, paths: pod.paths, scenarioFile: loaded.fileName, environment },
       topology: topologyOf(pod),
       ...{ loadBefore: this.#loadBefore, startedAt: this.#startedAt, timeline: this.#timeline, evidence: this.#evidence() },
       ...{ error: this.#error, latencies: this.#latencies.series(), missing: this.#missing },
-      deaths: this.#stalls?.deaths(this.#recovery?.outcomes() ?? []) ?? [],
+      deaths: this.#stalls?.deaths(this.#recoveries()) ?? [],
       restarts: {
         workers: this.#crew.restarts,
         channels: pod.machines.reduce((sum, { agent }) => sum + agent.reattachCount, 0),
         stubbornWorkers: this.#stubborn,
       },
+      ...(this.#past === null ? {} : { controllerGone: this.#past.gone.at(-1)! }),
     });
     this.#verdict = record.verdict;
     this.#begun.remove();
+    this.#journal.remove();
     return record;
   }
 
@@ -256,7 +338,7 @@ class Run {
       machines: this.#options.pod.topology.machines,
       workload: this.#workload,
       exits: this.#crew.exits,
-      recoveries: this.#recovery?.outcomes() ?? [],
+      recoveries: this.#recoveries(),
       faults: this.#strikes.outcomes,
       history: this.#history,
       pool: this.#pool === null ? null : auditedPool(this.#pool),
@@ -266,9 +348,11 @@ class Run {
 
   /** Workers that a killed controller left on the pod would hold the names and the cores that this run needs. */
   async #clearWorkers(): Promise<void> {
+    const own = this.#past?.hires.map(({ post }) => `${post.machine}/${post.worker}`) ?? [];
     for (const { machine, agent } of this.#options.pod.machines) {
+      if (this.#past?.unreached.includes(machine.name) === true) continue;
       const { workers } = await agent.request('status', {});
-      for (const { worker } of workers) {
+      for (const { worker } of workers.filter((each) => !own.includes(`${machine.name}/${each.worker}`))) {
         this.#options.say(`${machine.name}: ends worker ${worker}, left by an earlier run`);
         await agent.request('stopWorker', { worker, how: 'kill' });
       }
@@ -286,7 +370,8 @@ class Run {
     const firstTicket = this.#firstTicket;
     const keep = (from: string, to: string): void => this.#options.folder.copy(from, to);
     const faults = (): readonly FaultOutcome[] => this.#strikes.outcomes;
-    const toolsOfRun = { firstTicket, signal, faults, endFaults, keep, say };
+    const tokenBase = this.#startedAt.getTime();
+    const toolsOfRun = { firstTicket, tokenBase, signal, faults, endFaults, keep, say };
     const context: WorkloadContext = { pod, crew: this.#crew, timeline, latencies, seed, ...toolsOfRun };
     const workload: Workload = workloads[parameters.name] as unknown as Workload;
     const progress = openProgress(pod.paths, this.#firstTicket);
@@ -295,7 +380,8 @@ class Run {
     const stopPace = this.#scenario.faults.length > 0 ? recordPace(progress, this.#timeline) : null;
     if (stopPace !== null) this.#progress = progress;
     try {
-      const result = await orAborted(workload.run(parameters, context), signal);
+      const back = this.#bringBack(context);
+      const [result] = await orAborted(Promise.all([workload.run(parameters, context), back]), signal);
       this.#workload = { name: workload.name, result };
     } finally {
       await endFaults();

@@ -24,6 +24,13 @@ export interface Death extends ClientIdentity {
   readonly longestStall: (ClientIdentity & { readonly machine: string; readonly ms: number }) | null;
 }
 
+/** What another watch needs to go on with this one. */
+export interface StallMemory {
+  readonly nextTicket: number;
+  readonly tracks: readonly Track[];
+  readonly recovered: readonly (ClientIdentity & { readonly ns: number })[];
+}
+
 interface Track extends ClientIdentity {
   readonly machine: number;
   seenNs: number;
@@ -45,10 +52,16 @@ export class StallWatch {
     /** In number order. */
     readonly machines: readonly string[];
     readonly timeline: Timeline;
+    /** Of a watch that nobody has kept since: what went on meanwhile is no stall that anybody saw. */
+    readonly past?: StallMemory | null;
   }) {
-    this.#history = followHistory(options.historyFile, options.firstTicket);
+    const { past } = options;
+    this.#history = followHistory(options.historyFile, past?.nextTicket ?? options.firstTicket);
     this.#timeline = options.timeline;
     this.#machines = options.machines;
+    for (const track of past?.tracks ?? []) this.#tracks.set(keyOf(track), { ...track, gaps: [...track.gaps] });
+    for (const each of past?.recovered ?? []) this.#recovered.set(keyOf(each), each);
+    this.#lookBlindly();
     this.#timer = setInterval(() => this.#look(), lookEveryMs).unref();
   }
 
@@ -86,6 +99,16 @@ export class StallWatch {
       longest = { id, incarnation, machine: this.#nameOf(track.machine), ms: Math.round(ns / nsPerMs) };
     }
     return longest;
+  }
+
+  get memory(): StallMemory {
+    return { nextTicket: this.#history.nextTicket, tracks: [...this.#tracks.values()], recovered: [...this.#recovered.values()] };
+  }
+
+  #lookBlindly(): void {
+    const known = new Map([...this.#tracks].map(([key, { gaps }]) => [key, gaps.length]));
+    this.#look();
+    for (const [key, { gaps }] of this.#tracks) gaps.length = known.get(key) ?? gaps.length;
   }
 
   #look(): void {

@@ -6,7 +6,7 @@ import type { Fault, Strike } from '../faults/fault.ts';
 import { describeSchedule } from '../faults/schedule.ts';
 import type { Lane } from '../traces/timeline.ts';
 import type { WorkloadContext } from '../workload/workload.ts';
-import type { Crash, Post } from './crew.ts';
+import type { Arms, Crash, Post } from './crew.ts';
 import type { FaultOutcome } from './evidence.ts';
 import type { Progress } from './progress.ts';
 
@@ -14,32 +14,44 @@ import type { Progress } from './progress.ts';
 export const strikeLimitMs = 120_000;
 export const healLimitMs = 180_000;
 
+/**
+ * How far each fault is. `striking` is told before anything is done, and `healing` too: of what a controller does not live to tell, another
+ * one knows that it may have been done by half.
+ */
+export type StrikeState = 'waiting' | 'striking' | 'struck' | 'healing' | 'over';
+
+/** What a controller that is gone had told. */
+export interface PastStrikes {
+  readonly outcomes: readonly FaultOutcome[];
+  readonly states: readonly StrikeState[];
+}
+
+const seenWithinMs = 2_000;
+
 const controllerLane: Lane = { machine: 'controller', name: 'faults' };
 
-export class Strikes {
+export class Strikes implements Arms {
   /** Told of every change of the outcomes. */
   onChange: () => void = () => {};
   readonly #faults: readonly Fault[];
   readonly #outcomes: FaultOutcome[];
+  readonly #states: StrikeState[];
   readonly #over = new AbortController();
   /** Faults that have armed a worker. */
   readonly #armed = new Set<Fault>();
   #running: readonly Promise<void>[] = [];
   #firstFailure: { readonly error: unknown } | null = null;
 
-  constructor(faults: readonly Fault[]) {
+  constructor(faults: readonly Fault[], past: PastStrikes | null = null) {
     // Each fault waits on it, and a scenario may have many.
     setMaxListeners(0, this.#over.signal);
     this.#faults = faults;
-    this.#outcomes = faults.map(({ kind, sentence, lane }) => ({
-      kind,
-      sentence,
-      ...(lane === undefined ? {} : { lane }),
-      struckAt: null,
-      seen: null,
-      healedAt: null,
-      error: null,
-    }));
+    this.#states = [...(past?.states ?? faults.map(() => 'waiting' as const))];
+    this.#outcomes = [...(past?.outcomes ?? faults.map(notYet))];
+  }
+
+  get states(): readonly StrikeState[] {
+    return this.#states;
   }
 
   /** In the order of the scenario. */
@@ -47,15 +59,32 @@ export class Strikes {
     return this.#outcomes;
   }
 
+  /** Whether a fault on this machine has begun to strike and is not healed. */
+  harms(machine: string): boolean {
+    return this.#faults.some(
+      ({ needs, explains }, index) =>
+        explains !== undefined &&
+        isOpen(this.#states[index]!) &&
+        (needs.machines.length === 0 || needs.machines.includes(machine)),
+    );
+  }
+
   /** What the next worker of `post` is armed with: each fault arms one worker, in the order of the scenario. */
-  arm(post: Post): Crash | null {
-    for (const fault of this.#faults) {
+  next(post: Post): { readonly crash: Crash; readonly by: number } | null {
+    for (const [by, fault] of this.#faults.entries()) {
       const crash = this.#armed.has(fault) ? null : (fault.arm?.(post) ?? null);
       if (crash === null) continue;
       this.#armed.add(fault);
-      return crash;
+      return { crash, by };
     }
     return null;
+  }
+
+  again(by: number, post: Post): Crash | null {
+    const fault = this.#faults[by];
+    if (fault === undefined) return null;
+    this.#armed.add(fault);
+    return fault.arm?.(post) ?? null;
   }
 
   begin(context: WorkloadContext, progress: Progress): void {
@@ -71,10 +100,16 @@ export class Strikes {
 
   async #see(index: number, context: WorkloadContext, progress: Progress): Promise<void> {
     const fault = this.#faults[index]!;
+    const past = this.#states[index]!;
     try {
-      if (!(await this.#isDue(fault, context, progress))) return;
-      if (await this.#strike(fault, index, context)) await this.#heal(fault, index, context);
+      if (past === 'over') return;
+      // One that was striking strikes again: as with a machine that is to be off, it is done when that is seen.
+      if (past === 'waiting' && !(await this.#isDue(fault, context, progress))) return;
+      const isStruck = past === 'struck' || past === 'healing' || (await this.#strike(fault, index, context));
+      if (isStruck) await this.#heal(fault, index, context);
+      this.#become(index, 'over');
     } catch (error) {
+      this.#become(index, 'over');
       this.#firstFailure ??= { error };
       this.#note(index, { error: error instanceof Error ? error.message : String(error) });
     }
@@ -91,6 +126,7 @@ export class Strikes {
 
   /** Whether there is something to heal. */
   async #strike(fault: Fault, index: number, context: WorkloadContext): Promise<boolean> {
+    this.#become(index, 'striking');
     const strike = fault.strike(context, this.#over.signal);
     const limited = fault.schedule.when === 'armed' ? strike : within(strikeLimitMs, `${fault.sentence}: not seen`, strike);
     let seen: Strike | null;
@@ -102,6 +138,7 @@ export class Strikes {
     }
     if (seen === null) return false;
     const { sentence, evidence, at = context.timeline.now() } = seen;
+    this.#states[index] = 'struck';
     this.#note(index, { struckAt: at, seen: { sentence, evidence } });
     context.timeline.mark({ lane: fault.lane ?? controllerLane, kind: 'fault', name: sentence, at, detail: evidence });
     context.say(`fault: ${sentence} (${fault.kind}, ${describeSchedule(fault.schedule)})`);
@@ -111,7 +148,9 @@ export class Strikes {
   async #heal(fault: Fault, index: number, context: WorkloadContext): Promise<void> {
     const { signal } = this.#over;
     if (fault.healAfterMs === null) await aborted(signal);
-    else if (fault.healAfterMs > 0) await after(fault.healAfterMs, undefined, { signal }).catch(() => {});
+    else if (fault.healAfterMs > 0)
+      await after(this.#leftMs(fault.healAfterMs, index, context), undefined, { signal }).catch(() => {});
+    this.#become(index, 'healing');
     const healed = await within(healLimitMs, `${fault.sentence}: not healed`, fault.heal(context));
     this.#note(index, { healedAt: context.timeline.now() });
     if (healed === undefined) return;
@@ -119,10 +158,33 @@ export class Strikes {
     context.say(`healed: ${healed}`);
   }
 
+  /** A controller that is gone may have waited for some of it; a moment is left for whoever only now sees what was struck. */
+  #leftMs(healAfterMs: number, index: number, { timeline }: WorkloadContext): number {
+    const { struckAt } = this.#outcomes[index]!;
+    const now = timeline.now();
+    if (struckAt === null || struckAt.clock !== now.clock) return healAfterMs;
+    return Math.max(Math.min(healAfterMs, seenWithinMs), healAfterMs - (now.ns - struckAt.ns) / 1e6);
+  }
+
+  #become(index: number, state: StrikeState): void {
+    this.#states[index] = state;
+    this.onChange();
+  }
+
   #note(index: number, change: Partial<FaultOutcome>): void {
     this.#outcomes[index] = { ...this.#outcomes[index]!, ...change };
     this.onChange();
   }
+}
+
+/** Begun, and not healed. */
+export function isOpen(state: StrikeState): boolean {
+  return state === 'striking' || state === 'struck' || state === 'healing';
+}
+
+function notYet({ kind, sentence, lane }: Fault): FaultOutcome {
+  const where = lane === undefined ? {} : { lane };
+  return { kind, sentence, ...where, struckAt: null, seen: null, healedAt: null, error: null };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
-import { once, setMaxListeners } from 'node:events';
+import { setMaxListeners } from 'node:events';
 import { CxlpodError, environmentError } from '../errors/cxlpod-error.ts';
 import { interruptedError } from '../errors/interrupted.ts';
+import { hold } from './hold.ts';
 import type { Lane, Plan, Step, StepObserver } from './step.ts';
 
 /** How long an aborted step may take to let go before it is undone regardless. */
@@ -75,7 +76,7 @@ async function runStep({ step, lane }: Started, running: Running): Promise<void>
     lastNote = text;
     observer.noted(step, lane, text);
   };
-  const run = step.run({ signal: stop, note }).then(() => held(nameOf(step, lane), stop, note));
+  const run = step.run({ signal: stop, note }).then(() => hold(nameOf(step, lane), note, stop));
   try {
     await untilAborted(run, stop);
     observer.finished(step, lane, performance.now() - startMs);
@@ -131,16 +132,6 @@ async function withLimit(work: Promise<void>, limitMs: number): Promise<boolean>
 
 function nameOf(step: Step, lane: Lane | null): string {
   return lane === null ? step.name : `${lane.name}: ${step.name}`;
-}
-
-/**
- * With CXLPOD_HOLD='vm1: boot' that step, its work done, waits to be interrupted: how a controller is caught between any two steps, by
- * the tests, or by a person who wants to look at a half-made pod.
- */
-async function held(name: string, signal: AbortSignal, note: (text: string) => void): Promise<void> {
-  if (process.env.CXLPOD_HOLD !== name) return;
-  note(`held, as process ${process.pid}`);
-  await once(signal, 'abort');
 }
 
 /** A step that knew why it was waiting says so itself: a CxlpodError of its own wins over the bare deadline. */

@@ -43,7 +43,7 @@ export const handOver = {
     const senders = await hireSpread(context, 'sender', count);
     const receivers = await hireSpread(context, 'receiver', count, { from: 1 });
     const pairs = senders.map((sender, index) => new Pair(sender, receivers[index]!));
-    const tokens = new Tokens();
+    const tokens = new Tokens(context);
     let deaths = 0;
     const measured = manners.map((manner) => ({ manner, objectsPerSecond: [] as number[] }));
     for (let round = 0; round < rounds; round++) {

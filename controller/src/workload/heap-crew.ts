@@ -48,7 +48,11 @@ export async function all<T>(parts: readonly Promise<T>[]): Promise<T[]> {
 
 /** Another number for each meeting, in this run and between runs: nobody meets those of another run. */
 export class Tokens {
-  #last = Date.now() % 2 ** 30;
+  #last: number;
+
+  constructor({ tokenBase }: Pick<WorkloadContext, 'tokenBase'>) {
+    this.#last = tokenBase % 2 ** 30;
+  }
 
   next(): number {
     return ++this.#last;

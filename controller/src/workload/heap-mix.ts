@@ -38,7 +38,7 @@ export const heapMix = {
   needs: { machines: 1, heap: true },
   async run(wanted: HeapMixParameters, context: WorkloadContext): Promise<HeapMixResult> {
     const { clients, operations, large, hot, limit } = wanted;
-    const token = new Tokens().next();
+    const token = new Tokens(context).next();
     const hands = await hireSpread(context, 'client', clients);
     const share = { token, members: clients, operations, large, hot, seed: context.seed };
     let successors = 0;

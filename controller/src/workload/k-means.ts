@@ -33,7 +33,7 @@ export const kMeans = {
     const { points, pointsPerBlock, clusters, iterations } = wanted;
     const [coordinator] = await hireSpread(context, 'coordinator', 1);
     const workers = await hireSpread(context, 'worker', wanted.workers, { from: 1 });
-    const share = { points, pointsPerBlock, clusters, iterations, seed: context.seed, tag: new Tokens().next() };
+    const share = { points, pointsPerBlock, clusters, iterations, seed: context.seed, tag: new Tokens(context).next() };
     context.say(`k-means: ${points} points, ${clusters} clusters, ${iterations} iterations, ${workers.length} workers`);
     const hands = [coordinator!, ...workers];
     const ended = await all(

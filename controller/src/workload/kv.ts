@@ -62,7 +62,7 @@ class Bench {
   readonly #posts: readonly Post[];
   /** Of machines that joined since the beginning: every partition has its writer, so they read. */
   readonly #readers: Reader[] = [];
-  readonly #tokens = new Tokens();
+  readonly #tokens: Tokens;
   readonly #common: { readonly store: string; readonly shape: Tasks['kv-load']['parameters']['shape'] } & Pick<
     KvParameters,
     'records' | 'valueBytes'
@@ -72,6 +72,7 @@ class Bench {
     const { records, valueBytes } = wanted;
     this.#wanted = wanted;
     this.#context = context;
+    this.#tokens = new Tokens(context);
     this.#posts = hands.map((hand, partition) => ({ hand, partition, ran: null }));
     const partitions = hands.length;
     const buckets = 2 ** Math.ceil(Math.log2(Math.max(1, records / partitions)));

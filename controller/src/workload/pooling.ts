@@ -46,7 +46,7 @@ export const pooling = {
   async run(wanted: PoolingParameters, context: WorkloadContext): Promise<PoolingResult> {
     const { clients } = wanted;
     const traces = demandOf(wanted, context.seed);
-    const tokens = new Tokens();
+    const tokens = new Tokens(context);
     const follow = async (label: string, quotaBytes: number): Promise<readonly Tasks['demand']['result'][]> => {
       context.say(`pooling: ${label}`);
       const meetings = tokens.meetings(clients);

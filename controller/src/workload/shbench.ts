@@ -31,7 +31,7 @@ export const shbench = {
   async run(wanted: ShbenchParameters, context: WorkloadContext): Promise<AllocatorResult> {
     const { clients, rounds, calls, checkedCalls, slots, leastBytes, mostBytes } = wanted;
     const hands = await hireSpread(context, 'client', Math.max(...clients));
-    const tokens = new Tokens();
+    const tokens = new Tokens(context);
     let checked = 0;
     const scaling = await measureScaling(clients, rounds, async (count, round) => {
       context.say(`shbench: round ${round + 1} of ${rounds}, clients: ${count}`);

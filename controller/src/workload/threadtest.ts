@@ -37,7 +37,7 @@ export const threadtest = {
   async run(wanted: ThreadtestParameters, context: WorkloadContext): Promise<AllocatorResult> {
     const { clients, rounds, iterations, objects, batch, objectBytes } = wanted;
     const hands = await hireSpread(context, 'client', Math.max(...clients));
-    const tokens = new Tokens();
+    const tokens = new Tokens(context);
     let checked = 0;
     const scaling = await measureScaling(clients, rounds, async (count, round) => {
       context.say(`threadtest: round ${round + 1} of ${rounds}, clients: ${count}`);

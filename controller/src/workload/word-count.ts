@@ -37,7 +37,7 @@ export const wordCount = {
   async run(wanted: WordCountParameters, context: WorkloadContext): Promise<WordCountResult> {
     const mappers = await hireSpread(context, 'mapper', wanted.mappers);
     const reducers = await hireSpread(context, 'reducer', wanted.reducers, { from: wanted.mappers });
-    const share = { text: readCorpus(), sizeBytes: wanted.size, chunkBytes: wanted.chunk, tag: new Tokens().next() };
+    const share = { text: readCorpus(), sizeBytes: wanted.size, chunkBytes: wanted.chunk, tag: new Tokens(context).next() };
     context.say(`word-count: ${wanted.size} bytes, ${mappers.length} mappers, ${reducers.length} reducers`);
     const crews = [
       { role: 'mapper', hands: mappers, peers: reducers },

@@ -31,6 +31,8 @@ export interface WorkloadContext {
   readonly seed: number;
   /** Where this run begins in the history of the pod. */
   readonly firstTicket: number;
+  /** The same for whoever goes on with this run, another one for any other run: what numbers that workers share count from. */
+  readonly tokenBase: number;
   readonly signal: AbortSignal;
   /** What has come of the faults of the scenario, in its order, so far. */
   faults(): readonly FaultOutcome[];

@@ -8,7 +8,7 @@ import { layoutHash } from '@cxlpod/agent/layout';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { machinePlans } from '../../src/cluster/machine-plan.ts';
 import { loadTopology } from '../../src/config/load-topology.ts';
-import type { AgentConnection } from '../../src/deploy/agent-connection.ts';
+import type { AgentConnection, SentRequest } from '../../src/deploy/agent-connection.ts';
 import { type AttachOptions, attachAgent } from '../../src/deploy/attach-agent.ts';
 import { attachToMachine, uploadAgent } from '../../src/deploy/deploy-agent.ts';
 import { LocalMachine } from '../../src/provider/local/local-machine.ts';
@@ -162,6 +162,39 @@ describe('a connection to an agent', () => {
 
     expect(failure).toMatchObject({ code: 'AGENT_REPLACED' });
     expect(agent.hello.instance).toBe(first);
+  });
+
+  test('goes on in the place of a controller that is gone: each of its requests has one execution, and it takes new ones', async () => {
+    const witness = join(folder, 'witness');
+    const sent: SentRequest[] = [];
+    const first = await attach();
+    const argv = ['sh', '-c', `echo ran >>${witness}; while [ ! -e ${witness}.go ]; do sleep 0.01; done; wc -l <${witness}`];
+    first.request('exec', { argv, timeoutMs: 60_000 }, { onSend: (request) => sent.push(request) }).catch(() => {});
+    await until(async () => (await machine.exec(['test', '-e', witness])).exitCode === 0);
+    await first.close();
+
+    const heir = await attach({ resume: sent });
+    await machine.exec(['touch', `${witness}.go`]);
+
+    expect(await heir.resumed(sent[0]!, 60_000)).toMatchObject({ exitCode: 0, stdout: '1\n' });
+    expect(await heir.request('exec', { argv: ['echo', 'new'], timeoutMs: 60_000 })).toMatchObject({ stdout: 'new\n' });
+  });
+
+  test('asks another agent for nothing that the one before it was asked', async () => {
+    const witness = join(folder, 'witness');
+    const sent: SentRequest[] = [];
+    const first = await attach();
+    const argv = ['sh', '-c', `echo ran >>${witness}`];
+    await first.request('exec', { argv, timeoutMs: 60_000 }, { onSend: (request) => sent.push(request) });
+    await first.close();
+    await machine.powerOff();
+    await machine.startAgent();
+
+    const heir = await attach({ resume: sent });
+
+    await expect(heir.resumed(sent[0]!, 60_000)).rejects.toMatchObject({ code: 'AGENT_REPLACED' });
+    await heir.request('status', {});
+    expect((await machine.exec(['cat', witness])).stdout).toBe('ran\n');
   });
 
   test('gives up on a channel that stays lost', async () => {

@@ -1,11 +1,12 @@
 /** Runs whose controller is killed by SIGKILL: who goes on, what stays as it is, and what another controller makes of it. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PoolInspection } from '@cxlpod/agent/inspect';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { PodStatus } from '../../src/cluster/pod-status.ts';
 import type { RunRecord } from '../../src/runs/run-record.ts';
-import { Bench } from '../cluster/cxlpod.ts';
+import { heapResultOf } from '../../src/workload/result-of.ts';
+import { Bench, type Ended } from '../cluster/cxlpod.ts';
 
 let bench: Bench;
 beforeAll(() => {
@@ -15,7 +16,7 @@ afterAll(async () => bench.clear());
 
 const patiently = { timeout: 120_000, interval: 200 };
 const checks =
-  'linearizable, fenced-stay-silent, history-whole, nothing-left-behind, no-leak, no-dangling-reference, exact-counts, pool-sound';
+  'linearizable, results-checked, survivors-progress, fenced-stay-silent, history-whole, nothing-left-behind, no-leak, no-dangling-reference, exact-counts, pool-sound';
 
 /** `lease`: longer than a busy host needs from the end of a machine to the end of the controller. */
 function scenario(name: string, lease: string, faults: readonly string[]): string {
@@ -31,29 +32,66 @@ const doubtsOf = ({ checks, error }: RunRecord) => ({
   doubts: checks.filter(({ verdict }) => verdict !== 'valid').map(({ name, sentence }) => `${name}: ${sentence}`),
 });
 
-test('a scenario that kills its controller is ended and judged by the one that comes back', async () => {
-  const path = scenario('kills', '20s', [
-    'powerOff: { machine: vm2, atOperations: 500, healAfter: 60s }',
+/** What a run that nobody interrupted has: what its workload found, who died, and everybody at work again. */
+function expectWhole(ran: RunRecord, pids: number): void {
+  expect(doubtsOf(ran)).toEqual({ error: null, doubts: [] });
+  expect(ran.verdict).toBe('valid');
+  expect(heapResultOf(ran.workload)!.checked.count).toBeGreaterThan(0);
+  expect(ran.deaths.map(({ machine }) => machine)).toContain('vm2');
+  expect(ran.exits.filter(({ machine }) => machine === 'vm2').length).toBe(pids);
+  expect(ran.faults.every(({ healedAt }) => healedAt !== null)).toBe(true);
+}
+
+function last(ended: Ended): RunRecord {
+  if (ended.stdout === '') throw new Error(ended.stderr);
+  return (JSON.parse(ended.stdout) as RunRecord[])[0]!;
+}
+
+test('a scenario that kills its controller is gone on with by the one that comes back', async () => {
+  const path = scenario('kills', '2s', [
+    'powerOff: { machine: vm2, atOperations: 500, healAfter: 6s }',
     'killController: { healAfter: 1s }',
   ]);
-  const ended = await bench.run(['run', '--up', '--name', bench.newPod(), '--json', path]);
+  const ran = last(await bench.run(['run', '--up', '--name', bench.newPod(), '--json', path]));
 
-  if (ended.stdout === '') throw new Error(ended.stderr);
-  const [ran] = JSON.parse(ended.stdout) as RunRecord[];
-  expect(doubtsOf(ran!)).toEqual({ error: null, doubts: [] });
-  expect(ran!.faults.map(({ seen }) => seen?.sentence)).toEqual([
+  expectWhole(ran, 2);
+  expect(ran.faults.map(({ seen }) => seen?.sentence)).toEqual([
     expect.stringContaining('vm2 was seen to end'),
     expect.stringMatching(/^the controller, process \d+, was gone for \d/),
   ]);
-  expect(ran!.recoveries).toEqual([expect.objectContaining({ machine: 'vm2', state: 'recovered', by: 'vm1' })]);
   const summary = readFileSync(join(bench.folder, '.runs', 'latest', 'summary.md'), 'utf8');
   expect(summary).toContain(`| controller | gone for `);
+});
+
+test('a controller that dies with a machine half off, and the next one at the same place, leave a run that the third one ends', async () => {
+  const pod = bench.newPod();
+  await bench.mustRun(['up', 'local', '--name', pod]);
+  const path = scenario('half', '2s', ['powerOff: { machine: vm2, atOperations: 500, healAfter: 3s }']);
+  const hold = { CXLPOD_HOLD: 'vm2: power off' };
+  const first = bench.start(['run', '--name', pod, path], hold);
+  await first.said('vm2: power off: held');
+  first.process.kill('SIGKILL');
+  await first.ended;
+  const folder = join(bench.folder, '.runs', 'latest');
+  expect(JSON.parse(readFileSync(join(folder, 'begun.json'), 'utf8'))).toMatchObject({ strikes: ['striking'] });
+  const second = bench.start(['run', '--resume', folder], hold);
+  await second.said('vm2: power off: held');
+  second.process.kill('SIGKILL');
+  await second.ended;
+
+  const ran = last(await bench.run(['run', '--resume', folder, '--json']));
+
+  expectWhole(ran, 2);
+  expect(ran.faults[0]!.seen!.sentence).toContain('vm2 was seen to end with 1 worker');
+  expect(ran.controllerGone).toMatchObject({ pid: second.process.pid });
+  expect(readdirSync(folder).filter((name) => /begun|journal/.test(name))).toEqual([]);
+  expect((await bench.run(['status', '--name', pod])).exitCode).toBe(0);
 });
 
 test('while nobody comes back, survivors end their work and what the dead held stays quarantined; --resume ends the run', async () => {
   const pod = bench.newPod();
   await bench.mustRun(['up', 'local', '--name', pod]);
-  const path = scenario('lost', '8s', ['powerOff: { machine: vm2, atOperations: 500, healAfter: 60s }']);
+  const path = scenario('lost', '8s', ['powerOff: { machine: vm2, atOperations: 500, healAfter: 3s }']);
   const running = bench.start(['run', '--name', pod, path]);
   await running.said('fault: vm2 was seen to end');
   running.process.kill('SIGKILL');
@@ -75,13 +113,11 @@ test('while nobody comes back, survivors end their work and what the dead held s
   expect(dead.state).toBe('joined');
   expect(dead.fencedIncarnation).toBeLessThan(dead.incarnation);
 
-  const resumed = await bench.run(['run', '--resume', join('.runs', 'latest'), '--json']);
-  if (resumed.stdout === '') throw new Error(resumed.stderr);
-  const [ran] = JSON.parse(resumed.stdout) as RunRecord[];
-  expect(doubtsOf(ran!)).toEqual({ error: null, doubts: [] });
-  expect(ran!.recoveries).toEqual([expect.objectContaining({ id: dead.id, incarnation: dead.incarnation, state: 'recovered' })]);
-  expect(ran!.controllerGone).toMatchObject({ pid: running.process.pid });
-  expect(ran!.missing).toEqual([expect.stringContaining('its controller was killed')]);
+  const ran = last(await bench.run(['run', '--resume', join('.runs', 'latest'), '--json']));
+  expectWhole(ran, 2);
+  expect(ran.recoveries).toEqual([expect.objectContaining({ id: dead.id, incarnation: dead.incarnation, state: 'recovered' })]);
+  expect(ran.controllerGone).toMatchObject({ pid: running.process.pid });
+  expect(ran.missing).toEqual([expect.stringContaining('until the controller was killed')]);
 
   const again = await bench.run(['run', '--resume', join('.runs', 'latest')]);
   expect(again).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('holds no run that is still to be ended') });

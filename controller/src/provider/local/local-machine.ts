@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { chmod, copyFile, mkdir } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, rename } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { type CxlpodError, environmentError, usageError } from '../../errors/cxlpod-error.ts';
 import { runHostProgram } from '../../programs/run-host-program.ts';
+import { hold } from '../../steps/hold.ts';
 import {
   continueProcesses,
   findProcesses,
@@ -55,8 +56,10 @@ export class LocalMachine implements Machine {
     for (const { from, to, executable } of files) {
       const target = join(this.agentFolder, to);
       await mkdir(dirname(target), { recursive: true });
-      await copyFile(from, target);
-      await chmod(target, executable ? 0o755 : 0o644);
+      // In one step: what is there may be running.
+      await copyFile(from, `${target}.next`);
+      await chmod(`${target}.next`, executable ? 0o755 : 0o644);
+      await rename(`${target}.next`, target);
     }
   }
 
@@ -106,6 +109,7 @@ export class LocalMachine implements Machine {
   async powerOff(): Promise<void> {
     // At once, as machines end: or an agent that is killed after its worker would still fence it.
     await stopProcesses(this.#pod, this.name);
+    await hold(`${this.name}: power off`, (text) => process.stderr.write(`${this.name}: power off: ${text}\n`));
     await killProcesses(this.#pod, this.name);
   }
 
@@ -141,6 +145,8 @@ export class LocalMachine implements Machine {
     this.#brakes.delete(pid ?? null);
     await brake?.release();
     this.#throttledBefore += brake?.stops() ?? 0;
+    // The brake of a controller that is gone may have left them standing.
+    if (brake === undefined && share === null) continueProcesses(this.#pod, this.name);
     if (share !== null) this.#brakes.set(pid ?? null, brakeProcesses(this.#pod, this.name, share, pid));
   }
 
