@@ -7,6 +7,7 @@ import type { Environment, Machine, MachinePlan, PodPaths, Provider, ProviderNam
 import { observerFor } from '../steps/observer.ts';
 import { runPlan } from '../steps/run-plan.ts';
 import type { Lane, Plan, Step } from '../steps/step.ts';
+import { shortHash } from '../steps/took.ts';
 import { requireNotElsewhere } from './find-pods.ts';
 import type { GateReport } from './gate.ts';
 import { machinePlans } from './machine-plan.ts';
@@ -45,12 +46,17 @@ export async function upPod(options: UpOptions): Promise<UpPod> {
   try {
     const build = new Build(options, await findProvider(topology.provider));
     const plan = build.plan();
-    const observer = await observerFor(plan, { quiet });
+    const observer = await observerFor(plan, { quiet, key: keyOf(topology) });
     await runPlan(plan, { signal, observer, what: `up ${topology.name}` });
     return build.result();
   } finally {
     await lock.release();
   }
+}
+
+/** Pods that differ in their names only take as long as each other. */
+function keyOf({ name: _, ...alike }: Topology): string {
+  return `up ${alike.provider}, ${alike.machines.length} machines, ${shortHash(alike)}`;
 }
 
 /** What has been made so far. */

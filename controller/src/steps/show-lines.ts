@@ -14,6 +14,7 @@ export function showLines(write: (line: string) => void): StepObserver {
     noted: (step, lane, text) => line('   .', step, lane, `: ${text}`),
     finished: (step, lane, elapsedMs) => line('  ok', step, lane, ` (${(elapsedMs / 1000).toFixed(1)} s)`),
     failed: (step, lane, error) => line('fail', step, lane, `: ${firstLine(error)}`),
+    left: (text) => write(`[${((performance.now() - startMs) / 1000).toFixed(1).padStart(5)} s]      ${text}`),
     undoing: (step, lane) => line('undo', step, lane),
     undoFailed: (step, lane, error) => line('undo', step, lane, ` failed: ${firstLine(error)}`),
     ended: async () => {},

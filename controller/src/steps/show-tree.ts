@@ -12,6 +12,8 @@ interface Watch {
   readonly ended: Promise<void>;
   end(error?: unknown): void;
   note(text: string): void;
+  /** Beside what it notes itself. */
+  left(text: string): void;
   onNote(listener: (text: string) => void): void;
 }
 
@@ -30,11 +32,21 @@ export function showTree(plan: Plan, stream: NodeJS.WriteStream): StepObserver {
     () => {},
   );
   const undone: string[] = [];
+  const running = new Set<Step>();
   return {
-    started() {},
+    started: (step) => void running.add(step),
+    left: (text) => {
+      for (const step of running) watches.get(step)?.left(text);
+    },
     noted: (step, _, text) => watches.get(step)?.note(text),
-    finished: (step) => watches.get(step)?.end(),
-    failed: (step, _, error) => watches.get(step)?.end(error),
+    finished: (step) => {
+      running.delete(step);
+      watches.get(step)?.end();
+    },
+    failed: (step, _, error) => {
+      running.delete(step);
+      watches.get(step)?.end(error);
+    },
     undoing: (step, lane) => undone.push(`taken back: ${lane === null ? '' : `${lane.name}: `}${step.name}`),
     undoFailed: (step, _, error) => undone.push(`not taken back: ${step.name}: ${showControls(String(error))}`),
     async ended() {
@@ -79,7 +91,14 @@ function stepTask(step: Step, watches: ReadonlyMap<Step, Watch>): ListrTask {
 
 function newWatch(): Watch {
   let listener: (text: string) => void = () => {};
-  let last: string | null = null;
+  let last = '';
+  let left = '';
+  let shown = '';
+  const tell = (): void => {
+    const text = [last, left].filter((each) => each !== '').join(' · ');
+    if (text !== shown) listener(text);
+    shown = text;
+  };
   let settle: { resolve(): void; reject(error: unknown): void } | undefined;
   const ended = new Promise<void>((resolve, reject) => {
     settle = { resolve, reject };
@@ -88,14 +107,24 @@ function newWatch(): Watch {
   ended.catch(() => {});
   return {
     ended,
-    end: (error) => (error === undefined ? settle!.resolve() : settle!.reject(error)),
+    end: (error) => {
+      // Of a step that is over only what it noted stays.
+      left = '';
+      tell();
+      if (error === undefined) settle!.resolve();
+      else settle!.reject(error);
+    },
     note: (text) => {
       last = text;
-      listener(text);
+      tell();
+    },
+    left: (text) => {
+      left = text;
+      tell();
     },
     onNote: (next) => {
       listener = next;
-      if (last !== null) next(last);
+      if (shown !== '') next(shown);
     },
   };
 }

@@ -40,6 +40,8 @@ export interface StepObserver {
   failed(step: Step, lane: Lane | null, error: unknown): void;
   undoing(step: Step, lane: Lane | null): void;
   undoFailed(step: Step, lane: Lane | null, error: unknown): void;
+  /** How much longer all of it takes, in words. */
+  left?(text: string): void;
   /** The plan has ended, well or not; nothing more is shown. */
   ended(): Promise<void>;
 }

@@ -16,7 +16,7 @@ afterAll(async () => bench.clear());
 
 const patiently = { timeout: 120_000, interval: 200 };
 const checks =
-  'linearizable, results-checked, survivors-progress, fenced-stay-silent, history-whole, nothing-left-behind, no-leak, no-dangling-reference, exact-counts, pool-sound';
+  'linearizable, results-checked, fenced-stay-silent, history-whole, nothing-left-behind, no-leak, no-dangling-reference, exact-counts, pool-sound';
 
 /** `lease`: longer than a busy host needs from the end of a machine to the end of the controller. */
 function scenario(name: string, lease: string, faults: readonly string[]): string {
