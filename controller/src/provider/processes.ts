@@ -7,7 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { environmentError } from '../errors/cxlpod-error.ts';
 
 const podMark = 'CXLPOD_POD';
-const machineMark = 'CXLPOD_MACHINE';
+/** Not CXLPOD_MACHINE: programs of users find their machine's number there, and are processes of their machine like any other. */
+const machineMark = 'CXLPOD_OF_MACHINE';
 
 const goneLimitMs = 10_000;
 const lookAgainAfterMs = 5;
