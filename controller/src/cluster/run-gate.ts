@@ -9,7 +9,8 @@ export const gateWorker = 'gate';
 
 /** Iterations of one attempt after the other: small ones usually overlap; on busy cores it takes more. */
 const attempts = [200_000, 2_000_000, 10_000_000] as const;
-const attemptDeadlineMs = 20_000;
+/** Some 3 s on idle cores; the step has a limit of its own. */
+const attemptDeadlineMs = 45_000;
 
 export interface GateOptions {
   readonly topology: Topology;
