@@ -105,6 +105,8 @@ export interface Tasks extends LatencyTasks, PaperTasks, ProgramTasks {
       readonly reconnectWithinMs: number;
       /** As fast as they are answered when not given. */
       readonly callsPerSecond?: number;
+      /** A call that timed out is given up, and the connection stays; otherwise it is closed. */
+      readonly staysAfterTimeout?: boolean;
     };
     result: CallSummary & {
       readonly answered: number;

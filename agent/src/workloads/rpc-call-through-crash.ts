@@ -2,7 +2,7 @@ import { type Outcome, recordEnd, recordInvoke } from '../history/record.ts';
 import { monotonicNs } from '../pool/clock.ts';
 import type { Core } from '../pool/core.ts';
 import { AgentError } from '../protocol/agent-error.ts';
-import { integer, name, object } from '../protocol/shape.ts';
+import { boolean, integer, name, object } from '../protocol/shape.ts';
 import type { CallFailure, RpcErrorCode, Tasks } from '../protocol/tasks.ts';
 import { type Connection, connect, RpcError } from '../rpc/index.ts';
 import { LatencyRecorder, SpanRecorder } from './latency.ts';
@@ -42,7 +42,7 @@ export const rpcCallThroughCrash: Workload<'rpc-call-through-crash'> = {
       callDeadlineMs: integer(1, 600_000),
       reconnectWithinMs: integer(1, 600_000),
     },
-    { callsPerSecond: integer(1, 1_000_000) },
+    { callsPerSecond: integer(1, 1_000_000), staysAfterTimeout: boolean },
   ),
   run: (context, parameters) => {
     const series = new CallSeries(context, parameters);
@@ -158,7 +158,7 @@ class CallSeries {
       throw new AgentError('TOO_MANY_FAILURES', `${failureLimit} calls failed`, { cause: error });
     }
     this.#inSample = 0;
-    this.close();
+    if (code !== 'TIMEOUT' || this.#parameters.staysAfterTimeout !== true) this.close();
   }
 
   #record(written: boolean): void {

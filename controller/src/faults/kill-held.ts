@@ -2,6 +2,7 @@
  * A worker stands still at a crash point until the others have got on, and dies there, or at another one that it passes after that: what
  * happens only to who was too slow, such as a swap that fails, happens to it for certain.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Passage } from '@cxlpod/agent/protocol';
 import type { Crash, Post } from '../runs/crew.ts';
 import { openProgress } from '../runs/progress.ts';
@@ -18,6 +19,7 @@ export interface Hold extends Passage {
 
 /** Who waits for the one that stands still, or has nothing more to do, does not get on either. */
 const stalledMs = 1_000;
+const lookEveryMs = 10;
 
 /** `death`: where it dies once it goes on, counted from there; null: where it stands. */
 export function killHeld(
@@ -69,10 +71,14 @@ export function killHeld(
 async function othersGetOn({ pod, firstTicket }: WorkloadContext, operations: number, signal: AbortSignal): Promise<void> {
   const progress = openProgress(pod.paths, firstTicket);
   try {
-    let reached: number | null = progress.operations();
+    let reached = progress.operations();
+    let reachedAt = performance.now();
     const enough = reached + operations;
-    while (reached !== null && reached < enough) {
-      reached = await progress.reach(reached + 1, AbortSignal.any([signal, AbortSignal.timeout(stalledMs)]));
+    while (!signal.aborted && reached < enough && performance.now() - reachedAt < stalledMs) {
+      await delay(lookEveryMs, undefined, { signal }).catch(() => {});
+      const now = progress.operations();
+      if (now > reached) reachedAt = performance.now();
+      reached = Math.max(reached, now);
     }
   } finally {
     progress.close();

@@ -23,6 +23,8 @@ const parameters = z.strictObject({
   reconnectWithin: duration.default(15_000),
   /** At most; as fast as they are answered when not given. For faults that take longer to strike than all calls to be made. */
   callsPerSecond: z.number().int().min(1).max(100_000).optional(),
+  /** A call that timed out is given up, and the next one is made on the same connection; it closes the connection otherwise. */
+  staysAfterTimeout: z.boolean().default(false),
 });
 
 export type CallsParameters = z.output<typeof parameters>;
@@ -50,10 +52,10 @@ export const calls = {
   parameters,
   needs: { machines: 2 },
   async run(parameters: CallsParameters, context: WorkloadContext): Promise<CallsResult> {
-    const { calls: wanted, payloadBytes, callDeadline, reconnectWithin, callsPerSecond } = parameters;
+    const { calls: wanted, payloadBytes, callDeadline, reconnectWithin, callsPerSecond, staysAfterTimeout } = parameters;
     const [serving, calling] = context.pod.machines;
     const service = 'echo';
-    const pace = callsPerSecond === undefined ? {} : { callsPerSecond };
+    const pace = { staysAfterTimeout, ...(callsPerSecond === undefined ? {} : { callsPerSecond }) };
     const pacedMs = callsPerSecond === undefined ? 0 : (wanted / callsPerSecond) * 1000;
     const deadlineMs = taskDeadlineMs(wanted, callDeadline + reconnectWithin + pacedMs);
     const [server, caller] = await both(
