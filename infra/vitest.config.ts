@@ -12,6 +12,8 @@ makeTestFolder();
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const suffixes = ['crash', 'interleave', 'local', 'cluster', 'browser'] as const;
 const minuteMs = 60_000;
+/** `make test-deep` tries twenty times as much. */
+const depth = process.env.CXLPOD_DEEP === '1' ? 20 : 1;
 
 function group(name: string, order: number, include: string[], options: { oneAtATime?: boolean; timeoutMs: number }) {
   return {
@@ -21,7 +23,7 @@ function group(name: string, order: number, include: string[], options: { oneAtA
       include,
       exclude: ['**/node_modules/**', ...(name === 'unit' ? suffixes.map((suffix) => `**/*.${suffix}.test.ts`) : [])],
       sequence: { groupOrder: order },
-      testTimeout: options.timeoutMs,
+      testTimeout: options.timeoutMs * depth,
       hookTimeout: options.timeoutMs,
       pool: 'forks' as const,
       maxWorkers: options.oneAtATime ? 1 : 2,

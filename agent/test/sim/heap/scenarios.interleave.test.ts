@@ -16,7 +16,7 @@ const everyDeath: readonly all.Scenario[] = isDeep
   : [all.linkChangeUnlink];
 
 /** The longest of them takes two minutes on a busy host. */
-const exhaustiveMs = 600_000;
+const exhaustiveMs = isDeep ? 7_200_000 : 600_000;
 
 describe.each(scenarios)('$title', (scenario) => {
   test(`in drawn schedules with deaths (seed ${seed})`, () => {
