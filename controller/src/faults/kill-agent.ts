@@ -1,8 +1,11 @@
 /** `killAgent`: the daemon of a machine dies by SIGKILL. Its workers work on; the next daemon adopts them. */
 import type { z } from 'zod';
 import { configureAgent } from '../cluster/prepare-pool.ts';
+import { agentDied } from '../cluster/restart-agent.ts';
 import { name } from '../config/names.ts';
+import type { AgentConnection } from '../deploy/agent-connection.ts';
 import { attachToMachine } from '../deploy/deploy-agent.ts';
+import { CxlpodError } from '../errors/cxlpod-error.ts';
 import type { WorkloadContext } from '../workload/workload.ts';
 import { type Fault, type FaultKind, seenToFire } from './fault.ts';
 import { killsAll, laneOfMachine } from './machine-life.ts';
@@ -30,7 +33,10 @@ function create({ machine, healAfter, ...when }: Parameters): Fault {
     lane: laneOfMachine(machine),
     strike: async ({ pod, crew }) => {
       const { machine: its, agent } = pod.machine(machine);
-      const { pid } = await agent.request('status', {});
+      const pid = await pidOf(agent);
+      if (pid === null) {
+        return { sentence: `the agent of ${machine} was found to have ended`, evidence: { machine } };
+      }
       await its.killAgent();
       const workers = crew.handsOn(machine).length;
       return { sentence: `the agent of ${machine}, process ${pid}, was seen to end`, evidence: { machine, pid, workers } };
@@ -41,6 +47,16 @@ function create({ machine, healAfter, ...when }: Parameters): Fault {
     explains: (exit) => exit.machine === machine && exit.signal === null,
     kills: killsAll,
   };
+}
+
+/** Null for one that has ended, as after a controller that killed it, and ended itself before it could tell. */
+export async function pidOf(agent: AgentConnection): Promise<number | null> {
+  try {
+    return (await agent.request('status', {})).pid;
+  } catch (error) {
+    if (error instanceof CxlpodError && error.code === agentDied) return null;
+    throw error;
+  }
 }
 
 /** Starts the next agent, which adopts whoever is at work; those leave when their task is done, and their posts are filled again. */

@@ -10,10 +10,11 @@ import { environmentError } from '../errors/cxlpod-error.ts';
 import type { Machine } from '../provider/provider.ts';
 import type { Crash } from '../runs/crew.ts';
 import type { Evidence, FaultOutcome, Judgement } from '../runs/evidence.ts';
+import { readRunHistory } from '../runs/read-history.ts';
 import { untilLastWords } from '../runs/until-last-words.ts';
 import type { WorkloadContext } from '../workload/workload.ts';
-import { type Fault, type FaultKind, seenToFire } from './fault.ts';
-import { startAgent } from './kill-agent.ts';
+import { type Fault, type FaultKind, type Strike, seenToFire } from './fault.ts';
+import { pidOf, startAgent } from './kill-agent.ts';
 import { killsAll, laneOfMachine } from './machine-life.ts';
 
 const hit = z.number().int().min(1).max(1_000_000_000).default(1);
@@ -57,7 +58,8 @@ function create({ on, victim, at, hit: atHit, atAccess }: Parameters): Fault {
     arm: (post) => (post.machine === on && post.worker === victim?.worker ? crash : null),
     strike: async (context, signal) => {
       const { machine, agent } = context.pod.machine(on);
-      const { pid } = await agent.request('status', {});
+      const pid = await pidOf(agent);
+      if (pid === null) return diedUnseen(context, machine, at ?? null, where);
       const how = at === undefined ? { dieAtAccess: atAccess! } : { crash: { point: at, hit: atHit } };
       await agent.request('armRecoverer', how);
       if (!(await hasDied(context, machine, { pid, speaks: at !== undefined }, signal))) {
@@ -74,6 +76,17 @@ function create({ on, victim, at, hit: atHit, atAccess }: Parameters): Fault {
     // Of its victim nobody was told, and its other workers leave when their tasks are done.
     explains: (exit) => exit.machine === on && exit.signal === null,
     kills: killsAll,
+  };
+}
+
+/** While no controller was there to see it: its last words say whether it was this. */
+function diedUnseen({ pod, firstTicket }: WorkloadContext, { name, number }: Machine, at: string | null, where: string): Strike {
+  const { records } = readRunHistory(pod.paths.historyFile, firstTicket);
+  const last = records.find((record) => record.kind === 'last-words' && record.machine === number && record.point === at);
+  if (last === undefined) throw environmentError('AGENT_NOT_SEEN', `the agent of ${name} has ended, and nobody saw how`);
+  return {
+    sentence: `the agent of ${name}, process ${last.pid}, had died while it recovered, at ${where}`,
+    evidence: { machine: name, machineNumber: number, pid: last.pid, at, access: null },
   };
 }
 

@@ -86,6 +86,7 @@ class Search {
       return { machine, agent: goneAgent(name, why) };
     };
     if (!(await machine.isAlive())) {
+      if (this.#hasLostItsAgentOnly(name)) return without(environmentError(agentDied, `the agent of ${name} has ended`));
       this.ended.push(name);
       return without(environmentError('MACHINE_ENDED', `${name} has ended`));
     }
@@ -106,6 +107,12 @@ class Search {
       else if (!this.#isOpen(name, () => true)) throw why;
       return without(why);
     }
+  }
+
+  /** On provider local a machine is its processes, and may have none but its agent. */
+  #hasLostItsAgentOnly(machine: string): boolean {
+    const isLocal = this.#begun.environment.provider === 'local';
+    return isLocal && this.#isOpen(machine, isEndOfAgent) && !this.#isOpen(machine, isEndOfMachine);
   }
 
   /** What its agent was asked, and nobody was told: of the session that came last. */
@@ -130,6 +137,10 @@ class Search {
       return where === undefined || where === machine;
     });
   }
+}
+
+function isEndOfAgent(kind: string): boolean {
+  return ['killAgent', 'killRecoverer'].includes(kind);
 }
 
 function isEndOfMachine(kind: string): boolean {
