@@ -7,10 +7,10 @@ export const programSucceeded: Check = {
   check: ({ workload }) => {
     const result = programResultOf(workload);
     if (result === null) return unknown('No program of the user ran to its end.');
-    const failed = result.ends.filter(({ failure }) => failure !== null);
     const facts = { ends: result.ends, problems: result.problems };
-    const first = failed[0];
-    if (first !== undefined && first.phase !== 'check') {
+    // What became of the check is told by what it found.
+    const first = result.ends.find(({ phase, failure }) => failure !== null && phase !== 'check');
+    if (first !== undefined) {
       return invalid(`${first.worker} on ${first.machine}, ${first.phase}: it ${first.failure}.`, facts);
     }
     const problem = result.problems?.[0];

@@ -60,6 +60,16 @@ test('a campaign runs every scenario with every seed, and takes a negative contr
   expect(again.faults.map(({ sentence }) => sentence)).toEqual(first.faults.map(({ sentence }) => sentence));
 });
 
+/** Two pods come up for it, which takes long on a busy host. */
+test.runIf(process.env.CXLPOD_DEEP === '1')('a pod that a machine has joined is not used for the next seed', async () => {
+  const ended = await bench.run(['campaign', 'join-machine-local', '--seeds', '2', '--jobs', '1', '--json']);
+  const { entries } = JSON.parse(ended.stdout) as CampaignRecord;
+  expect(entries.map(({ verdict, because }) => [verdict, because])).toEqual([
+    ['valid', null],
+    ['valid', null],
+  ]);
+});
+
 test('a run that failed is judged the same from its files, keeps its pool, and is shrunk to the fault that makes it fail', async () => {
   const late = scenario(
     'healed-too-late',
