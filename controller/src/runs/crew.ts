@@ -463,8 +463,6 @@ export class Crew {
         receivedNs = answer.receivedNs;
         return answer.result;
       }
-      // Of the same name there may be another one by now.
-      if (this.#hasEnded(hand)) throw environmentError('WORKER_DIED', `${post.worker} on ${post.machine} has ended`);
       const answer = await this.#journal.during(
         (onSend) => agent.request('runTask', { worker: post.worker, task, parameters, deadlineMs }, { timeoutMs, onSend }),
         (asked) => this.#journal.ask({ kind: 'task', post, attempt, task, sentNs, asked }),

@@ -10,6 +10,8 @@ import type { Post } from './crew.ts';
 import type { RunFolder } from './run-folder.ts';
 
 const fileName = 'journal.jsonl';
+/** In the place of the session of a request that no agent was sent. */
+export const unsent = 'unsent';
 
 type Asked = SentRequest;
 
@@ -93,11 +95,19 @@ export class Journal {
       sent = asked;
       write(asked);
     });
-    // One that fails before it is sent was asked of nobody.
-    if (sent === undefined) return answer;
+    // It failed before it was sent, and so it must for whoever goes through this again.
+    if (sent === undefined) {
+      sent = { session: unsent, instance: unsent, line: this.#nextUnsent() };
+      write(sent);
+    }
     const told = await this.told(sent, answer);
     if ('error' in told) throw told.error;
     return told.result as T;
+  }
+
+  /** Unlike any other, also of a controller before this one. */
+  #nextUnsent(): Asked['line'] {
+    return { id: Number(process.hrtime.bigint()), request: 'status', parameters: {} };
   }
 
   /** Never rejects. */

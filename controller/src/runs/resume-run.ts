@@ -18,7 +18,7 @@ import { Timeline } from '../traces/timeline.ts';
 import { type BegunRun, forgetBegunRun, readBegunRun } from './begun-run.ts';
 import { writeRunRecord } from './conclude-run.ts';
 import type { FaultOutcome } from './evidence.ts';
-import { Journal, type Past, readJournal } from './journal.ts';
+import { Journal, type Past, readJournal, unsent } from './journal.ts';
 import type { RunFolder } from './run-folder.ts';
 import type { ControllerGone, RunRecord } from './run-record.ts';
 import { continueScenario } from './run-scenario.ts';
@@ -119,7 +119,7 @@ class Search {
   #untold(machine: string) {
     const requests = this.#journal.hires
       .flatMap((hire) => [hire, ...hire.tasks])
-      .filter(({ post }) => post.machine === machine)
+      .filter(({ post, asked }) => post.machine === machine && asked.session !== unsent)
       .sort((a, b) => a.sentNs - b.sentNs);
     const last = requests.at(-1);
     return last === undefined
