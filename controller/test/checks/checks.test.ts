@@ -268,6 +268,14 @@ const planted: readonly { check: Check; good?: Evidence; invalid: readonly Plant
     unknown: [
       ['the workload failed', { ...pingEvidence(), workload: null }],
       [
+        'there were too few rounds',
+        (() => {
+          const evidence = pingEvidence();
+          (evidence.workload!.result as { comparison: { rounds: number } }).comparison.rounds = 4;
+          return evidence;
+        })(),
+      ],
+      [
         'a round has no time',
         (() => {
           const evidence = pingEvidence();

@@ -110,6 +110,10 @@ describe('migrates-by-metadata', () => {
   test('holds where the same bytes move whatever the size, sooner than a copy', () => {
     expect(verdict(size(8000))).toBe('valid');
   });
+  test('knows nothing of one size', () => {
+    const result = { sizes: [size(500)], ...measured } satisfies MigrationResult;
+    expect(migratesByMetadata.check(evidence('migration', result)).verdict).toBe('unknown');
+  });
   test('fails where more bytes move for more records, or a copy is sooner', () => {
     expect(verdict({ ...size(8000), ownershipBytes: 77 })).toBe('invalid');
     expect(verdict({ ...size(8000), copyNs: [7_000] })).toBe('invalid');

@@ -192,6 +192,14 @@ test('recovered-in-time tells the slowest of the dead, and judges nobody for bei
   expect(check().verdict).toBe('unknown');
 });
 
+test('without a whole history, nothing is known of queues and of the fenced', () => {
+  expect(fencedStaySilent.check(having([], { history: null })).verdict).toBe('unknown');
+  const whole = having([...sends(0), ...receives(0)]);
+  expect(handOverExactlyOnce.check(whole).verdict).toBe('valid');
+  const history = { ...whole.history!, overflow: 1 };
+  expect(handOverExactlyOnce.check({ ...whole, history }).verdict).toBe('unknown');
+});
+
 test('everybody-recovered knows nothing while somebody is quarantined, and counts the others', () => {
   const check = (...states: RecoveryOutcome['state'][]) =>
     everybodyRecovered.check(having([], { recoveries: states.map((state, id) => ({ ...outcome, id, state })) }));
