@@ -5,8 +5,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
 CXLPOD   := node controller/dist/cxlpod.mjs
+NAMED     = $(if $(POD),--name $(POD))
 VITEST   := npx vitest run --config infra/vitest.config.ts
-POD      ?= two
+# The only one that is up, unless it is said.
+POD      ?=
 TOPOLOGY ?= infra/topologies/two.yaml
 SCENARIO ?= infra/scenarios/latency/ping.yaml
 ONLY     ?=
@@ -58,13 +60,13 @@ cluster-up: build images ## boot the pod: make cluster-up TOPOLOGY=infra/topolog
 	@$(CXLPOD) up $(TOPOLOGY)
 
 cluster-down: build ## remove the pod and everything that belongs to it: make cluster-down POD=three
-	@$(CXLPOD) down --name $(POD)
+	@$(CXLPOD) down $(NAMED)
 
 status: build ## machines, pool, agents and workers of the pod
-	@$(CXLPOD) status --name $(POD)
+	@$(CXLPOD) status $(NAMED)
 
 run: build ## run a scenario on the pod, or all of a folder: make run SCENARIO=latency
-	@$(CXLPOD) run --name $(POD) $(SCENARIO)
+	@$(CXLPOD) run $(NAMED) $(SCENARIO)
 
 campaign: build ## scenarios x seeds on pods of their own: make campaign SECONDS=600 SCENARIOS=crash (on processes of this host; machines: PROVIDER=qemu; all: PROVIDER=)
 	@$(CXLPOD) campaign $(SCENARIOS) --seconds $(SECONDS) $(if $(PROVIDER),--provider $(PROVIDER))
@@ -76,10 +78,10 @@ report: build ## where the report of the newest run is
 	@$(CXLPOD) report
 
 shell: build ## a shell on a machine: make shell MACHINE=vm2
-	@$(CXLPOD) shell --name $(POD) $(or $(MACHINE),vm1)
+	@$(CXLPOD) shell $(NAMED) $(or $(MACHINE),vm1)
 
 logs: build ## console and agent logs: make logs MACHINE=vm1
-	@$(CXLPOD) logs --name $(POD) $(MACHINE)
+	@$(CXLPOD) logs $(NAMED) $(MACHINE)
 
 doctor: build ## what this host offers and what it lacks
 	@$(CXLPOD) doctor

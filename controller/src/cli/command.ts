@@ -13,7 +13,7 @@ import type { ExitCode } from '../errors/cxlpod-error.ts';
 export type Command = (program: Program, context: CommandContext) => void;
 
 export interface CommandContext {
-  /** Aborted by the first SIGINT or SIGTERM; a second one ends the process at once. */
+  /** Aborted by the first SIGINT or SIGTERM, where a second one ends the process at once; by SIGHUP; when nobody reads the answer any more. */
   readonly signal: AbortSignal;
   /** Data, to standard output. */
   out(text: string): void;

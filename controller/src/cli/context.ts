@@ -40,6 +40,11 @@ function operatorSignal(): AbortSignal {
       operator.abort();
     });
   }
+  // A terminal that closes: by shell and kernel, so it may come twice.
+  process.on('SIGHUP', () => operator.abort());
+  // Nobody reads the answer any more, such as `head` that has had enough. Of what is said beside it nobody has to listen.
+  process.stdout.on('error', () => operator.abort());
+  process.stderr.on('error', () => {});
   return operator.signal;
 }
 

@@ -10,5 +10,7 @@ export function pickPod(name: string | undefined): string {
   const pods = knownPods();
   if (pods.length === 1) return pods[0]!;
   if (pods.length === 0) throw usageError('POD_NOT_UP', 'there is no pod', { hint: 'cxlpod up' });
-  throw usageError('POD_AMBIGUOUS', 'there is more than one pod', { hint: `--name with one of ${pods.join(', ')}` });
+  throw usageError('POD_AMBIGUOUS', 'there is more than one pod', {
+    hint: `--name (POD= of make) with one of ${pods.join(', ')}`,
+  });
 }

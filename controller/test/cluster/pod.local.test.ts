@@ -308,6 +308,30 @@ test('a second interrupt ends at once, and down finds the rest', async () => {
   expect(bench.leftovers(pod)).toEqual([]);
 });
 
+test('a terminal that closes is an interrupt that is heard once, and nobody has to listen to what is said', async () => {
+  const pod = bench.newPod();
+  const up = bench.start(['up', 'local', '--name', pod], { CXLPOD_HOLD: 'format the pool' });
+  await up.said('held');
+
+  up.process.stderr!.destroy();
+  up.process.kill('SIGHUP');
+  up.process.kill('SIGHUP');
+
+  expect((await up.ended).exitCode).toBe(130);
+  expect(bench.leftovers(pod)).toEqual([]);
+});
+
+test('what nobody listens to any more goes on', async () => {
+  const pod = bench.newPod();
+  const up = bench.start(['up', 'local', '--name', pod]);
+  await up.said('clear leftovers');
+
+  up.process.stderr!.destroy();
+
+  expect((await up.ended).exitCode).toBe(0);
+  await bench.mustRun(['down', '--name', pod]);
+});
+
 describe('an agent', () => {
   test('that is killed in the middle of a run leaves nothing that down does not find', async () => {
     const pod = bench.newPod();
