@@ -2,9 +2,11 @@
 import {
   closeSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   openSync,
   readlinkSync,
+  realpathSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -46,9 +48,9 @@ export class RunFolder {
     });
   }
 
-  /** The run folder named by the operator, or the newest. */
+  /** The run folder named by the operator, or the newest. Not a link to it, such as `latest`, which leads elsewhere with the next run. */
   static open(runsFolder: string, run: string | undefined): RunFolder {
-    if (run !== undefined) return new RunFolder(resolve(run));
+    if (run !== undefined) return new RunFolder(existsSync(run) ? realpathSync(run) : resolve(run));
     try {
       return new RunFolder(resolve(runsFolder, readlinkSync(join(runsFolder, 'latest'))));
     } catch (error) {

@@ -1,12 +1,13 @@
 /**
- * The fewest parts of a list with which something still fails (delta debugging): halves, quarters and so on are tried alone, then
- * left out, until no single part can be spared.
+ * The fewest parts of a list with which something still fails (delta debugging): all once more, then none; then halves, quarters and so on
+ * are tried alone, then left out, until no single part can be spared. Null: it does not fail again, not even with all of them.
  */
 export async function shrinkList<T>(
   parts: readonly T[],
   fails: (parts: readonly T[]) => Promise<boolean>,
-): Promise<readonly T[]> {
-  if (await fails([])) return [];
+): Promise<readonly T[] | null> {
+  if (!(await fails(parts))) return null;
+  if (parts.length === 0 || (await fails([]))) return [];
   let least = parts;
   let pieces = 2;
   while (least.length > 1) {

@@ -21,6 +21,14 @@ describe('a run folder', () => {
     expect(RunFolder.open(runs, undefined).path).toBe(folder.path);
   });
 
+  test('that is named by the link to the newest stays the same when a newer one is made', () => {
+    const folder = RunFolder.create(runs, 'ping', at);
+    const named = RunFolder.open(runs, join(runs, 'latest'));
+    RunFolder.create(runs, 'replay', at);
+
+    expect(named.path).toBe(folder.path);
+  });
+
   test('of a second run in the same second is another folder, and leaves no temporary link', () => {
     RunFolder.create(runs, 'ping', at);
     RunFolder.create(runs, 'ping', at);

@@ -26,8 +26,21 @@ test('where several parts will do each alone, one is left', async () => {
   expect(least).toHaveLength(1);
 });
 
-test('what never fails with fewer is left as it is', async () => {
-  const parts = ['a', 'b', 'c'];
+test.each([[['a']], [['a', 'b', 'c']]])(
+  'what never fails with fewer of %j is left as it is, and did fail once more',
+  async (parts) => {
+    const failed: unknown[] = [];
 
-  expect(await shrinkList(parts, async (some) => some.length === 3)).toEqual(parts);
+    const least = await shrinkList(parts, async (some) => some.length === parts.length && failed.push(some) > 0);
+
+    expect(least).toEqual(parts);
+    expect(failed).toEqual([parts]);
+  },
+);
+
+test('what does not fail again is not shrunk', async () => {
+  const tried: unknown[] = [];
+
+  expect(await shrinkList(['a', 'b'], async (some) => tried.push(some) === 0)).toBeNull();
+  expect(tried).toEqual([['a', 'b']]);
 });
