@@ -11,6 +11,7 @@ import { exitCodes } from '../errors/cxlpod-error.ts';
 import { interruptedError } from '../errors/interrupted.ts';
 import { type Annotation, type AnnotationStyle, annotate } from '../report/annotations.ts';
 import { concreteScenario } from '../runs/concrete-scenario.ts';
+import { requirePrograms } from '../runs/require-programs.ts';
 import { requireRunnable } from '../runs/require-runnable.ts';
 import { RunFolder } from '../runs/run-folder.ts';
 import { type FinishedRun, runOnce } from '../runs/run-once.ts';
@@ -44,6 +45,7 @@ export async function campaignCommand(
 ): Promise<number> {
   const { scenarios, leftOut } = ofProvider(names.flatMap(loadScenarios), options.provider);
   for (const { scenario } of scenarios) requireFitting(scenario);
+  await requirePrograms(scenarios);
   if (leftOut !== null) context.say(leftOut);
   const name = names.length === 1 ? basename(names[0]!, '.yaml') : 'campaign';
   const folder = RunFolder.create(options.runs, `campaign-${name}`, new Date());

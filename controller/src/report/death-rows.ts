@@ -21,7 +21,7 @@ export function deathRows({
   deaths = [],
   recoveries,
 }: Pick<RunRecord, 'recoveries'> & { readonly deaths?: RunRecord['deaths'] }): string[][] {
-  return deaths.map(({ id, incarnation, machine, lastSeenAt, recoveredAt, longestStall }) => {
+  return deaths.map(({ id, incarnation, machine, lastSeenAt, recoveredAt, longestStall, unmeasured }) => {
     const outcome = recoveries.find((each) => each.id === id && each.incarnation === incarnation);
     const since = lastSeenAt ?? outcome?.suspectedAt ?? outcome?.endSeenAt ?? null;
     const after = (stamp: Stamp | null | undefined): string => {
@@ -32,7 +32,11 @@ export function deathRows({
       `${id}, incarnation ${incarnation}`,
       machine ?? '',
       ...[outcome?.suspectedAt, outcome?.endSeenAt, outcome?.fencedAt, recoveredAt].map(after),
-      longestStall === null ? 'nobody went on' : `${longestStall.ms} ms (client ${longestStall.id} on ${longestStall.machine})`,
+      longestStall !== null
+        ? `${longestStall.ms} ms (client ${longestStall.id} on ${longestStall.machine})`
+        : unmeasured === true
+          ? 'not measured: no survivor wrote a history'
+          : 'nobody went on',
     ];
   });
 }

@@ -14,6 +14,7 @@ import { renderSummary } from '../report/summary.ts';
 import { writeReport } from '../report/write-report.ts';
 import { readBegunRun } from './begun-run.ts';
 import { concreteScenario } from './concrete-scenario.ts';
+import { requirePrograms } from './require-programs.ts';
 import { requireRunnable } from './require-runnable.ts';
 import { resumeRun } from './resume-run.ts';
 import { exitCodeOfRun } from './run-error.ts';
@@ -72,6 +73,7 @@ export async function runLoaded(
   options: RunOptions,
   context: CommandContext,
 ): Promise<number> {
+  await requirePrograms(scenarios);
   const finished =
     options.up === true ? await onNewPod(scenarios, options, context) : await onRunningPod(scenarios, options, context);
   if (options.json === true)

@@ -22,6 +22,8 @@ export interface Death extends ClientIdentity {
   readonly recoveredAt: Stamp;
   /** Who of those that went on stood still longest at any time between the two; null when nobody who writes a history went on. */
   readonly longestStall: (ClientIdentity & { readonly machine: string; readonly ms: number }) | null;
+  /** Where it is null: no survivor wrote a history, so nobody knows whether they went on. */
+  readonly unmeasured?: true;
 }
 
 /** What another watch needs to go on with this one. */
@@ -77,6 +79,7 @@ export class StallWatch {
     return [...this.#recovered.values()].map(({ id, incarnation, ns }) => {
       const track = this.#tracks.get(keyOf({ id, incarnation }));
       const outcome = outcomes.find((each) => each.id === id && each.incarnation === incarnation);
+      const hasWitness = [...this.#tracks.keys()].some((key) => !this.#recovered.has(key));
       const fromNs = track?.seenNs ?? outcome?.suspectedAt?.ns ?? outcome?.endSeenAt?.ns ?? ns;
       return {
         ...{ id, incarnation },
@@ -84,6 +87,7 @@ export class StallWatch {
         lastSeenAt: track === undefined ? null : this.#stamp(track.seenNs),
         recoveredAt: this.#stamp(ns),
         longestStall: this.#longestStall(fromNs, ns),
+        ...(hasWitness ? {} : { unmeasured: true }),
       };
     });
   }

@@ -17,7 +17,17 @@ export interface ProgramFile extends AsyncDisposable {
 const compileLimitMs = 120_000;
 
 /** Errors, all of usage: PROGRAM_NOT_FOUND, PROGRAM_NOT_EXECUTABLE, PROGRAM_DOES_NOT_COMPILE. */
-export async function executableFile(path: string): Promise<ProgramFile> {
+export async function programFile({
+  exec,
+  module,
+}: {
+  exec?: string | undefined;
+  module?: string | undefined;
+}): Promise<ProgramFile> {
+  return exec === undefined ? moduleFile(module!) : executableFile(exec);
+}
+
+async function executableFile(path: string): Promise<ProgramFile> {
   requireFile(path);
   if (extname(path) === '.c') return inFolder((folder) => compile(path, folder));
   if ((statSync(path).mode & 0o111) === 0) {
@@ -30,7 +40,7 @@ export async function executableFile(path: string): Promise<ProgramFile> {
 }
 
 /** The module and all that it imports in one file; `cxlpod` is the worker's own. */
-export async function moduleFile(path: string): Promise<ProgramFile> {
+async function moduleFile(path: string): Promise<ProgramFile> {
   requireFile(path);
   return inFolder((folder) => bundle(path, folder));
 }

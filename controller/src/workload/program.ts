@@ -5,7 +5,7 @@ import { duration, size } from '../config/quantities.ts';
 import type { Machine } from '../provider/provider.ts';
 import type { Hand } from '../runs/crew.ts';
 import { hireAll } from './heap-crew.ts';
-import { executableFile, moduleFile, type ProgramFile } from './program-files.ts';
+import { type ProgramFile, programFile } from './program-files.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
 const path = z.string().min(1).max(4096);
@@ -66,7 +66,7 @@ export const program = {
   parameters,
   needs: { machines: 1, heap: true },
   async run(wanted: ProgramParameters, context: WorkloadContext): Promise<ProgramResult> {
-    await using file = await (wanted.exec === undefined ? moduleFile(wanted.module!) : executableFile(wanted.exec));
+    await using file = await programFile(wanted);
     // Awaited here: the file is needed until the end, by machines that boot again.
     return await new ProgramRun(wanted, context, file).run();
   },

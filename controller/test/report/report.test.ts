@@ -7,6 +7,7 @@ import { readRunRecord } from '../../src/report/report-input.ts';
 import { renderSummary } from '../../src/report/summary.ts';
 import { showNs, showRatio } from '../../src/report/units.ts';
 import { writeReport } from '../../src/report/write-report.ts';
+import type { RunRecord } from '../../src/runs/run-record.ts';
 import { crashEvidence, kvEvidence, pingEvidence } from '../checks/evidence-of-a-good-run.ts';
 import { environment, hostile, writeRun } from './run-for-report.ts';
 
@@ -127,6 +128,15 @@ describe('summary.md', () => {
     const table = text.slice(text.indexOf('| check |')).split('\n\n', 1)[0]!;
     for (const line of table.split('\n')) expect(line.replaceAll('\\|', '').split('|')).toHaveLength(5);
   });
+});
+
+test('summary.md does not say that nobody went on where nobody could see it', () => {
+  const at = { clock: 'vm1', ns: 1e9 };
+  const death = { id: 3, incarnation: 1, machine: 'vm2', lastSeenAt: at, recoveredAt: at, longestStall: null } as const;
+  const told = (deaths: RunRecord['deaths']): string => renderSummary(writeRun(crashEvidence(), { deaths }).record);
+
+  expect(told([death])).toContain('nobody went on');
+  expect(told([{ ...death, unmeasured: true }])).toContain('not measured: no survivor wrote a history');
 });
 
 test('summary.md shows no control character of a guest to a terminal, whatever it is said about', () => {

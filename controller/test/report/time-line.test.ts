@@ -45,6 +45,17 @@ describe('the flags of faults', () => {
 });
 
 describe('the time line', () => {
+  test('draws operations a second only of what somebody counted', () => {
+    const drawn = (perReading: number): boolean => {
+      const timeline = new Timeline();
+      timeline.spans.push({ lane: server, kind: 'process', name: 'pid 1', start: at(0), end: at(900), detail: { exitCode: 0 } });
+      for (let reading = 0; reading < 5; reading++)
+        timeline.progress.push({ at: at(reading * 50), operations: reading * perReading });
+      return section(timeline).includes('data-panel="progress"');
+    };
+    expect([drawn(10), drawn(0)]).toEqual([true, false]);
+  });
+
   test('numbers faults as they struck, and says of others why they did not', () => {
     const timeline = new Timeline();
     timeline.spans.push({ lane: server, kind: 'process', name: 'pid 1', start: at(0), end: at(900), detail: { exitCode: 0 } });

@@ -47,6 +47,7 @@ test('the same death in the middle of a push: a lock-free queue loses nothing, t
     'no-leak': expect.stringMatching(/^valid: All 0 objects/),
   });
   expect(right!.verdict).toBe('valid');
+  expect(right!.deaths.filter(({ unmeasured }) => unmeasured === true)).toEqual([]);
   expect(sentences(broken!)).toMatchObject({
     'fault-fired': expect.stringMatching(/^valid/),
     'queue-exactly-once': expect.stringMatching(/^invalid: \d+ items were pushed and never popped/),
@@ -62,6 +63,8 @@ test('the TypeScript module that `init` writes goes on where a dead worker was',
     'program-succeeded': 'valid: 2 processes of the program came to their end without a failure; its own check found nothing.',
   });
   expect([record!.verdict, record!.faults[0]!.healedAt === null]).toEqual(['valid', false]);
+  // It writes no history, so nobody saw whether the survivor went on.
+  expect(record!.deaths).toMatchObject([{ machine: 'vm2', longestStall: null, unmeasured: true }]);
 });
 
 test('a run of a program is repeated from its folder alone, wherever that is by now', async () => {
@@ -125,24 +128,27 @@ describe('a program that fails is told as the one that failed', () => {
 
 describe('what cannot be a program is refused', () => {
   const refusal = async (name: string, workload: string) => {
-    const ended = await bench.run(['run', '--name', pod, '--json', scenario(name, workload)]);
-    const [record] = JSON.parse(ended.stdout || '[null]') as [RunRecord | null];
-    return `${record?.verdict} ${record?.error?.code} ${record?.error?.message}: ${record?.error?.because}`;
+    const { exitCode, stdout, stderr } = await bench.run(['run', '--name', pod, scenario(name, workload)]);
+    return { exitCode, stdout, stderr };
   };
+  const beforeTheRun = (told: RegExp) => ({ exitCode: 2, stdout: '', stderr: expect.stringMatching(told) });
 
-  test('a file that is not there, one that is no program, source that does not compile', async () => {
+  test('before anything is started: a file that is not there, one that is no program, source that does not compile', async () => {
     writeFileSync(join(bench.folder, 'text'), 'no program');
     program('wrong.c', 'int main(void) { return undeclared; }\n');
     program('wrong.ts', "import nothing from './nothing.ts';\nexport default nothing;\n");
 
-    expect(await refusal('missing', '{ exec: ./missing }')).toContain('PROGRAM_NOT_FOUND');
-    expect(await refusal('text', '{ exec: ./text }')).toContain('PROGRAM_NOT_EXECUTABLE');
-    expect(await refusal('wrong-c', '{ exec: ./wrong.c }')).toMatch(/PROGRAM_DOES_NOT_COMPILE.*undeclared/s);
-    expect(await refusal('wrong-ts', '{ module: ./wrong.ts }')).toMatch(/PROGRAM_DOES_NOT_COMPILE.*nothing\.ts/s);
+    expect(await refusal('missing', '{ exec: ./missing }')).toEqual(beforeTheRun(/there is no program .*missing/));
+    expect(await refusal('text', '{ exec: ./text }')).toEqual(beforeTheRun(/text cannot be run/));
+    expect(await refusal('wrong-c', '{ exec: ./wrong.c }')).toEqual(beforeTheRun(/wrong\.c does not compile.*undeclared/s));
+    expect(await refusal('wrong-ts', '{ module: ./wrong.ts }')).toEqual(
+      beforeTheRun(/wrong\.ts cannot be bundled.*nothing\.ts/s),
+    );
   });
 
   test('a module that exports no workload', async () => {
     program('plain.ts', 'export default 1;\n');
-    expect(await refusal('plain', '{ module: ./plain.ts }')).toContain('NOT_A_WORKLOAD');
+    const [record] = await run(scenario('plain', '{ module: ./plain.ts }'));
+    expect(record!.error?.code).toBe('NOT_A_WORKLOAD');
   });
 });

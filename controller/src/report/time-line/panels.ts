@@ -20,7 +20,9 @@ export interface Panel {
 /** Those for which there is something to draw. */
 export function panelsOf(timeline: AlignedTimeline): readonly Panel[] {
   const latencies = timeline.latencies.filter(({ bins }) => bins.length > 1).map(latencyPanel);
-  return timeline.progress.length > 2 ? [...latencies, progressPanel(timeline)] : latencies;
+  // A program that writes no history, and uses no heap, may do much that nobody counts.
+  const isCounted = timeline.progress.length > 2 && timeline.progress.some(({ operations }) => operations > 0);
+  return isCounted ? [...latencies, progressPanel(timeline)] : latencies;
 }
 
 function latencyPanel(series: LatencyOverTime): Panel {
