@@ -11,11 +11,12 @@ import { exitCodes } from '../errors/cxlpod-error.ts';
 import { interruptedError } from '../errors/interrupted.ts';
 import { type Annotation, type AnnotationStyle, annotate } from '../report/annotations.ts';
 import { concreteScenario } from '../runs/concrete-scenario.ts';
+import { Random } from '../runs/random.ts';
 import { requirePrograms } from '../runs/require-programs.ts';
 import { requireRunnable } from '../runs/require-runnable.ts';
 import { RunFolder } from '../runs/run-folder.ts';
 import { type FinishedRun, runOnce } from '../runs/run-once.ts';
-import { type CampaignEntry, type CampaignRecord, campaignOf, entryOf } from './campaign-record.ts';
+import { type CampaignEntry, type CampaignRecord, campaignOf, entryOf, sayNotReached } from './campaign-record.ts';
 import { ofProvider } from './of-provider.ts';
 import { PodShelf } from './pod-shelf.ts';
 import { renderCampaignSummary, writeCampaign } from './write-campaign.ts';
@@ -48,17 +49,21 @@ export async function campaignCommand(
   await requirePrograms(scenarios);
   if (leftOut !== null) context.say(leftOut);
   const name = names.length === 1 ? basename(names[0]!, '.yaml') : 'campaign';
-  const folder = RunFolder.create(options.runs, `campaign-${name}`, new Date());
+  const folder = RunFolder.create(options.runs, `campaign-${name}`, new Date(), { isLatest: false });
   const campaign = new Campaign(scenarios, folder, options, context);
   await campaign.run();
-  const record = campaignOf(name, campaign.startedAt, campaign.tookMs, campaign.entries);
+  const planned = scenarios.map(({ scenario }) => scenario.name);
+  const record = campaignOf(name, campaign.startedAt, campaign.tookMs, campaign.entries, planned);
   const index = writeCampaign(folder, record);
-  const { counts } = record;
+  const { counts, medianRunMs } = record;
+  const median = medianRunMs === null ? '' : `, median ${(medianRunMs / 1000).toFixed(2)} s from start to verdict`;
   context.say(
     `\n${record.outcome.toUpperCase()}  ${record.entries.length} runs in ${Math.round(record.tookMs / 1000)} s: ` +
       `${counts.valid} as expected, ${counts.unknown} unknown, ${counts.invalid} not; ` +
-      `${record.runsPerMinute.toFixed(1)} a minute, median ${(record.medianRunMs / 1000).toFixed(2)} s from start to verdict`,
+      `${record.runsPerMinute.toFixed(1)} a minute${median}`,
   );
+  const notReached = sayNotReached(record);
+  if (notReached !== null) context.say(notReached);
   context.say(`index: ${index}`);
   context.out(options.json ? JSON.stringify(record, null, 2) : index);
   annotate(options.annotations, { annotations: annotationsOf(record), summary: renderCampaignSummary(record) });
@@ -93,7 +98,8 @@ class Campaign {
   #isStopped = false;
 
   constructor(scenarios: readonly LoadedScenario[], folder: RunFolder, options: CampaignOptions, context: CommandContext) {
-    this.#scenarios = scenarios;
+    // Of a short campaign the first few run, and those are to be others the next time.
+    this.#scenarios = new Random(options.firstSeed).shuffled(scenarios);
     this.#folder = folder;
     this.#options = options;
     this.#context = context;
@@ -128,7 +134,7 @@ class Campaign {
     }
   }
 
-  /** Seed by seed, so that every scenario has had its turn when time is up. */
+  /** In an order drawn from the first seed; seed by seed, so that every scenario has had its turn when time is up. */
   #take(): LoadedScenario | null {
     const { seconds, seeds = seconds === undefined ? seedsByDefault : Number.POSITIVE_INFINITY, firstSeed } = this.#options;
     const isLate = seconds !== undefined && this.tookMs > seconds * 1000;

@@ -27,7 +27,10 @@ export interface CampaignRecord {
   readonly outcome: Verdict;
   readonly counts: Readonly<Record<Verdict, number>>;
   readonly runsPerMinute: number;
-  readonly medianRunMs: number;
+  /** Of the runs that came to an end; null: none did. */
+  readonly medianRunMs: number | null;
+  /** Scenarios that had no turn before time was up, or before it was interrupted. */
+  readonly notReached: readonly string[];
   readonly matrix: readonly MatrixCell[];
   readonly entries: readonly CampaignEntry[];
 }
@@ -59,9 +62,17 @@ export function entryOf(record: RunRecord, run: string | null): CampaignEntry {
   };
 }
 
-export function campaignOf(name: string, startedAt: Date, tookMs: number, entries: readonly CampaignEntry[]): CampaignRecord {
+/** `planned`: every scenario that was to have a turn. */
+export function campaignOf(
+  name: string,
+  startedAt: Date,
+  tookMs: number,
+  entries: readonly CampaignEntry[],
+  planned: readonly string[] = [],
+): CampaignRecord {
   const outcomes = entries.map(({ outcome }) => outcome);
-  const times = entries.map((entry) => entry.tookMs).sort((a, b) => a - b);
+  const times = entries.flatMap((entry) => (entry.run === null ? [] : [entry.tookMs])).sort((a, b) => a - b);
+  const reached = new Set(entries.map(({ scenario }) => scenario));
   return {
     format: 1,
     name,
@@ -70,10 +81,19 @@ export function campaignOf(name: string, startedAt: Date, tookMs: number, entrie
     outcome: worst(outcomes),
     counts: countsOf(outcomes),
     runsPerMinute: tookMs > 0 ? (entries.length * 60_000) / tookMs : 0,
-    medianRunMs: times[Math.floor(times.length / 2)] ?? 0,
+    medianRunMs: times[Math.floor(times.length / 2)] ?? null,
+    notReached: planned.filter((scenario) => !reached.has(scenario)).sort(),
     matrix: matrixOf(entries),
     entries,
   };
+}
+
+/** Null: every scenario had its turn. */
+export function sayNotReached({ notReached, entries, tookMs }: CampaignRecord): string | null {
+  const count = notReached.length;
+  if (count === 0) return null;
+  const all = count + new Set(entries.map(({ scenario }) => scenario)).size;
+  return `${count} of ${all} scenarios ${count === 1 ? 'was' : 'were'} not reached in ${Math.round(tookMs / 1000)} s`;
 }
 
 function matrixOf(entries: readonly CampaignEntry[]): MatrixCell[] {

@@ -2,7 +2,7 @@
 import { type Html, html, raw } from '../report/html.ts';
 import { style } from '../report/style.ts';
 import type { Verdict } from '../runs/verdict.ts';
-import type { CampaignEntry, CampaignRecord } from './campaign-record.ts';
+import { type CampaignEntry, type CampaignRecord, sayNotReached } from './campaign-record.ts';
 import { matrixStyle } from './matrix-style.ts';
 
 const policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
@@ -18,7 +18,7 @@ const meanings: Readonly<Record<Verdict, string>> = { invalid: 'not as expected'
 
 /** `measured`: what the runs measured, if anything. */
 export function renderIndex(record: CampaignRecord, measured: readonly Html[] = []): string {
-  const { name, outcome, counts, entries } = record;
+  const { name, outcome, counts, entries, medianRunMs, notReached } = record;
   const doubtful = entries.filter((entry) => entry.outcome !== 'valid');
   const good = entries.filter((entry) => entry.outcome === 'valid');
   const page = html`<!doctype html>
@@ -35,14 +35,15 @@ export function renderIndex(record: CampaignRecord, measured: readonly Html[] = 
 <header><div class="in"><span class="brand"><i></i>cxlpod</span><time>${record.startedAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}</time></div></header>
 <main>
 <div class="hero"><div class="verdict ${outcome}" id="verdict">${outcome}</div>
-<div><h1>${name}</h1><p>${`${entries.length} runs: ${counts.valid} as expected, ${counts.unknown} unknown, ${counts.invalid} not as expected.`}</p></div></div>
+<div><h1>${name}</h1><p>${`${entries.length} runs: ${counts.valid} as expected, ${counts.unknown} unknown, ${counts.invalid} not as expected.${notReached.length > 0 ? ` ${sayNotReached(record)}.` : ''}`}</p></div></div>
 <div class="figures" id="figures">
 <div class="card"><h4>runs a minute</h4><strong>${record.runsPerMinute.toFixed(1)}</strong><p>${`in ${Math.round(record.tookMs / 1000)} s, pods included`}</p></div>
-<div class="card"><h4>start to verdict</h4><strong>${`${(record.medianRunMs / 1000).toFixed(2)} s`}</strong><p>median of all runs, on a pod that is up</p></div>
+<div class="card"><h4>start to verdict</h4><strong>${medianRunMs === null ? 'none' : `${(medianRunMs / 1000).toFixed(2)} s`}</strong><p>median of all runs, on a pod that is up</p></div>
 <div class="card"><h4>faults seen to fire</h4><strong>${record.matrix.reduce((sum, { fired }) => sum + fired, 0)}</strong><p>a run whose fault never fired is unknown</p></div>
 </div>
 ${doubtful.length > 0 && runsSection('doubtful', 'Not as expected', doubtful)}
 ${matrixSection(entries)}
+${notReached.length > 0 && html`<section id="not-reached"><h2>Not reached</h2><p class="lead">${`${sayNotReached(record)}.`}</p><p>${notReached.join(', ')}</p></section>`}
 ${good.length > 0 && runsSection('good', good.length > goodRunsListed ? `As expected, the first ${goodRunsListed}` : 'As expected', good.slice(0, goodRunsListed))}
 ${measured}
 </main>

@@ -2,7 +2,7 @@
 import { escapeHtml, showControls } from '../report/html.ts';
 import type { RunFolder } from '../runs/run-folder.ts';
 import type { Verdict } from '../runs/verdict.ts';
-import type { CampaignEntry, CampaignRecord } from './campaign-record.ts';
+import { type CampaignEntry, type CampaignRecord, sayNotReached } from './campaign-record.ts';
 import { renderIndex } from './index-page.ts';
 import { measurementSections } from './measurements-section.ts';
 
@@ -35,13 +35,16 @@ ${cases.join('\n')}
 }
 
 /** For a terminal or the page of a job: the counts, and each run that was not as expected. */
-export function renderCampaignSummary({ name, outcome, counts, entries, tookMs }: CampaignRecord): string {
+export function renderCampaignSummary(record: CampaignRecord): string {
+  const { name, outcome, counts, entries, tookMs } = record;
+  const notReached = sayNotReached(record);
   const doubtful = entries.filter((entry) => entry.outcome !== 'valid');
   const row = ({ scenario, seed, outcome: its, because }: CampaignEntry): string =>
     `| ${[scenario, String(seed), its, because ?? ''].map(cell).join(' | ')} |`;
   const parts = [
     `# ${outcome.toUpperCase()}: ${name}`,
     `${entries.length} runs in ${Math.round(tookMs / 1000)} s: ${counts.valid} as expected, ${counts.unknown} unknown, ${counts.invalid} not as expected.`,
+    ...(notReached === null ? [] : [`${notReached}.`]),
     ...(doubtful.length === 0
       ? []
       : [['| scenario | seed | outcome | because |', '|---|---|---|---|', ...doubtful.map(row)].join('\n')]),

@@ -20,6 +20,16 @@ export class Random {
     return low + Math.floor(this.next() * (high - low + 1));
   }
 
+  /** A copy in another order (Fisher and Yates). */
+  shuffled<T>(values: readonly T[]): T[] {
+    const mixed = [...values];
+    for (let last = mixed.length - 1; last > 0; last--) {
+      const other = this.between(0, last);
+      [mixed[last], mixed[other]] = [mixed[other]!, mixed[last]!];
+    }
+    return mixed;
+  }
+
   oneOf<T>(values: readonly T[]): T {
     return values[this.between(0, values.length - 1)]!;
   }

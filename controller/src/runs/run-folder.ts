@@ -1,4 +1,4 @@
-/** `.runs/<UTC time>-<scenario>/`: everything that is left of a run. `.runs/latest` links to the newest. */
+/** `.runs/<UTC time>-<scenario>/`: everything that is left of a run. `.runs/latest` links to the newest, campaigns aside. */
 import {
   closeSync,
   copyFileSync,
