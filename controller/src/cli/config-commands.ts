@@ -1,4 +1,6 @@
+import { quoteCommand } from '../ssh/quote.ts';
 import type { Command } from './command.ts';
+import { ownCommand } from './own-command.ts';
 
 export const configCommands: readonly Command[] = [
   (program, context) =>
@@ -30,7 +32,7 @@ export const configCommands: readonly Command[] = [
           const made = initProgram(folder);
           if (json === true) return context.out(JSON.stringify(made));
           context.out(`${made.folder}: ${made.files.join(', ')}`);
-          context.say(`next: cd ${folder} && npx cxlpod run --up scenario.yaml`);
+          context.say(`next: ${quoteCommand(['cd', folder])} && ${ownCommand(made.folder)} run --up scenario.yaml`);
         }),
       ),
 ];

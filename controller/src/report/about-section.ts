@@ -1,14 +1,16 @@
 /** How to do it again, of what it was made, and every file that is left. */
 import { isAsExpected } from '../runs/expected.ts';
 import type { RunRecord } from '../runs/run-record.ts';
+import { quoteCommand } from '../ssh/quote.ts';
 import { type Html, html } from './html.ts';
 import type { RunFile } from './report-input.ts';
 import { showBytes, showCount } from './units.ts';
 
 export function aboutSection(record: RunRecord, files: readonly RunFile[]): Html {
   const { provenance, environment, gate, restarts } = record;
-  const revision = provenance.gitRevision === null ? [] : [`git checkout ${provenance.gitRevision}`];
-  const commands = [...revision, `cd .runs/${record.run}`, ...provenance.commands, `cxlpod down --name ${record.pod}`].join('\n');
+  const { program = 'cxlpod' } = provenance;
+  const commands = [`cd .runs/${record.run}`, ...provenance.commands, `${program} down --name ${record.pod}`].join('\n');
+  const changes = provenance.gitDirty === true ? ', and files that differed from it' : '';
   const rows: readonly (readonly [string, string | null])[] = [
     ['provider', environment.provider],
     ['accelerator', `${environment.accelerator}: ${environment.acceleratorReason}`],
@@ -16,6 +18,7 @@ export function aboutSection(record: RunRecord, files: readonly RunFile[]): Html
       'host',
       `${environment.hostCpu}, ${environment.hostCores} cores, ${showBytes(provenance.host.memoryBytes)}, Linux ${provenance.host.kernel}`,
     ],
+    ['cxlpod', provenance.gitRevision === null ? null : `revision ${provenance.gitRevision}${changes}`],
     ...Object.entries(environment.versions),
     ['coherence gate', gate === null ? 'not recorded' : describeGate(gate)],
     [
@@ -30,7 +33,6 @@ export function aboutSection(record: RunRecord, files: readonly RunFile[]): Html
   <h2>Do it again</h2>
   <div class="two"><div><h3>From this folder</h3><pre class="commands">${commands}</pre></div>
   <div><h3>From the folder of runs</h3>${repeats(record).map(({ command, what }) => html`<pre class="commands one">${command}</pre><p class="note under">${what}</p>`)}</div></div>
-  ${provenance.gitDirty === true && html`<p class="note">Files differed from that revision when this ran.</p>`}
   <div class="two">
   <div><h3>Environment</h3><table class="plain"><tbody>${rows
     .filter(([, value]) => value !== null)
@@ -49,16 +51,18 @@ function repeats({
   scenario,
   verdict,
   error,
+  provenance,
 }: RunRecord): readonly { readonly command: string; readonly what: string }[] {
   const path = `.runs/${run}`;
+  const { program = 'cxlpod', scenarioFile } = provenance;
   const isWrong = isAsExpected({ scenario, verdict, error }) !== 'valid';
   return [
-    { command: `cxlpod replay ${path} --up`, what: 'the same scenario, seed and faults, on a pod of its own' },
+    { command: `${program} replay ${path} --up`, what: 'the same scenario, seed and faults, on a pod of its own' },
     ...(faults.length > 1 && isWrong
-      ? [{ command: `cxlpod shrink ${path}`, what: 'the fewest of its faults with which it still fails' }]
+      ? [{ command: `${program} shrink ${path}`, what: 'the fewest of its faults with which it still fails' }]
       : []),
-    { command: `cxlpod check ${path}`, what: 'the verdict again, from these files alone' },
-    { command: `cxlpod campaign ${scenario.name} --seeds 20`, what: 'the same scenario with other seeds' },
+    { command: `${program} check ${path}`, what: 'the verdict again, from these files alone' },
+    { command: `${program} campaign ${quoteCommand([scenarioFile])} --seeds 20`, what: 'the same scenario with other seeds' },
   ];
 }
 

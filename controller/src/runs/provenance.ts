@@ -1,16 +1,20 @@
 /** Where a run came from: enough to run it again. */
 import { release, totalmem } from 'node:os';
+import { ownCommand } from '../cli/own-command.ts';
 import { projectRoot } from '../config/project-root.ts';
 import { runHostProgram } from '../programs/run-host-program.ts';
 import type { Environment } from '../provider/provider.ts';
+import { quoteCommand } from '../ssh/quote.ts';
 import type { OverSubscription, Provenance } from './run-record.ts';
 
 const gitTimeoutMs = 5_000;
 
 export async function provenanceOf(pod: string, scenarioFile: string, run: string): Promise<Provenance> {
+  const program = ownCommand();
   return {
     ...(await builtFrom()),
-    commands: [`cxlpod up topology.yaml --name ${pod}`, `cxlpod replay ${run} --name ${pod}`],
+    program,
+    commands: [`${program} up topology.yaml --name ${pod}`, `${program} replay ${quoteCommand([run])} --name ${pod}`],
     scenarioFile,
     host: { kernel: release(), memoryBytes: totalmem() },
   };

@@ -128,6 +128,7 @@ async function onNewPod(
   }
   const topology = loadTopology(wanted, { name: options.name });
   for (const { scenario } of scenarios) requireRunnable(concreteScenario(scenario, topology.machines), topology);
+  RunFolder.requireWritable(options.runs);
   const { pod } = await upPod({ topology, signal: context.signal, quiet: context.quiet(), say: context.say });
   try {
     await using opened = pod;

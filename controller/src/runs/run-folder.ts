@@ -4,10 +4,12 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
   readlinkSync,
   realpathSync,
   renameSync,
+  rmdirSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -45,6 +47,14 @@ export class RunFolder {
         return new RunFolder(resolve(runsFolder, name));
       }
       throw environmentError('RUN_FOLDER_TAKEN', `${namesToTry} runs of ${scenario} started in one second`);
+    });
+  }
+
+  /** Tries it, for whoever is to do something long before. Throws like `create`. */
+  static requireWritable(runsFolder: string): void {
+    orDiskError(runsFolder, () => {
+      mkdirSync(runsFolder, { recursive: true });
+      rmdirSync(mkdtempSync(join(runsFolder, '.try-')));
     });
   }
 
@@ -127,13 +137,13 @@ export function orDiskError<T>(path: string, act: () => T): T {
     if (code === 'ENOSPC' || code === 'EDQUOT') {
       throw environmentError('RUN_FOLDER_FULL', `no space is left to write ${path}`, {
         cause: error,
-        hint: 'free some space, then run again; the pod is still up and unharmed',
+        hint: 'free some space, then run again; a pod that was up before is up and unharmed',
       });
     }
     if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') {
       throw environmentError('RUN_FOLDER_UNWRITABLE', `${path} cannot be written`, {
         cause: error,
-        hint: 'choose another folder with --runs; the pod is still up and unharmed',
+        hint: 'choose another folder with --runs; a pod that was up before is up and unharmed',
       });
     }
     throw error;

@@ -96,8 +96,11 @@ export interface Provenance {
   readonly gitRevision: string | null;
   /** Files differ from that revision. */
   readonly gitDirty: boolean | null;
+  /** What starts cxlpod where the run was started; `cxlpod` in older records. */
+  readonly program?: string;
   /** From the run folder, which holds both files. */
   readonly commands: readonly string[];
+  /** As the operator named it, from where the run was started. */
   readonly scenarioFile: string;
   readonly host: { readonly kernel: string; readonly memoryBytes: number };
 }

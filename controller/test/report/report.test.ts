@@ -78,6 +78,17 @@ describe('the page', () => {
     expect(text).toContain('id="timeline-closeup"');
   });
 
+  test('has commands that can be copied where the run was started', () => {
+    const { provenance } = writeRun(crashEvidence()).record;
+    const text = page(
+      writeRun(crashEvidence(), { provenance: { ...provenance, program: 'npx cxlpod', scenarioFile: 'my tests/mine.yaml' } }),
+    );
+
+    expect(text).toContain('npx cxlpod campaign &#39;my tests/mine.yaml&#39; --seeds 20');
+    expect(text).toMatch(/>npx cxlpod replay \.runs\/\S+ --up</);
+    expect(text).not.toContain('git checkout');
+  });
+
   test('of a run that failed says why, and is not green', () => {
     const error = { code: 'X', message: 'vm2 is gone', because: hostile, hint: 'look at its console', violation: false };
     const text = page(writeRun(pingEvidence(), { verdict: 'unknown', error }));

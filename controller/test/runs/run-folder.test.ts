@@ -57,6 +57,13 @@ describe('a run folder', () => {
     );
   });
 
+  test('that cannot be made is found out before, and leaves nothing where it can', () => {
+    expect(() => RunFolder.requireWritable('/sys')).toThrow(expect.objectContaining({ code: 'RUN_FOLDER_UNWRITABLE' }));
+
+    RunFolder.requireWritable(join(runs, 'new'));
+    expect(readdirSync(join(runs, 'new'))).toEqual([]);
+  });
+
   test('that was never made is a usage error with the command that makes one', () => {
     expect(() => RunFolder.open(runs, undefined)).toThrow(expect.objectContaining({ code: 'NO_RUN', exitCode: exitCodes.usage }));
   });

@@ -177,6 +177,16 @@ describe('a run', () => {
     }
   });
 
+  test('with --up into a folder that cannot be written says so before it boots anything', async () => {
+    const mine = scenario('mine', 'topology: local\nworkload: { name: calls, calls: 1 }\n');
+
+    const ended = await bench.run(['run', '--up', '--name', bench.newPod(), '--runs', '/sys/runs', mine]);
+
+    expect(ended.exitCode).toBe(3);
+    expect(ended.stderr).toMatch(/error: \/sys\/runs cannot be written/);
+    expect(ended.stderr).not.toMatch(/^\[ *[\d.]+ s\]/m);
+  });
+
   test('of what does not exist is a usage error with the nearest name, and leaves no folder', async () => {
     const ended = await bench.run(['run', '--name', pod, '--runs', join(bench.folder, 'none'), 'pingg']);
 
