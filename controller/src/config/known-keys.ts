@@ -28,8 +28,8 @@ function definitionOf(schema: z.ZodType): Definition {
 function unwrap(schema: z.ZodType): z.ZodType[] {
   const { innerType, in: input, out, options } = definitionOf(schema);
   if (innerType !== undefined) return unwrap(innerType);
-  // What a preprocessing gives is what has keys.
-  if (input !== undefined) return unwrap(definitionOf(input).type === 'transform' && out !== undefined ? out : input);
+  // What is made of anything has the keys that it becomes.
+  if (input !== undefined) return unwrap(definitionOf(input).type === 'unknown' && out !== undefined ? out : input);
   if (options !== undefined) return options.flatMap(unwrap);
   return [schema];
 }

@@ -21,13 +21,16 @@ export function printDuration(ms: number): string {
 }
 
 function quantity(units: Readonly<Record<string, number>>, expected: string) {
-  return z.string({ error: `must be ${expected}` }).transform((text, context) => {
-    const match = /^(\d+(?:\.\d+)?)\s*([A-Za-z]+)$/.exec(text.trim());
-    const factor = match === null ? undefined : units[match[2]!];
-    const value = factor === undefined ? Number.NaN : Number(match![1]) * factor;
-    if (Number.isSafeInteger(value) && value > 0) return value;
-    context.addIssue({ code: 'custom', message: `must be ${expected}, not ${JSON.stringify(text)}` });
-    return z.NEVER;
+  return z.codec(z.string({ error: `must be ${expected}` }), z.number(), {
+    decode: (text, context) => {
+      const match = /^(\d+(?:\.\d+)?)\s*([A-Za-z]+)$/.exec(text.trim());
+      const factor = match === null ? undefined : units[match[2]!];
+      const value = factor === undefined ? Number.NaN : Number(match![1]) * factor;
+      if (Number.isSafeInteger(value) && value > 0) return value;
+      context.issues.push({ code: 'custom', input: text, message: `must be ${expected}, not ${JSON.stringify(text)}` });
+      return z.NEVER;
+    },
+    encode: (value) => printed(value, units),
   });
 }
 

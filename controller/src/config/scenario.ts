@@ -108,10 +108,13 @@ const namedWorkload = z.discriminatedUnion('name', parametersOfWorkloads, {
 });
 
 /** `{ exec: ./mine }` and `{ module: ./mine.ts }` need no name. */
-const workload = z.preprocess((value) => {
-  const isProgram = typeof value === 'object' && value !== null && !('name' in value) && ('exec' in value || 'module' in value);
-  return isProgram ? { name: 'program', ...value } : value;
-}, namedWorkload);
+const workload = z.codec(z.unknown(), namedWorkload, {
+  decode: (value) => {
+    const isProgram = typeof value === 'object' && value !== null && !('name' in value) && ('exec' in value || 'module' in value);
+    return (isProgram ? { name: 'program', ...value } : value) as z.input<typeof namedWorkload>;
+  },
+  encode: (value) => value,
+});
 
 export const scenarioSchema = z.strictObject({
   name: scenarioName,

@@ -24,6 +24,7 @@ import { concreteScenario } from './concrete-scenario.ts';
 import { Crew } from './crew.ts';
 import type { Evidence, FaultOutcome, Leftovers, RunHistory } from './evidence.ts';
 import { Journal } from './journal.ts';
+import { keptScenario } from './kept-scenario.ts';
 import { harmSpans, recoverySpans } from './lifelines.ts';
 import { type LiveRun, tellLiveRun } from './live-run.ts';
 import { lookForLeftovers } from './look-for-leftovers.ts';
@@ -59,7 +60,7 @@ const controllerLane = { machine: 'controller', name: 'run' };
 export async function runScenario(options: RunOptions): Promise<RunRecord> {
   const scenario = concreteScenario(options.loaded.scenario, options.pod.topology.machines);
   requireRunnable(scenario, options.pod.topology);
-  options.folder.write('scenario.yaml', options.loaded.text);
+  options.folder.write('scenario.yaml', keptScenario(options.loaded));
   options.folder.write('topology.yaml', printTopology(options.pod.topology));
   return finish(new Run(options, scenario, null));
 }

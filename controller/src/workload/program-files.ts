@@ -16,49 +16,51 @@ export interface ProgramFile extends AsyncDisposable {
 
 const compileLimitMs = 120_000;
 
+interface WantedProgram {
+  readonly exec?: string | undefined;
+  readonly module?: string | undefined;
+}
+
+/** In the folder of the agent, and in that of the run. */
+export function programPlace({ exec, module }: WantedProgram): string {
+  return `program/${exec === undefined ? `${basename(module!, extname(module!))}.mjs` : basename(exec, '.c')}`;
+}
+
 /** Errors, all of usage: PROGRAM_NOT_FOUND, PROGRAM_NOT_EXECUTABLE, PROGRAM_DOES_NOT_COMPILE. */
-export async function programFile({
-  exec,
-  module,
-}: {
-  exec?: string | undefined;
-  module?: string | undefined;
-}): Promise<ProgramFile> {
+export async function programFile({ exec, module }: WantedProgram): Promise<ProgramFile> {
   return exec === undefined ? moduleFile(module!) : executableFile(exec);
 }
 
 async function executableFile(path: string): Promise<ProgramFile> {
   requireFile(path);
-  if (extname(path) === '.c') return inFolder((folder) => compile(path, folder));
+  if (extname(path) === '.c') return made(programPlace({ exec: path }), (to) => compile(path, to));
   if ((statSync(path).mode & 0o111) === 0) {
     throw usageError('PROGRAM_NOT_EXECUTABLE', `${path} cannot be run`, {
       cause: new Error('its mode says that nobody may execute it'),
       hint: `chmod +x ${path}; or name C source, which is compiled`,
     });
   }
-  return { path, to: `program/${basename(path)}`, [Symbol.asyncDispose]: async () => {} };
+  return { path, to: programPlace({ exec: path }), [Symbol.asyncDispose]: async () => {} };
 }
 
 /** The module and all that it imports in one file; `cxlpod` is the worker's own. */
 async function moduleFile(path: string): Promise<ProgramFile> {
   requireFile(path);
-  return inFolder((folder) => bundle(path, folder));
+  return made(programPlace({ module: path }), (to) => bundle(path, to));
 }
 
 /** Static, so that it runs in guests with another C library, or with none. */
-async function compile(source: string, folder: string): Promise<string> {
-  const output = join(folder, basename(source, '.c'));
+async function compile(source: string, output: string): Promise<void> {
   const header = join(projectRoot(), 'agent', 'dist');
   const flags = ['-std=gnu11', '-O2', '-Wall', '-static', '-pthread', '-I', header];
   const compiler = process.env.CC ?? 'cc';
   const { exitCode, stderr } = await runHostProgram([compiler, ...flags, '-o', output, source], { timeoutMs: compileLimitMs });
-  if (exitCode === 0) return output;
+  if (exitCode === 0) return;
   throw usageError('PROGRAM_DOES_NOT_COMPILE', `${source} does not compile`, { cause: new Error(stderr.trim()) });
 }
 
-async function bundle(source: string, folder: string): Promise<string> {
+async function bundle(source: string, outfile: string): Promise<void> {
   const { build } = await import('esbuild');
-  const outfile = join(folder, `${basename(source, extname(source))}.mjs`);
   try {
     await build({
       entryPoints: [source],
@@ -71,7 +73,6 @@ async function bundle(source: string, folder: string): Promise<string> {
       logLevel: 'silent',
       plugins: [ownInterface],
     });
-    return outfile;
   } catch (cause) {
     throw usageError('PROGRAM_DOES_NOT_COMPILE', `${source} cannot be bundled`, { cause });
   }
@@ -89,12 +90,13 @@ const ownInterface = {
   },
 };
 
-async function inFolder(make: (folder: string) => Promise<string>): Promise<ProgramFile> {
+async function made(place: string, make: (path: string) => Promise<void>): Promise<ProgramFile> {
   const folder = await mkdtemp(join(tmpdir(), 'cxlpod-program-'));
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
-    const path = await make(folder);
-    return { path, to: `program/${basename(path)}`, [Symbol.asyncDispose]: remove };
+    const path = join(folder, basename(place));
+    await make(path);
+    return { path, to: place, [Symbol.asyncDispose]: remove };
   } catch (error) {
     await remove();
     throw error;

@@ -71,6 +71,7 @@ test('a run of a program is repeated from its folder alone, wherever that is by 
   const exec = program('early.sh', '#!/bin/sh\nexit 0\n');
   const [first] = await run(scenario('early', `{ exec: ${exec} }`));
   rmSync(join(bench.folder, 'early.sh'));
+  rmSync(join(bench.folder, 'early.yaml'));
   renameSync(join(bench.folder, '.runs', first!.run), join(bench.folder, 'moved'));
 
   const again = await bench.mustRun(['replay', join(bench.folder, 'moved'), '--name', pod, '--json']);
@@ -78,6 +79,9 @@ test('a run of a program is repeated from its folder alone, wherever that is by 
   const [record] = JSON.parse(again.stdout) as RunRecord[];
   expect(sentences(record!)['program-succeeded']).toMatch(/^valid: 2 processes/);
   expect(record!.scenario.workload).toMatchObject({ exec: join(bench.folder, 'moved', 'program', 'early.sh') });
+
+  const [written] = await run(join('moved', 'scenario.yaml'));
+  expect(sentences(written!)['program-succeeded']).toMatch(/^valid: 2 processes/);
 });
 
 describe('a program that fails is told as the one that failed', () => {
