@@ -5,6 +5,7 @@ import { sharedFilesFolder } from '../config/fits-host.ts';
 import { namePattern } from '../config/names.ts';
 import { type CxlpodError, usageError } from '../errors/cxlpod-error.ts';
 import { ownerOfSharedFiles } from '../provider/shared-files.ts';
+import { quoteCommand } from '../ssh/quote.ts';
 import { knownPods, podPaths, stateFolder } from './pod-paths.ts';
 import { type EngineNeed, orNoneWithoutEngine } from './remove-pod.ts';
 
@@ -54,7 +55,7 @@ function podElsewhere({ pod, stateFolder: owner }: { readonly pod: string; reado
 }
 
 function howToRemove(pod: string, owner: string): string {
-  return `XDG_STATE_HOME=${owner} cxlpod down --name ${pod}`;
+  return `XDG_STATE_HOME=${quoteCommand([owner])} cxlpod down --name ${pod}`;
 }
 
 function ownerOf(pod: string, labelled: ReadonlyMap<string, string | null>): string | null {

@@ -25,6 +25,8 @@ export const faultSchema = z
   .strictObject(faultShape)
   .refine((one) => Object.values(one).filter((value) => value !== undefined).length === 1, {
     error: `must have exactly one key, one of ${Object.keys(faultKinds).join(', ')}`,
+    // Of a key that is not known that is told, which names those that are.
+    when: ({ issues }) => issues.length === 0,
   });
 
 /** The kind of a fault, whose parameters are drawn; or a fault with `{ oneOf: [...] }` or `{ from, to }` in places of values. */

@@ -1,9 +1,12 @@
-/** The candidate a typing mistake away from `word`, or null when none is near enough to be worth suggesting. */
+/** The candidate a typing mistake away from `word`, or null when none is near enough to be worth suggesting; of those that begin with it, if any do. */
 export function nearest(word: string, candidates: Iterable<string>): string | null {
+  const wanted = word.toLowerCase();
+  const all = [...candidates];
+  const begun = all.filter((candidate) => candidate.toLowerCase().startsWith(wanted));
   let best: string | null = null;
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
-  for (const candidate of candidates) {
-    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+  for (const candidate of begun.length > 0 ? begun : all) {
+    const distance = editDistance(wanted, candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;

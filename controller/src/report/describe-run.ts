@@ -10,9 +10,11 @@ import { showCount, showNs, showRatio } from './units.ts';
 const marks = { valid: 'ok  ', invalid: 'FAIL', unknown: '?   ' } as const;
 
 export function describeRun(record: RunRecord): string {
+  const { accelerator, provider } = record.environment;
+  const on = accelerator === 'none' ? `provider ${provider}` : accelerator;
   const lines = [
     '',
-    `${record.verdict.toUpperCase()}  ${record.scenario.name}  (${record.environment.accelerator}, ${(record.tookMs / 1000).toFixed(1)} s)`,
+    `${record.verdict.toUpperCase()}  ${record.scenario.name}  (${on}, ${(record.tookMs / 1000).toFixed(1)} s)`,
     ...(record.error === null
       ? []
       : [`  error: ${record.error.message}${record.error.because === null ? '' : ` (${record.error.because})`}`]),

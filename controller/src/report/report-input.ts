@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { usageError } from '../errors/cxlpod-error.ts';
+import { readSavedJson } from '../runs/read-saved-json.ts';
 import type { RunFolder } from '../runs/run-folder.ts';
 import { type RunRecord, runRecordFormat } from '../runs/run-record.ts';
 import type { AlignedTimeline } from '../traces/align-timeline.ts';
@@ -29,7 +30,7 @@ export interface RunFile {
 
 export function readReportInput(folder: RunFolder): ReportInput {
   const record = readRunRecord(folder);
-  const trace = JSON.parse(readFileSync(folder.join('trace.json'), 'utf8')) as ChromeTrace;
+  const trace = readSavedJson<ChromeTrace>(folder.join('trace.json'));
   const distributions = record.latencies
     .filter(({ file }) => existsSync(folder.join(file)))
     .map((series) => ({ ...series, counts: readLatencyLog(readFileSync(folder.join(series.file), 'utf8')).counts }));

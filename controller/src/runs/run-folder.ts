@@ -128,6 +128,9 @@ function linkLatest(runsFolder: string, name: string): void {
   renameSync(temporary, join(runsFolder, 'latest'));
 }
 
+/** The last two: a file is where a folder is to be. */
+const unwritable: readonly unknown[] = ['EACCES', 'EROFS', 'EPERM', 'EEXIST', 'ENOTDIR'];
+
 /** Turns what the disk answers into an error that says what to do; everything else passes as it is. */
 export function orDiskError<T>(path: string, act: () => T): T {
   try {
@@ -140,7 +143,7 @@ export function orDiskError<T>(path: string, act: () => T): T {
         hint: 'free some space, then run again; a pod that was up before is up and unharmed',
       });
     }
-    if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') {
+    if (unwritable.includes(code)) {
       throw environmentError('RUN_FOLDER_UNWRITABLE', `${path} cannot be written`, {
         cause: error,
         hint: 'choose another folder with --runs; a pod that was up before is up and unharmed',

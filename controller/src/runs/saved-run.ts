@@ -7,6 +7,7 @@ import type { Scenario } from '../config/scenario.ts';
 import { readRunRecord } from '../report/report-input.ts';
 import { auditedPool } from './audited-pool.ts';
 import type { Evidence } from './evidence.ts';
+import { readSavedJson } from './read-saved-json.ts';
 import type { RunFolder } from './run-folder.ts';
 import { readSavedHistory } from './saved-history.ts';
 
@@ -50,6 +51,6 @@ function withKeptProgram(folder: RunFolder, scenario: Scenario): Scenario {
 
 function readAudit(path: string): Evidence['pool'] {
   if (!existsSync(path)) return null;
-  const inspection = JSON.parse(readFileSync(path, 'utf8')) as PoolInspection | null;
+  const inspection = readSavedJson<PoolInspection | null>(path);
   return inspection === null ? null : auditedPool(inspection);
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -62,6 +62,17 @@ describe('a run folder', () => {
 
     RunFolder.requireWritable(join(runs, 'new'));
     expect(readdirSync(join(runs, 'new'))).toEqual([]);
+  });
+
+  test('cannot be made where a file is', () => {
+    const file = join(runs, 'file');
+    writeFileSync(file, '');
+
+    for (const folder of [file, join(file, 'runs')]) {
+      expect(() => RunFolder.create(folder, 'ping', at)).toThrow(
+        expect.objectContaining({ code: 'RUN_FOLDER_UNWRITABLE', exitCode: exitCodes.environment }),
+      );
+    }
   });
 
   test('that was never made is a usage error with the command that makes one', () => {

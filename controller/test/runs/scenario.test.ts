@@ -77,6 +77,13 @@ describe('a scenario', () => {
     expect(refusal(() => read(text))).toContain(told);
   });
 
+  test('with a fault that nothing resembles is told the known ones once', () => {
+    const text = refusal(() => read('name: a\nworkload: { name: ping }\nfaults: [{ eclipse: {} }]\n'));
+
+    expect(text).toContain('faults[0].eclipse is not a known key (known are ');
+    expect(text.split('killWorker')).toHaveLength(2);
+  });
+
   test('of cxlpod itself can be named, and is sound', () => {
     expect([...builtInScenarios().keys()]).toEqual(expect.arrayContaining(['ping', 'server-dies-after-execute']));
     for (const name of builtInScenarios().keys()) expect(loadScenario(name).scenario.name).toBe(name);
