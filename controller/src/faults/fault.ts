@@ -23,8 +23,8 @@ export interface Fault {
   readonly kind: string;
   /** What is meant to happen, for people, without when. */
   readonly sentence: string;
-  /** Machines by name, and the providers that can do it, all when not given. Anything else is a usage error before the run. */
-  readonly needs: { readonly machines: readonly string[]; readonly providers?: readonly ProviderName[] };
+  /** Machines by name, the worker it is about, and the providers that can do it, all when not given. Anything else is a usage error before the run. */
+  readonly needs: { readonly machines: readonly string[]; readonly post?: Post; readonly providers?: readonly ProviderName[] };
   readonly schedule: Schedule;
   /** So long after it struck it is healed; null: when the workload is over. */
   readonly healAfterMs: number | null;

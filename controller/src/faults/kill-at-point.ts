@@ -49,7 +49,7 @@ export function judgeLastWords(
     sentence: `The fault was not seen to fire: ${why}.`,
     evidence: { exit: exit ?? null, lastWords: lastWords ?? null },
   });
-  if (exit === undefined) return unknown(`${worker} on ${machine} did not die`);
+  if (exit === undefined) return unknown(`${worker} on ${machine} did not die, or come to passage ${hit} of ${point}`);
   if (exit.signal !== 'SIGKILL')
     return unknown(`${worker} ended with ${exit.signal ?? `exit code ${exit.exitCode}`}, not SIGKILL`);
   if (exit.fenced === null) return unknown(`the end of ${worker} was not seen, so it is not fenced`);

@@ -51,7 +51,7 @@ function create({ on, victim, at, hit: atHit, atAccess }: Parameters): Fault {
   return {
     kind: 'killRecoverer',
     sentence: `${died}the agent of ${on} that recovers it dies at ${where}`,
-    needs: { machines: [on] },
+    needs: { machines: [on], ...(victim === undefined ? {} : { post: { machine: on, worker: victim.worker } }) },
     schedule: { when: 'armed' },
     healAfterMs: startedAgainAfterMs,
     lane: laneOfMachine(on),

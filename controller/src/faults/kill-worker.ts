@@ -67,7 +67,7 @@ function create({ at, hit, held, atAccess, healAfter, ...when }: KillWorkerParam
   const post: Post = { machine: when.on, worker: when.worker };
   return {
     kind: 'killWorker',
-    needs: { machines: [post.machine] },
+    needs: { machines: [post.machine], post },
     healAfterMs: healAfter ?? 0,
     lane: laneOf(post),
     heal: async ({ crew }) => {

@@ -32,7 +32,7 @@ function create({ on, worker, kibibytes, healAfter, ...when }: z.output<typeof p
     kind: 'limitWorkerMemory',
     sentence: `${worker} on ${on} may take ${kibibytes} KiB of memory more`,
     // On `local` workers have no cgroup of their own.
-    needs: { machines: [on], providers: ['qemu'] },
+    needs: { machines: [on], post, providers: ['qemu'] },
     schedule: scheduleOf(when),
     healAfterMs: healAfter ?? 0,
     lane: laneOf(post),

@@ -21,7 +21,7 @@ function create({ on, worker, healAfter, ...when }: z.output<typeof parameters>)
   return {
     kind: 'pauseWorker',
     sentence: `SIGSTOP to ${worker} on ${on} for ${healAfter ?? pausedMs} ms`,
-    needs: { machines: [on] },
+    needs: { machines: [on], post },
     schedule: scheduleOf(when),
     healAfterMs: healAfter ?? pausedMs,
     lane: laneOf(post),

@@ -33,7 +33,7 @@ function create({ machine, worker, percent, healAfter, ...when }: Parameters): F
   return {
     kind: 'slow',
     sentence: `${who} gets ${percent} % of a CPU`,
-    needs: { machines: [machine] },
+    needs: { machines: [machine], ...(worker === undefined ? {} : { post: { machine, worker } }) },
     schedule: scheduleOf(when),
     healAfterMs: healAfter ?? fullSpeedAfterMs,
     lane: laneOfMachine(machine),

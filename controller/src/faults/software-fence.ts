@@ -42,7 +42,7 @@ function create({ on, worker, at, hit, until = at, freeze }: Parameters): Fault 
   return {
     kind: 'softwareFence',
     sentence: `${worker} on ${on} stands still at ${at}, passage ${hit}, is recovered although nobody saw its end, and goes on`,
-    needs: { machines: [on] },
+    needs: { machines: [on], post },
     schedule: { when: 'armed' },
     healAfterMs: 0,
     lane: laneOf(post),

@@ -6,18 +6,35 @@ import { createFaults } from '../faults/index.ts';
 import type { ProviderName } from '../provider/provider.ts';
 import { workloads } from '../workload/index.ts';
 import type { Workload } from '../workload/workload.ts';
+import type { Post } from './crew.ts';
 
 export interface RunnablePod {
   readonly name: string;
   readonly provider: ProviderName;
   readonly machines: readonly string[];
+  readonly joinLater?: readonly string[];
   readonly pool: { readonly heap: { readonly coherence: Coherence } };
 }
 
 /** Refuses, before anything is started, what this pod cannot run. `scenario`: with its random parts drawn. */
 export function requireRunnable(scenario: Scenario, topology: RunnablePod): void {
-  requireNeeds(workloads[scenario.workload.name], scenario.topology, topology);
-  for (const fault of createFaults(scenario)) requireFault(fault, scenario.name, topology);
+  const workload: Workload = workloads[scenario.workload.name] as unknown as Workload;
+  requireNeeds(workload, scenario.topology, topology);
+  const faults = createFaults(scenario);
+  for (const fault of faults) requireFault(fault, scenario.name, topology);
+  // Of a pod that grows, who is where is known only then.
+  const posts = topology.joinLater?.length === 0 ? workload.posts?.(scenario.workload, topology.machines) : undefined;
+  for (const { needs } of faults)
+    if (posts !== undefined && needs.post !== undefined) requirePost(needs.post, posts, scenario.name);
+}
+
+function requirePost({ machine, worker }: Post, posts: readonly Post[], scenario: string): void {
+  if (posts.some((each) => each.machine === machine && each.worker === worker)) return;
+  const elsewhere = posts.find((each) => each.worker === worker);
+  const there = posts.filter((each) => each.machine === machine).map((each) => each.worker);
+  throw usageError('NO_SUCH_WORKER', `a fault of ${scenario} is about ${worker} on ${machine}, which there will not be`, {
+    hint: elsewhere === undefined ? `the workers on ${machine} are ${there.join(', ')}` : `${worker} is on ${elsewhere.machine}`,
+  });
 }
 
 function requireFault({ kind, needs }: Fault, scenario: string, { name, provider, machines }: RunnablePod): void {

@@ -3,7 +3,7 @@ import type { ExecEnd, ProgramEnd, ProgramMemory, ProgramPhase } from '@cxlpod/a
 import { z } from 'zod';
 import { duration, size } from '../config/quantities.ts';
 import type { Machine } from '../provider/provider.ts';
-import type { Hand } from '../runs/crew.ts';
+import type { Hand, Post } from '../runs/crew.ts';
 import { hireAll } from './heap-crew.ts';
 import { type ProgramFile, programFile } from './program-files.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
@@ -65,12 +65,35 @@ export const program = {
   sentence: 'A program of your own on every machine, with a part of the pool for itself.',
   parameters,
   needs: { machines: 1, heap: true },
+  posts: (wanted: ProgramParameters, machines: readonly string[]) => [
+    ...drivers(wanted, machines),
+    keeperOf(machines[0]!),
+    // The first that lives then.
+    ...machines.map(checkerOf),
+  ],
   async run(wanted: ProgramParameters, context: WorkloadContext): Promise<ProgramResult> {
     await using file = await programFile(wanted);
     // Awaited here: the file is needed until the end, by machines that boot again.
     return await new ProgramRun(wanted, context, file).run();
   },
 } satisfies Workload<ProgramParameters, ProgramResult>;
+
+function drivers({ workersPerMachine }: ProgramParameters, machines: readonly string[]): readonly Post[] {
+  return machines.flatMap((machine, index) =>
+    Array.from({ length: workersPerMachine }, (_, each) => ({
+      machine,
+      worker: `program-${index * workersPerMachine + each + 1}`,
+    })),
+  );
+}
+
+function keeperOf(machine: string): Post {
+  return { machine, worker: 'keeper' };
+}
+
+function checkerOf(machine: string): Post {
+  return { machine, worker: 'checker' };
+}
 
 class ProgramRun {
   readonly #wanted: ProgramParameters;
@@ -92,7 +115,7 @@ class ProgramRun {
     const { exec, module, workersPerMachine, memory: sizeBytes } = this.#wanted;
     this.#context.keep(this.#file.path, this.#file.to);
     await Promise.all(pod.machines.map(({ machine }) => this.#upload(machine)));
-    const keeper = await crew.hire({ machine: pod.machines[0]!.machine.name, worker: 'keeper' });
+    const keeper = await crew.hire(keeperOf(pod.machines[0]!.machine.name));
     this.#memory = (await keeper.task('program-memory', { sizeBytes }, { deadlineMs: memoryDeadlineMs })).memory;
     if (module !== undefined || this.#wanted.setup) {
       this.#context.say('setup');
@@ -115,13 +138,8 @@ class ProgramRun {
 
   async #drive(workers: number): Promise<void> {
     const { pod, crew } = this.#context;
-    const posts = pod.machines.flatMap(({ machine }, index) =>
-      Array.from({ length: this.#wanted.workersPerMachine }, (_, each) => ({
-        machine: machine.name,
-        worker: `program-${index * this.#wanted.workersPerMachine + each + 1}`,
-      })),
-    );
-    const hands = await hireAll(this.#context, posts);
+    const machines = pod.machines.map(({ machine }) => machine.name);
+    const hands = await hireAll(this.#context, drivers(this.#wanted, machines));
     this.#context.say(`${workers} workers run ${this.#file.to}`);
     const employments = hands.map((hand, index) => crew.employ(hand, (each) => this.#perform(each, 'drive', index + 1)));
     for (const employment of employments) await employment.results();
@@ -137,7 +155,7 @@ class ProgramRun {
     for (const { machine } of pod.machines) {
       if (!(await machine.isAlive())) continue;
       try {
-        const checker = await crew.hire({ machine: machine.name, worker: 'checker' });
+        const checker = await crew.hire(checkerOf(machine.name));
         const problems = await this.#problems(checker);
         await checker.task('program-memory', { sizeBytes: 0 }, { deadlineMs: memoryDeadlineMs });
         return problems;

@@ -1,7 +1,7 @@
 /** What a workload is: one file each, listed in `index.ts`. */
 import type { z } from 'zod';
 import type { Pod } from '../cluster/pod.ts';
-import type { Crew } from '../runs/crew.ts';
+import type { Crew, Post } from '../runs/crew.ts';
 import type { FaultOutcome } from '../runs/evidence.ts';
 import type { LatencyBook } from '../traces/latency-book.ts';
 import type { Timeline } from '../traces/timeline.ts';
@@ -14,6 +14,8 @@ export interface Workload<Parameters = unknown, Result = unknown> {
   readonly parameters: z.ZodType<Parameters>;
   /** `heap`: its tasks open the heap of the pool. */
   readonly needs: { readonly machines: number; readonly heap?: boolean };
+  /** Every worker that it hires, where that is known beforehand: a fault of another one is refused. `machines`: all of them, in order. */
+  posts?(parameters: Parameters, machines: readonly string[]): readonly Post[];
   /**
    * Does the work and returns what it measured: plain data, since it is kept in run.json and judged by checks. Throws where it
    * cannot go on; the run is then `unknown`, or `invalid` when the error says that the system gave a wrong answer.

@@ -115,6 +115,20 @@ describe('a pod', () => {
     expect(text).toContain('its machines are vm1, vm2');
   });
 
+  test('without the worker of a fault is told who will be there, where the workload knows', () => {
+    const two = { name: 'two', provider: 'local', machines: ['vm1', 'vm2'], joinLater: [], pool } as const;
+    const told = (worker: string, pod: Parameters<typeof requireRunnable>[1] = two): string => {
+      const fault = `{ killWorker: { on: vm2, worker: ${worker}, at: program/turn } }`;
+      const workload = '{ exec: ./mine, workersPerMachine: 2 }';
+      return refusal(() => requireRunnable(read(`name: a\nworkload: ${workload}\nfaults: [${fault}]\n`), pod));
+    };
+    expect(told('program-9')).toContain('error: a fault of a is about program-9 on vm2, which there will not be');
+    expect(told('program-9')).toContain('the workers on vm2 are program-3, program-4, checker');
+    expect(told('program-1')).toContain('program-1 is on vm1');
+    for (const worker of ['program-3', 'program-4', 'checker']) expect(() => told(worker)).toThrow('nothing was refused');
+    expect(() => told('program-9', { ...two, joinLater: ['vm1'] })).toThrow('nothing was refused');
+  });
+
   test('on a device that promises nothing between machines cannot run what needs the heap', () => {
     const two = { name: 'two', provider: 'qemu', machines: ['vm1', 'vm2'], pool: incoherent } as const;
     const needsHeap = { name: 'kv', needs: { machines: 2, heap: true } };
