@@ -74,7 +74,7 @@ test.runIf(process.env.CXLPOD_DEEP === '1')('a pod that a machine has joined is 
 test('a run that failed is judged the same from its files, keeps its pool, and is shrunk to the fault that makes it fail', async () => {
   const fails = scenario(
     'calls-fail',
-    `workload: { name: calls, calls: 20000, reconnectWithin: 60s }
+    `workload: { name: calls, calls: 20000, callDeadline: 60s, reconnectWithin: 60s }
 faults:
   - pauseWorker: { on: vm2, worker: caller, atOperations: 20, healAfter: 50ms }
   - killWorker: { on: vm1, atOperations: 100 }
