@@ -41,9 +41,12 @@ export function judgeLastWords(
     (each) => each.machine === machine && each.worker === worker && !each.asked && (pid === undefined || each.pid === pid),
   );
   const machineNumber = machines.indexOf(machine) + 1;
-  const lastWords = history?.records.findLast(
+  const recorded = history?.records.findLast(
     (record) => record.kind === 'last-words' && record.machine === machineNumber && record.pid === exit?.pid,
   );
+  // The history has only a number of a program's point.
+  const isAtPoint = recorded?.kind === 'last-words' && recorded.point === recordedPoint(point);
+  const lastWords = isAtPoint ? { ...recorded, point } : recorded;
   const unknown = (why: string): Judgement => ({
     verdict: 'unknown',
     sentence: `The fault was not seen to fire: ${why}.`,
@@ -55,7 +58,7 @@ export function judgeLastWords(
   if (exit.fenced === null) return unknown(`the end of ${worker} was not seen, so it is not fenced`);
   if (history === null) return unknown('the history cannot be read');
   if (lastWords?.kind !== 'last-words') return unknown(`pid ${exit.pid} left no last words`);
-  if (lastWords.point !== recordedPoint(point) || lastWords.hit !== hit) {
+  if (!isAtPoint || lastWords.hit !== hit) {
     return unknown(`pid ${exit.pid} died at ${lastWords.point}, passage ${lastWords.hit}, not at ${point}, passage ${hit}`);
   }
   return {

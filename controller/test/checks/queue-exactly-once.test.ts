@@ -1,10 +1,16 @@
 import type { HistoryRecord } from '@cxlpod/agent/history';
 import { describe, expect, test } from 'vitest';
 import { queueExactlyOnce } from '../../src/checks/queue-exactly-once.ts';
-import { crashEvidence } from './evidence-of-a-good-run.ts';
+import type { Judgement, SeenExit } from '../../src/runs/evidence.ts';
+import { crashEvidence, death } from './evidence-of-a-good-run.ts';
 
 /** `push 7`, `pushed 7`, `pop a`, `popped a 7`, `popped a 0`: the empty queue, by a pid if it ends with `@2`. */
-function judge(lines: readonly string[], overflow = 0) {
+function judge(lines: readonly string[], overflow = 0): string {
+  const { verdict, sentence } = judgement(lines, { overflow });
+  return `${verdict}: ${sentence}`;
+}
+
+function judgement(lines: readonly string[], { overflow = 0, exits = [] as readonly SeenExit[] }): Judgement {
   const calls = new Map<string, number>();
   const records = lines.map((line, ticket): HistoryRecord => {
     const [words, pid = '1'] = line.split('@') as [string, string?];
@@ -21,8 +27,7 @@ function judge(lines: readonly string[], overflow = 0) {
     return { ...source, kind: 'end', operation, call: calls.get(key)!, outcome, result: Number(value ?? 0) };
   });
   const history = { records, unpublished: [], overflow, problems: [] };
-  const { verdict, sentence } = queueExactlyOnce.check({ ...crashEvidence(), history });
-  return `${verdict}: ${sentence}`;
+  return queueExactlyOnce.check({ ...crashEvidence(), exits, history });
 }
 
 const two = ['push 1', 'pushed 1', 'push 2', 'pushed 2'];
@@ -63,6 +68,32 @@ describe('queue-exactly-once', () => {
     ['two items of one number', [...two, 'push 1@2', 'pushed 1@2'], /^invalid: Item 1 was pushed twice/],
   ])('sees %s', (_, lines, said) => {
     expect(judge(lines)).toMatch(said);
+  });
+
+  test('says of an item that comes twice who took it, and who died meanwhile', () => {
+    const exits = [
+      { ...death, worker: 'program-1', pid: 2 },
+      { ...death, worker: 'program-2', pid: 3, asked: true },
+      { ...death, worker: 'program-3', pid: 4 },
+    ];
+    const took = ['push 1', 'pushed 1', 'pop early@4', 'pop a@2', 'popped a 1@2', 'pop dead@2', 'pop b@3', 'popped b 1@3'];
+
+    const { verdict, sentence, evidence } = judgement(took, { exits });
+
+    const [first, second] = ['program-1 on vm1 (pid 2)', 'program-2 on vm1 (pid 3)'];
+    expect(`${verdict}: ${sentence}`).toBe(
+      `invalid: Item 1 of machine 1, pid 1 was popped 2 times, by ${first}, then by ${second}; meanwhile ${first} died.`,
+    );
+    expect(evidence).toMatchObject({
+      pops: [
+        { by: first, invoked: 3, ended: 4 },
+        { by: second, invoked: 6, ended: 7 },
+      ],
+      deaths: [
+        { of: 'program-3 on vm1 (pid 4)', ticket: 2 },
+        { of: first, ticket: 5 },
+      ],
+    });
   });
 
   test('does not know about items of which nobody looked whether they are still there', () => {
