@@ -378,8 +378,8 @@ export type TaskName = keyof Tasks;
 export interface MeetingPlace {
   readonly token: number;
   readonly members: number;
-  /** Of exactly one member. */
-  readonly host: boolean;
+  /** From 0. Whoever does a dead member's task anew is the same member. */
+  readonly member: number;
 }
 
 export interface Allocated {

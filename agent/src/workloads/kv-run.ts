@@ -7,7 +7,7 @@ import { isAborted } from '../pool/map.ts';
 import { AgentError } from '../protocol/agent-error.ts';
 import { boolean, integer, name, object, oneOf } from '../protocol/shape.ts';
 import type { KvCounts, KvLeft, Tasks } from '../protocol/tasks.ts';
-import { Meeting, meetingPlace } from './heap-meeting.ts';
+import { Meeting, meetingPlace, removeMeeting } from './heap-meeting.ts';
 import { heapOf } from './heap-of.ts';
 import { type Draw, type Random, randomOf, scattered, uniform, zipfian } from './kv-draw.ts';
 import { wholeWords } from './kv-load.ts';
@@ -23,8 +23,15 @@ const callsPerSample = 100;
 /** More is another fault than the one that is looked for. */
 const flawLimit = 20;
 
+const meetingName = 'kv-run';
+
 /** Of this thread, over all its runs: a client numbers its calls on. */
 let lastCall = 0;
+
+/** A value has a word for its version, a record of the history fewer bits. */
+function limitOf({ history }: Pick<Parameters, 'history'>): number {
+  return history === true ? versionLimit : 2 ** 32;
+}
 
 /** Of a hundred operations, so many of each kind: the core workloads of the Yahoo! Cloud Serving Benchmark. */
 const mixes: Readonly<Record<Parameters['mix'], Partial<Record<Kind, number>>>> = {
@@ -55,7 +62,7 @@ export const kvRun: Workload<'kv-run'> = {
       records: integer(1, 2 ** 26),
       valueBytes: integer(valueLeastBytes, 2 ** 20),
       operations: integer(1, 2 ** 40),
-      firstVersion: integer(1, versionLimit - 1),
+      firstVersion: integer(1, limitOf({ history: false }) - 1),
       seed: integer(0, 2 ** 32 - 1),
     },
     {
@@ -68,6 +75,11 @@ export const kvRun: Workload<'kv-run'> = {
   ),
   run: (context, parameters) => new KvRun(context, parameters).run(),
 };
+
+/** Of all runs so far: their clients leave them for heirs. */
+export function removeMeetings(core: Core): void {
+  removeMeeting(heapOf(core), meetingName);
+}
 
 class KvRun {
   readonly #core: Core;
@@ -168,8 +180,13 @@ class KvRun {
   #meet(): void {
     const { meeting: place } = this.#parameters;
     if (place === undefined) return;
-    using meeting = new Meeting(this.#context, heapOf(this.#core), 'kv-run', place);
-    meeting.arrive();
+    const meeting = new Meeting(this.#context, heapOf(this.#core), meetingName, place);
+    try {
+      meeting.arrive();
+    } finally {
+      // Whoever comes in the place of one that dies from now on must find that all have met.
+      meeting.leave();
+    }
   }
 
   #left(): KvLeft {
@@ -294,8 +311,9 @@ class KvRun {
 
   #nextVersion(): number {
     const version = this.#version++;
-    if (version < versionLimit) return version;
-    throw new AgentError('BAD_PARAMETERS', `this run needs versions beyond ${versionLimit}`, {
+    const limit = limitOf(this.#parameters);
+    if (version < limit) return version;
+    throw new AgentError('BAD_PARAMETERS', `this run needs versions beyond ${limit}`, {
       hint: 'begin with a lower `firstVersion`',
     });
   }

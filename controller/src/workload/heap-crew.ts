@@ -60,7 +60,7 @@ export class Tokens {
 
   meetings(members: number): MeetingPlace[] {
     const token = this.next();
-    return Array.from({ length: members }, (_, member) => ({ token, members, host: member === 0 }));
+    return Array.from({ length: members }, (_, member) => ({ token, members, member }));
   }
 }
 

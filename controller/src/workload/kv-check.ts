@@ -11,6 +11,8 @@ export const kvDeadlineMs = 300_000;
 export interface Post {
   hand: Hand;
   readonly partition: number;
+  /** From this one on, no version was used in the partition. */
+  nextVersion: number;
   ran: Tasks['kv-run']['result'] | null;
 }
 

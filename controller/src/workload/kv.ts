@@ -1,5 +1,5 @@
 /** `kv`: the KV store of CXL-SHM under the mixes of the Yahoo! Cloud Serving Benchmark; every value that is read is looked at as a whole. */
-import type { MeetingPlace, Tasks } from '@cxlpod/agent/protocol';
+import type { Tasks } from '@cxlpod/agent/protocol';
 import { z } from 'zod';
 import { showNs } from '../report/units.ts';
 import type { Hand } from '../runs/crew.ts';
@@ -10,7 +10,8 @@ import { type Figure, type HeapResult, perSecond, showPerSecond, showSpread } fr
 import { checkStore, kvDeadlineMs, type Post, wrongAnswer } from './kv-check.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
-const versionLimit = 2 ** 24;
+/** A record of the history has so many for a key, a value that nobody records more than anybody writes. */
+const versionLimits = { recorded: 2 ** 24, unrecorded: 2 ** 32 };
 
 const parameters = z.strictObject({
   name: z.literal('kv'),
@@ -73,7 +74,7 @@ class Bench {
     this.#wanted = wanted;
     this.#context = context;
     this.#tokens = new Tokens(context);
-    this.#posts = hands.map((hand, partition) => ({ hand, partition, ran: null }));
+    this.#posts = hands.map((hand, partition) => ({ hand, partition, nextVersion: loadedVersion + 1, ran: null }));
     const partitions = hands.length;
     const buckets = 2 ** Math.ceil(Math.log2(Math.max(1, records / partitions)));
     this.#common = { store: storeName, shape: { partitions, buckets }, records, valueBytes };
@@ -81,13 +82,8 @@ class Bench {
 
   async run(): Promise<KvResult> {
     const { mix, rounds: wantedRounds, keep } = this.#wanted;
-    const [first] = this.#posts;
     // A run that was killed, or was told to keep its store, left one of another shape.
-    await first!.hand.task(
-      'kv-remove',
-      { store: storeName },
-      { deadlineMs: kvDeadlineMs, label: 'remove the store of an earlier run' },
-    );
+    await this.#remove('remove the store of an earlier run');
     await this.#load();
     const rounds: KvRound[] = [];
     let checked = 0;
@@ -98,12 +94,20 @@ class Bench {
       checked += this.#posts.reduce((sum, { ran }) => sum + ran!.checked, 0);
     }
     checked += await checkStore(this.#context, this.#posts, this.#common);
-    if (!keep) await first!.hand.task('kv-remove', { store: storeName }, { deadlineMs: kvDeadlineMs, label: 'remove the store' });
+    if (!keep) await this.#remove('remove the store');
     return {
       rounds,
       checked: { what: 'values that were read and looked at as a whole', count: checked },
       figures: this.#figures(rounds),
     };
+  }
+
+  async #remove(label: string): Promise<void> {
+    const first = this.#posts[0]!;
+    const { hand } = await outlast(this.#context, first.hand, (each) =>
+      each.task('kv-remove', { store: storeName }, { deadlineMs: kvDeadlineMs, label }),
+    );
+    first.hand = hand;
   }
 
   async #load(): Promise<void> {
@@ -135,7 +139,7 @@ class Bench {
   }
 
   async #read(reader: Reader, round: number): Promise<void> {
-    const task = { ...this.#share({ partition: 0 }, round, null), claims: [], mix: 'c' as const };
+    const task = { ...this.#share(0, round), claims: [], mix: 'c' as const, firstVersion: loadedVersion };
     const { hand, result } = await outlast(this.#context, reader.hand, (each) =>
       each.task('kv-run', task, { deadlineMs: kvDeadlineMs, label: 'YCSB C' }),
     );
@@ -155,13 +159,15 @@ class Bench {
       this.#posts.map(async (post, index) => {
         const before = post.hand;
         const { hand, result } = await outlast(this.#context, before, (each) =>
-          each.task('kv-run', this.#share(post, round, each === before ? meetings[index]! : null), {
-            deadlineMs: kvDeadlineMs,
-            label: `YCSB ${mix.toUpperCase()}`,
-          }),
+          each.task(
+            'kv-run',
+            { ...this.#share(post.partition, round), ...this.#versions(post), meeting: meetings[index]! },
+            { deadlineMs: kvDeadlineMs, label: `YCSB ${mix.toUpperCase()}` },
+          ),
         );
         post.hand = hand;
         post.ran = result;
+        post.nextVersion = result.lastVersion + 1;
         return { hand, result, isHeir: hand !== before };
       }),
     );
@@ -189,25 +195,32 @@ class Bench {
     };
   }
 
-  /** An heir meets nobody: those it would meet are at work. */
-  #share(post: Pick<Post, 'partition'>, round: number, meeting: MeetingPlace | null): Tasks['kv-run']['parameters'] {
-    const { mix, distribution, operations, seconds, deletePercent, scanLength, history, rounds } = this.#wanted;
-    // Versions only grow, also those of an heir, who does not know which ones the dead used: each has a range of its own.
-    const range = Math.floor((versionLimit - 2) / (2 * rounds));
-    const firstVersion = loadedVersion + 1 + (2 * round + (meeting === null ? 1 : 0)) * range;
+  /**
+   * Versions only grow. How many of its own a worker used nobody knows who takes its place, so all are spent unless it tells; half of those
+   * that are left, so that there are some for every heir.
+   */
+  #versions(post: Post): { readonly firstVersion: number; readonly operations: number } {
+    const { operations, history } = this.#wanted;
+    const firstVersion = post.nextVersion;
+    const left = (history ? versionLimits.recorded : versionLimits.unrecorded) - firstVersion;
+    const versions = Math.min(operations, Math.floor(left / 2));
+    post.nextVersion += versions;
+    return { firstVersion, operations: versions };
+  }
+
+  #share(partition: number, round: number): Omit<Tasks['kv-run']['parameters'], 'firstVersion' | 'meeting'> {
+    const { mix, distribution, operations, seconds, deletePercent, scanLength, history } = this.#wanted;
     return {
       ...this.#common,
-      claims: [post.partition],
+      claims: [partition],
       mix,
       distribution: distribution === 'zipf' ? 'zipfian' : 'uniform',
-      operations: Math.min(operations, range),
-      firstVersion,
-      seed: (this.#context.seed + 7919 * (post.partition + 1) + 104_729 * round) % 2 ** 32,
+      operations,
+      seed: (this.#context.seed + 7919 * (partition + 1) + 104_729 * round) % 2 ** 32,
       deletePercent,
       scanLength,
       history,
       ...(seconds === undefined ? {} : { seconds }),
-      ...(meeting === null ? {} : { meeting }),
     };
   }
 

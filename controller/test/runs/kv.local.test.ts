@@ -60,8 +60,8 @@ test.each([
 
 test('a store that is kept is recounted as a whole, and the next run takes it away', async () => {
   const kept = await run('kv-kept', 'mix: b, records: 1000, valueBytes: 100, rounds: 1, operations: 1000, keep: true');
-  // The root of the store, its two partitions, a node for each record.
-  expect([doubts(kept), sentenceOf(kept, 'exact-counts')]).toEqual([holds, expect.stringContaining('1003 counts')]);
+  // The root of the store, its two partitions, a node for each record, and where the clients met.
+  expect([doubts(kept), sentenceOf(kept, 'exact-counts')]).toEqual([holds, expect.stringContaining('1004 counts')]);
 
   const next = await run('kv-next', 'mix: b, records: 10, valueBytes: 100, rounds: 1, operations: 1000');
   expect([doubts(next), sentenceOf(next, 'exact-counts')]).toEqual([holds, expect.stringContaining('0 counts')]);
@@ -84,4 +84,19 @@ test.each([
   // While it loaded: then the heir loads again, and there is nothing to take over in a round.
   if (at === 'kv/put/after-insert') expect(inMeasured).toEqual([]);
   else expect(inMeasured).toEqual([expect.objectContaining({ worker: 'client-2', operations: 3000 })]);
+});
+
+test.each([
+  ['vm1', 'client-1'],
+  ['vm2', 'client-2'],
+])('%s dies before it has met the others: its heir meets them in its place', async (machine, worker) => {
+  const parameters = 'mix: a, records: 500, valueBytes: 100, rounds: 1, operations: 3000, keep: true';
+  // In the first look at all records, which comes before the meeting.
+  const fault = `faults: [{ killWorker: { on: ${machine}, worker: ${worker}, at: kv/get/after-hazard, hit: 100 } }]`;
+  const record = await run(`early-${worker}`, parameters, `${fault}\nchecks: [${heapChecks}]`);
+
+  expect(doubts(record)).toEqual(holds);
+  expect(resultOf(record).rounds).toEqual([
+    expect.objectContaining({ takenOver: [expect.objectContaining({ worker, operations: 3000 })] }),
+  ]);
 });
