@@ -1,7 +1,7 @@
 /** `exhaustPool`: a worker of its own takes all memory of the heap and holds it; whoever allocates is told HEAP_FULL. */
 import type { z } from 'zod';
 import { name } from '../config/names.ts';
-import { laneOf, type Post } from '../runs/crew.ts';
+import { laneOf, type Post } from '../runs/crew/hand.ts';
 import { type Fault, type FaultKind, seenToFire } from './fault.ts';
 import { scheduled, scheduleOf } from './schedule.ts';
 

@@ -1,7 +1,7 @@
 /** What a fault is: one file each, one line in `index.ts`. */
 import type { z } from 'zod';
 import type { ProviderName } from '../provider/provider.ts';
-import type { Crash, Post } from '../runs/crew.ts';
+import type { Crash, Post } from '../runs/crew/hand.ts';
 import type { Evidence, FaultOutcome, Judgement, SeenExit, SeenFault } from '../runs/evidence.ts';
 import type { Random } from '../runs/random.ts';
 import type { Stamp } from '../traces/align-clocks.ts';

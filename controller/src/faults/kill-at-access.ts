@@ -1,6 +1,6 @@
 /** A worker that runs the traced core dies before its n-th access to shared memory, wherever that is. */
 import { environmentError } from '../errors/cxlpod-error.ts';
-import type { Crash, Post } from '../runs/crew.ts';
+import type { Crash, Post } from '../runs/crew/hand.ts';
 import { type Fault, seenToFire } from './fault.ts';
 
 export function killAtAccess(post: Post, access: number): Pick<Fault, 'sentence' | 'schedule' | 'arm' | 'strike' | 'fired'> {

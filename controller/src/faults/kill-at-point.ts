@@ -1,6 +1,6 @@
 /** A worker that was armed when it started dies inside a lock-free operation, after it wrote its last words. */
 import { recordedPoint } from '@cxlpod/agent/crash-points';
-import type { Post } from '../runs/crew.ts';
+import type { Post } from '../runs/crew/hand.ts';
 import type { Evidence, FaultOutcome, Judgement } from '../runs/evidence.ts';
 import type { Fault } from './fault.ts';
 

@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Passage } from '@cxlpod/agent/protocol';
-import type { Crash, Post } from '../runs/crew.ts';
+import type { Crash, Post } from '../runs/crew/hand.ts';
 import { openProgress } from '../runs/progress.ts';
 import { untilLastWords } from '../runs/until-last-words.ts';
 import type { WorkloadContext } from '../workload/workload.ts';

@@ -1,5 +1,5 @@
 /** A worker dies wherever it is, at the moment of the schedule. */
-import type { Post } from '../runs/crew.ts';
+import type { Post } from '../runs/crew/hand.ts';
 import { type Fault, seenToFire } from './fault.ts';
 import { type ScheduleParameters, scheduleOf } from './schedule.ts';
 

@@ -8,7 +8,7 @@ import { crashPoint } from '../config/crash-point.ts';
 import { name } from '../config/names.ts';
 import { environmentError } from '../errors/cxlpod-error.ts';
 import type { Machine } from '../provider/provider.ts';
-import type { Crash } from '../runs/crew.ts';
+import type { Crash } from '../runs/crew/hand.ts';
 import type { Evidence, FaultOutcome, Judgement } from '../runs/evidence.ts';
 import { readRunHistory } from '../runs/read-history.ts';
 import { untilLastWords } from '../runs/until-last-words.ts';

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { crashPoint } from '../config/crash-point.ts';
 import { name } from '../config/names.ts';
-import { laneOf, type Post } from '../runs/crew.ts';
+import { laneOf, type Post } from '../runs/crew/hand.ts';
 import type { SeenExit } from '../runs/evidence.ts';
 import type { Fault, FaultKind } from './fault.ts';
 import { killAtAccess } from './kill-at-access.ts';

@@ -9,7 +9,7 @@ import type { AgentConnection } from '../deploy/agent-connection.ts';
 import { environmentError } from '../errors/cxlpod-error.ts';
 import type { Machine } from '../provider/provider.ts';
 import { inWorkerCgroup } from '../provider/worker-cgroup.ts';
-import { laneOf, type Post } from '../runs/crew.ts';
+import { laneOf, type Post } from '../runs/crew/hand.ts';
 import { type Fault, type FaultKind, seenToFire } from './fault.ts';
 import { scheduled, scheduleOf } from './schedule.ts';
 import { onMachine } from './signal-worker.ts';

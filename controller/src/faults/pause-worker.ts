@@ -1,7 +1,7 @@
 /** `pauseWorker`: a worker is stopped by SIGSTOP, for less or for more than a lease, and goes on where it was. It must not be fenced meanwhile. */
 import type { z } from 'zod';
 import { name } from '../config/names.ts';
-import { laneOf, type Post } from '../runs/crew.ts';
+import { laneOf, type Post } from '../runs/crew/hand.ts';
 import { type Fault, type FaultKind, seenToFire } from './fault.ts';
 import { scheduled, scheduleOf } from './schedule.ts';
 import { seeStopped, signalWorker } from './signal-worker.ts';

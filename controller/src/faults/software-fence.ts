@@ -9,7 +9,7 @@ import type { PodMachine } from '../cluster/pod.ts';
 import { crashPoint } from '../config/crash-point.ts';
 import { name } from '../config/names.ts';
 import { environmentError } from '../errors/cxlpod-error.ts';
-import { type Crash, type Hand, laneOf, type Post } from '../runs/crew.ts';
+import { type Crash, type Hand, laneOf, type Post } from '../runs/crew/hand.ts';
 import type { Evidence, FaultOutcome, Judgement } from '../runs/evidence.ts';
 import { untilLastWords } from '../runs/until-last-words.ts';
 import type { WorkloadContext } from '../workload/workload.ts';

@@ -8,10 +8,9 @@ import type { Scenario } from '../config/scenario.ts';
 import { usageError } from '../errors/cxlpod-error.ts';
 import type { Environment } from '../provider/provider.ts';
 import type { RecoveryOutcome } from '../recovery/index.ts';
-
+import type { CrewMemory } from './crew/past-crew.ts';
 import type { FaultOutcome } from './evidence.ts';
 import { unreadable } from './journal.ts';
-import type { CrewMemory } from './past-crew.ts';
 import type { RunFolder } from './run-folder.ts';
 import type { ControllerGone, RunRecord } from './run-record.ts';
 import type { StallMemory } from './stall-watch.ts';

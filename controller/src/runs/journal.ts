@@ -6,7 +6,7 @@
 import { appendFileSync, existsSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import type { SentRequest } from '../deploy/agent-connection.ts';
 import { CxlpodError, type ExitCode, environmentError } from '../errors/cxlpod-error.ts';
-import type { Post } from './crew.ts';
+import { isAt, type Post } from './crew/hand.ts';
 import type { RunFolder } from './run-folder.ts';
 
 const fileName = 'journal.jsonl';
@@ -202,10 +202,6 @@ class PastReader implements Past {
   #hireOf({ post, attempt }: TaskEntry): PastHire {
     return this.hires.find((each) => isAt(each.post, post) && each.attempt === attempt)!;
   }
-}
-
-export function isAt(post: Post, other: Post): boolean {
-  return post.machine === other.machine && post.worker === other.worker;
 }
 
 function answerOf({ receivedNs, result, error }: AnswerEntry): Answer {

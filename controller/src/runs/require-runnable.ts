@@ -6,7 +6,7 @@ import { createFaults } from '../faults/index.ts';
 import type { ProviderName } from '../provider/provider.ts';
 import { workloads } from '../workload/index.ts';
 import type { Workload } from '../workload/workload.ts';
-import type { Post } from './crew.ts';
+import type { Post } from './crew/hand.ts';
 
 export interface RunnablePod {
   readonly name: string;

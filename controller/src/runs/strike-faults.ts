@@ -6,8 +6,10 @@ import type { Fault, Strike } from '../faults/fault.ts';
 import { describeSchedule } from '../faults/schedule.ts';
 import type { Lane } from '../traces/timeline.ts';
 import type { WorkloadContext } from '../workload/workload.ts';
-import type { Arms, Crash, Post } from './crew.ts';
+import type { Arms } from './crew/armed-hands.ts';
+import type { Crash, Post } from './crew/hand.ts';
 import type { FaultOutcome } from './evidence.ts';
+import { givenUp } from './given-up.ts';
 import type { Progress } from './progress.ts';
 
 /** A machine that boots again may take this long on busy cores; whatever takes longer hangs. */
@@ -118,7 +120,7 @@ export class Strikes implements Arms {
   async #isDue({ schedule }: Fault, { crew }: WorkloadContext, progress: Progress): Promise<boolean> {
     const { signal } = this.#over;
     if (schedule.when === 'armed') return true;
-    await Promise.race([crew.atWork, aborted(signal)]);
+    await Promise.race([crew.atWork, givenUp(signal)]);
     if (schedule.when === 'atOperations') return (await progress.reach(schedule.count, signal)) !== null;
     await after(schedule.ms, undefined, { signal }).catch(() => {});
     return !signal.aborted;
@@ -147,7 +149,7 @@ export class Strikes implements Arms {
 
   async #heal(fault: Fault, index: number, context: WorkloadContext): Promise<void> {
     const { signal } = this.#over;
-    if (fault.healAfterMs === null) await aborted(signal);
+    if (fault.healAfterMs === null) await givenUp(signal);
     else if (fault.healAfterMs > 0)
       await after(this.#leftMs(fault.healAfterMs, index, context), undefined, { signal }).catch(() => {});
     this.#become(index, 'healing');
@@ -185,13 +187,6 @@ export function isOpen(state: StrikeState): boolean {
 function notYet({ kind, sentence, lane }: Fault): FaultOutcome {
   const where = lane === undefined ? {} : { lane };
   return { kind, sentence, ...where, struckAt: null, seen: null, healedAt: null, error: null };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
 
 async function within<T>(limitMs: number, failure: string, work: Promise<T>): Promise<T> {

@@ -1,7 +1,9 @@
 /** A server and a caller of `calls` at their posts, whoever fills them. */
 import type { Tasks } from '@cxlpod/agent/protocol';
 import { environmentError } from '../errors/cxlpod-error.ts';
-import { type Employment, type Hand, isDeath } from '../runs/crew.ts';
+import type { Employment } from '../runs/crew/employ.ts';
+import type { Hand } from '../runs/crew/hand.ts';
+import { isDeath } from '../runs/crew/is-death.ts';
 import type { WorkloadContext } from './workload.ts';
 
 type Called = Tasks['rpc-call-through-crash']['result'];

@@ -5,7 +5,7 @@
 import type { CallFailure, Tasks } from '@cxlpod/agent/protocol';
 import { z } from 'zod';
 import { duration } from '../config/quantities.ts';
-import type { Hand } from '../runs/crew.ts';
+import type { Hand } from '../runs/crew/hand.ts';
 import { both } from './both.ts';
 import { CallsAtWork } from './calls-at-work.ts';
 import { measureClocks } from './clocks.ts';

@@ -1,5 +1,5 @@
 /** Measures how far the clocks of two machines are apart, over the pool, for the time line; and what reading a clock costs there. */
-import type { Hand } from '../runs/crew.ts';
+import type { Hand } from '../runs/crew/hand.ts';
 import { both } from './both.ts';
 import type { WorkloadContext } from './workload.ts';
 

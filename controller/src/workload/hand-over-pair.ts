@@ -1,7 +1,7 @@
 /** A sender and a receiver of `hand-over`, whoever fills their posts: what was begun when one of them died is begun anew by those who are there. */
 import type { Tasks } from '@cxlpod/agent/protocol';
 import { environmentError } from '../errors/cxlpod-error.ts';
-import type { Hand } from '../runs/crew.ts';
+import type { Hand } from '../runs/crew/hand.ts';
 import { orReplaced, type Tokens } from './heap-crew.ts';
 import { wrongAnswer } from './kv-check.ts';
 import type { WorkloadContext } from './workload.ts';

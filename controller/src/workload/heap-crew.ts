@@ -1,7 +1,7 @@
 /** Workers for the workloads of the heap: spread over the machines, given their tasks at once, drawn on the time line. */
 import type { MeetingPlace, Span } from '@cxlpod/agent/protocol';
 import { environmentError } from '../errors/cxlpod-error.ts';
-import type { Hand, Post } from '../runs/crew.ts';
+import type { Hand, Post } from '../runs/crew/hand.ts';
 import type { LatencySample } from '../traces/timeline.ts';
 import type { WorkloadContext } from './workload.ts';
 

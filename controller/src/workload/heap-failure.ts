@@ -5,7 +5,7 @@
 import type { Survival, Tasks } from '@cxlpod/agent/protocol';
 import { z } from 'zod';
 import { duration } from '../config/quantities.ts';
-import type { Hand } from '../runs/crew.ts';
+import type { Hand } from '../runs/crew/hand.ts';
 import { all, draw, untilReplaced } from './heap-crew.ts';
 import { type HeapResult, perSecond, showPerSecond } from './heap-result.ts';
 import type { Workload, WorkloadContext } from './workload.ts';

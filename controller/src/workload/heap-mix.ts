@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { duration } from '../config/quantities.ts';
 import { CxlpodError, exitCodes } from '../errors/cxlpod-error.ts';
-import type { Hand } from '../runs/crew.ts';
+import type { Hand } from '../runs/crew/hand.ts';
 import { hireSpread, outlast, Tokens } from './heap-crew.ts';
 import type { HeapResult } from './heap-result.ts';
 import type { Workload, WorkloadContext } from './workload.ts';

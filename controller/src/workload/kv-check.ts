@@ -1,7 +1,7 @@
 /** What the workload `kv` left, read again from every machine: each value whole, and none but the last one that was put. */
 import type { Tasks } from '@cxlpod/agent/protocol';
 import { CxlpodError, exitCodes } from '../errors/cxlpod-error.ts';
-import type { Hand } from '../runs/crew.ts';
+import type { Hand } from '../runs/crew/hand.ts';
 import { all, outlast } from './heap-crew.ts';
 import type { WorkloadContext } from './workload.ts';
 

@@ -2,7 +2,7 @@
 import type { Tasks } from '@cxlpod/agent/protocol';
 import { z } from 'zod';
 import { showNs } from '../report/units.ts';
-import type { Hand } from '../runs/crew.ts';
+import type { Hand } from '../runs/crew/hand.ts';
 import { quantilesOf } from '../traces/latency-log.ts';
 import { medianOf } from './compare.ts';
 import { all, draw, hireSpread, outlast, Tokens } from './heap-crew.ts';

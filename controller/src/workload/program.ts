@@ -3,7 +3,7 @@ import type { ExecEnd, ProgramEnd, ProgramMemory, ProgramPhase } from '@cxlpod/a
 import { z } from 'zod';
 import { duration, size } from '../config/quantities.ts';
 import type { Machine } from '../provider/provider.ts';
-import type { Hand, Post } from '../runs/crew.ts';
+import type { Hand, Post } from '../runs/crew/hand.ts';
 import { hireAll } from './heap-crew.ts';
 import { type ProgramFile, programFile } from './program-files.ts';
 import type { Workload, WorkloadContext } from './workload.ts';

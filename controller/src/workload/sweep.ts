@@ -1,6 +1,6 @@
 /** A server on the first machine and a caller on the second, that measure one thing after another, in rounds whose order rotates. */
 import type { Tasks } from '@cxlpod/agent/protocol';
-import type { Hand } from '../runs/crew.ts';
+import type { Hand } from '../runs/crew/hand.ts';
 import { quantilesOf } from '../traces/latency-log.ts';
 import { both } from './both.ts';
 import { measureClocks } from './clocks.ts';

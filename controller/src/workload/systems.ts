@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { CallSummary, LatencyCounts, Span } from '@cxlpod/agent/protocol';
 import { grpcBundle } from '../deploy/agent-bundle.ts';
 import { usageError } from '../errors/cxlpod-error.ts';
-import type { Hand } from '../runs/crew.ts';
+import type { Hand } from '../runs/crew/hand.ts';
 import { both } from './both.ts';
 import { type ComparedSystem, rotated } from './compare.ts';
 import { runFloor } from './floor.ts';

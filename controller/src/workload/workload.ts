@@ -1,7 +1,8 @@
 /** What a workload is: one file each, listed in `index.ts`. */
 import type { z } from 'zod';
 import type { Pod } from '../cluster/pod.ts';
-import type { Crew, Post } from '../runs/crew.ts';
+import type { Crew } from '../runs/crew/crew.ts';
+import type { Post } from '../runs/crew/hand.ts';
 import type { FaultOutcome } from '../runs/evidence.ts';
 import type { LatencyBook } from '../traces/latency-book.ts';
 import type { Timeline } from '../traces/timeline.ts';

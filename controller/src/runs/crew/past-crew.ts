@@ -1,9 +1,9 @@
 /** The crew of a controller that is gone, for the one that goes on with its run. */
 import type { TaskName } from '@cxlpod/agent/protocol';
-import { type CxlpodError, environmentError } from '../errors/cxlpod-error.ts';
-import type { Post } from './crew.ts';
-import type { SeenExit } from './evidence.ts';
-import type { PastHire, PastTask } from './journal.ts';
+import { type CxlpodError, environmentError } from '../../errors/cxlpod-error.ts';
+import type { SeenExit } from '../evidence.ts';
+import type { PastHire, PastTask } from '../journal.ts';
+import type { Post } from './hand.ts';
 
 /** What a controller that is gone knew of its crew. */
 export interface PastCrew {
