@@ -104,6 +104,7 @@ describe('a history', () => {
   test('is not judged further than it was allowed to be', () => {
     const [records] = [...drawn(shapes[1]![1], 1)][0]!;
     expect(checkKvHistory(records, { stepLimit: 10 }).unjudged).toMatchObject([{ why: expect.stringContaining('steps') }, {}]);
+    expect(checkKvHistory(records, { stateLimit: 0 }).unjudged[0]?.why).toBe('more than 0 states were possible at once');
     expect(checkKvHistory(records, { isOver: () => true }).unjudged).toHaveLength(2);
     expect(kvProblems(records, { stepLimit: 10 })[0]).toContain('was not judged');
   });

@@ -41,7 +41,13 @@ export const linearizable: Check = {
       });
     }
     if (unjudged.length > 0) {
-      return unknown(`Of ${keys} keys, ${unjudged.length} were not judged: ${unjudged[0]!.why}.`, { ...facts, unjudged });
+      return unknown(
+        `The search gave up on ${unjudged.length} of ${keys} keys: on key ${unjudged[0]!.key}, since ${unjudged[0]!.why}.`,
+        {
+          ...facts,
+          unjudged,
+        },
+      );
     }
     return valid(`${operations.toLocaleString('en-US')} operations have an order that explains all of them.`, facts);
   },

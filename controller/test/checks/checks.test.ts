@@ -442,6 +442,12 @@ describe('judging a run', () => {
     expect(worst(judged.map(({ verdict }) => verdict))).toBe('unknown');
   });
 
+  test('a fault of which no outcome was kept makes a run unknown', () => {
+    const [fired] = judge(crashEvidence({ faults: [] }));
+
+    expect(fired).toMatchObject({ name: 'fault-fired', verdict: 'unknown', sentence: 'Nothing is known of this fault.' });
+  });
+
   test('a check that crashes is unknown and says what broke', () => {
     const broken: Check = {
       name: 'broken',
