@@ -3,13 +3,15 @@
  * and how soon it is back. The scenarios are those of `crash`, without the twins for provider local.
  */
 import { PodShelf } from '../campaign/pod-shelf.ts';
+import { timeLeft } from '../cli/time-left.ts';
 import { type LoadedScenario, loadScenarios } from '../config/load-scenario.ts';
 import { loadTopology } from '../config/load-topology.ts';
 import { createFaults } from '../faults/index.ts';
 import { isAsExpected } from '../runs/expected.ts';
 import { RunFolder } from '../runs/run-folder.ts';
-import { runOnce } from '../runs/run-once.ts';
+import { howLongRun, runOnce } from '../runs/run-once.ts';
 import type { RunRecord } from '../runs/run-record.ts';
+import { PartsClock } from '../steps/parts-clock.ts';
 import { medianOf, spreadOf } from '../workload/compare.ts';
 import { type BenchContext, type BenchFigure, type BenchItem, figure } from './bench-item.ts';
 
@@ -61,11 +63,17 @@ async function runAll(scenarios: readonly LoadedScenario[], context: BenchContex
   await using shelf = new PodShelf(context);
   const folder = RunFolder.create(context.runs, 'bench-crash', new Date(), { isLatest: false });
   const records: RunRecord[] = [];
+  const place = loadTopology(topology);
+  const clock = new PartsClock(scenarios.map(({ scenario }) => howLongRun(place, scenario)));
   for (const [index, loaded] of scenarios.entries()) {
-    context.say(`bench crash: ${loaded.scenario.name}, ${index + 1} of ${scenarios.length}`);
+    const left = timeLeft(clock.leftMs(performance.now()));
+    const which = `${loaded.scenario.name}, ${index + 1} of ${scenarios.length}`;
+    context.say(`bench crash: ${which}${left === '' ? '' : ` (${left})`}`);
     const pod = await shelf.take(topology);
+    clock.start(index, performance.now());
     const { record } = await runOnce(pod, loaded, { runs: folder.join('runs'), signal: context.signal, say: () => {} });
     await shelf.putBack(topology, record);
+    clock.finish(index, performance.now());
     records.push(record);
   }
   return records;

@@ -15,7 +15,8 @@ import { Random } from '../runs/random.ts';
 import { requirePrograms } from '../runs/require-programs.ts';
 import { requireRunnable } from '../runs/require-runnable.ts';
 import { RunFolder } from '../runs/run-folder.ts';
-import { type FinishedRun, runOnce } from '../runs/run-once.ts';
+import { type FinishedRun, howLongRun, runOnce } from '../runs/run-once.ts';
+import { PartsClock } from '../steps/parts-clock.ts';
 import { type CampaignEntry, type CampaignRecord, campaignOf, entryOf, sayNotReached } from './campaign-record.ts';
 import { ofProvider } from './of-provider.ts';
 import { PodShelf } from './pod-shelf.ts';
@@ -94,6 +95,8 @@ class Campaign {
   readonly #folder: RunFolder;
   readonly #options: CampaignOptions;
   readonly #context: CommandContext;
+  /** Null when the seeds have no end. */
+  readonly #clock: PartsClock | null;
   #next = 0;
   #isStopped = false;
 
@@ -103,6 +106,7 @@ class Campaign {
     this.#folder = folder;
     this.#options = options;
     this.#context = context;
+    this.#clock = this.#clockOfRuns();
   }
 
   get tookMs(): number {
@@ -120,14 +124,18 @@ class Campaign {
     const { signal, say } = this.#context;
     await using shelf = new PodShelf({ signal, say });
     for (let next = this.#take(); next !== null; next = this.#take()) {
+      const part = this.#next - 1;
       const { topology } = next.scenario;
       let finished: FinishedRun | null = null;
       try {
         const pod = await shelf.take(topology);
+        this.#clock?.start(part, performance.now());
         finished = await runOnce(pod, next, { runs: this.#folder.join('runs'), signal, say: () => {} });
+        this.#clock?.finish(part, performance.now());
         this.#add(finished);
       } catch (error) {
         if (signal.aborted) return;
+        this.#clock?.finish(part, performance.now());
         this.#addFailed(next, error);
       }
       await shelf.putBack(topology, finished?.record ?? null);
@@ -179,9 +187,16 @@ class Campaign {
   }
 
   #timeLeft(): string {
-    const { seconds, seeds = seconds === undefined ? seedsByDefault : undefined } = this.#options;
-    const of = seeds === undefined ? undefined : seeds * this.#scenarios.length;
-    return timeLeft(this.tookMs, { done: this.entries.length, of, limitMs: seconds === undefined ? undefined : seconds * 1000 });
+    const { seconds } = this.#options;
+    const untilLimit = seconds === undefined ? null : seconds * 1000 - this.tookMs;
+    return timeLeft(this.#clock?.leftMs(performance.now()) ?? null, untilLimit);
+  }
+
+  #clockOfRuns(): PartsClock | null {
+    const { seconds, seeds = seconds === undefined ? seedsByDefault : null } = this.#options;
+    if (seeds === null) return null;
+    const ofOneSeed = this.#scenarios.map(({ scenario }) => howLongRun(loadTopology(scenario.topology), scenario));
+    return new PartsClock(Array.from({ length: seeds }, () => ofOneSeed).flat());
   }
 
   /** Virtual machines want a core each; processes of one run are seldom busy together. */

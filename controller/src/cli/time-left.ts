@@ -1,17 +1,8 @@
-/** How much longer something takes that is done in parts, for the person who waits. */
+/** How much longer something takes, for the person who waits. */
 
-/** Undefined parts: until `limitMs`. Empty before anything is known, and at the end. */
-export function timeLeft(
-  elapsedMs: number,
-  {
-    done,
-    of: total,
-    limitMs,
-  }: { readonly done: number; readonly of?: number | undefined; readonly limitMs?: number | undefined },
-): string {
-  const byParts = total === undefined || done === 0 ? undefined : (elapsedMs / done) * (total - done);
-  const byLimit = limitMs === undefined ? undefined : limitMs - elapsedMs;
-  const known = [byParts, byLimit].filter((each) => each !== undefined);
+/** By whichever is over first; null: that one says nothing. Empty when nobody knows, and at the end. */
+export function timeLeft(...waysMs: readonly (number | null)[]): string {
+  const known = waysMs.filter((each) => each !== null);
   const leftMs = Math.min(...known);
   return known.length === 0 || leftMs < 1_000 ? '' : `about ${showDuration(leftMs)} left`;
 }

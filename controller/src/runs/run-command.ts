@@ -12,6 +12,7 @@ import { type AnnotationStyle, annotate, annotationsOf } from '../report/annotat
 import { describeRun } from '../report/describe-run.ts';
 import { renderSummary } from '../report/summary.ts';
 import { writeReport } from '../report/write-report.ts';
+import { PartsClock } from '../steps/parts-clock.ts';
 import { readBegunRun } from './begun-run.ts';
 import { concreteScenario } from './concrete-scenario.ts';
 import { requirePrograms } from './require-programs.ts';
@@ -19,7 +20,7 @@ import { requireRunnable } from './require-runnable.ts';
 import { resumeRun } from './resume-run.ts';
 import { exitCodeOfRun } from './run-error.ts';
 import { RunFolder } from './run-folder.ts';
-import { type FinishedRun, runOnce } from './run-once.ts';
+import { type FinishedRun, howLongRun, runOnce } from './run-once.ts';
 
 export interface RunOptions {
   readonly name?: string;
@@ -146,11 +147,13 @@ async function runAll(
 ): Promise<FinishedRun[]> {
   for (const { scenario } of scenarios) requireRunnable(concreteScenario(scenario, pod.topology.machines), pod.topology);
   const finished: FinishedRun[] = [];
-  const startMs = performance.now();
+  const clock = new PartsClock(scenarios.map(({ scenario }) => howLongRun(pod.topology, scenario)));
   for (const [done, loaded] of scenarios.entries()) {
-    const left = timeLeft(performance.now() - startMs, { done, of: scenarios.length });
+    const left = timeLeft(clock.leftMs(performance.now()));
     if (scenarios.length > 1) context.say(`${done + 1} of ${scenarios.length}${left === '' ? '' : ` (${left})`}`);
+    clock.start(done, performance.now());
     finished.push(await runOnce(pod, loaded, { runs, signal: context.signal, say: context.say }));
+    clock.finish(done, performance.now());
   }
   if (finished.length < 2) return finished;
   writeIndex(runs, finished, context);

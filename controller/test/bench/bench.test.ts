@@ -1,8 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { chooseItems } from '../../src/bench/bench-command.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { chooseItems, timeLeftOf } from '../../src/bench/bench-command.ts';
 import { type BenchFigure, figure } from '../../src/bench/bench-item.ts';
 import { merged, readBenchList, withoutFailure, writeBenchList } from '../../src/bench/bench-list.ts';
 import { backAfterS, recoveredAfterS } from '../../src/bench/crash.ts';
@@ -14,6 +14,7 @@ import { parseYaml } from '../../src/config/parse-yaml.ts';
 import { scenarioSchema } from '../../src/config/scenario.ts';
 import { exitCodes } from '../../src/errors/cxlpod-error.ts';
 import type { RunRecord } from '../../src/runs/run-record.ts';
+import { noteHowLong } from '../../src/steps/took.ts';
 import { compare } from '../../src/workload/compare.ts';
 import { modelledReceiver } from '../../src/workload/modelled.ts';
 
@@ -150,6 +151,22 @@ describe('choosing', () => {
     const groups = new Set(benchItems.flatMap(({ group }) => group ?? []));
     expect(new Set([...names, ...groups]).size).toBe(names.length + groups.size);
   });
+});
+
+test('the time left is that of each figure the last times, or nobody knows it', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'cxlpod-bench-'));
+  vi.stubEnv('XDG_STATE_HOME', folder);
+  try {
+    const items = chooseItems('recovery,crash');
+    noteHowLong('bench recovery', { whole: 60_000 });
+    expect(timeLeftOf(items)).toBe('nobody knows how long it takes: 1 of 2 were never measured here');
+    noteHowLong('bench crash', { whole: 1_740_000 });
+    expect(timeLeftOf(items)).toBe('about 30 min left, by the last times');
+    expect(timeLeftOf(items.slice(1))).toBe('about 29 min left, by the last times');
+  } finally {
+    vi.unstubAllEnvs();
+    rmSync(folder, { recursive: true });
+  }
 });
 
 describe('figures of calls', () => {
