@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { attachToMachine } from '../deploy/deploy-agent.ts';
 import type { Machine } from '../provider/provider.ts';
 import { zeroSharedFile } from '../provider/shared-files.ts';
+import { forgetLiveRun } from '../runs/live-run.ts';
 import { observerFor } from '../steps/observer.ts';
 import { runPlan } from '../steps/run-plan.ts';
 import type { Plan } from '../steps/step.ts';
@@ -38,6 +39,7 @@ async function reset(name: string, { signal, quiet }: { signal: AbortSignal; qui
       // An agent maps the pool and keeps a heartbeat in it, so it is started anew over the blank one.
       run: async (step) => {
         await noteGate(paths, null);
+        forgetLiveRun(paths);
         await Promise.all(before.map(({ agent }) => agent.request('shutdown', {}, { signal: step.signal })));
         await Promise.all(before.map(({ agent }) => agent.close()));
         // One that still lives would write its heartbeat into the blank pool.

@@ -1,5 +1,8 @@
-/** What a run is at, while it runs: a file in the pod's folder that whoever looks at the pod may read. Nothing depends on it. */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+/**
+ * What a run is at, while it runs: a file in the pod's folder that whoever looks at the pod may read. It stays when the run is over, and
+ * tells which one was the last on the pod (`last-on-pod.ts`).
+ */
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PodPaths } from '../provider/provider.ts';
 import type { RecoveryOutcome } from '../recovery/index.ts';
@@ -52,6 +55,11 @@ export function readLiveRun({ podFolder }: Pick<PodPaths, 'podFolder'>): LiveRun
   } catch {
     return null;
   }
+}
+
+/** The pod is made as new: no run is the last one on it. */
+export function forgetLiveRun({ podFolder }: Pick<PodPaths, 'podFolder'>): void {
+  rmSync(fileOf(podFolder), { force: true });
 }
 
 function fileOf(podFolder: string): string {

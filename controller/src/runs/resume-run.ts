@@ -19,6 +19,7 @@ import { type BegunRun, forgetBegunRun, readBegunRun } from './begun-run.ts';
 import { writeRunRecord } from './conclude-run.ts';
 import type { FaultOutcome } from './evidence.ts';
 import { Journal, type Past, readJournal, unsent } from './journal.ts';
+import { requireLastOnPod } from './last-on-pod.ts';
 import type { RunFolder } from './run-folder.ts';
 import type { ControllerGone, RunRecord } from './run-record.ts';
 import { continueScenario } from './run-scenario.ts';
@@ -32,16 +33,17 @@ export interface ResumeOptions {
   say(text: string): void;
 }
 
-/** Writes everything but the report. Throws `NOT_BEGUN`, and `BEGUN_UNREADABLE` for what cannot be gone on with. */
+/** Writes everything but the report. Throws `NOT_BEGUN`, and `BEGUN_UNREADABLE` or `POD_USED_SINCE` for what cannot be gone on with. */
 export async function resumeRun(folder: RunFolder, options: ResumeOptions): Promise<RunRecord> {
   const begun = readBegunRun(folder);
-  const journal = readJournal(folder);
   const gone = { pid: begun.controller, from: begun.toldAt, to: new Date().toISOString() };
   const paths = podPaths(begun.pod);
   const state = await readPodState(paths);
   if (state === null || state.environment === null || !existsSync(paths.poolFile))
     return concludeWithoutPod(begun, folder, paths, gone);
+  requireLastOnPod(begun, folder, paths);
 
+  const journal = readJournal(folder);
   const found = await new Search(begun, journal, options).find(state);
   const { topology, environment } = state;
   await using pod = new RunningPod({ name: begun.pod, topology, environment, paths, machines: found.machines });

@@ -2,6 +2,7 @@
 import { printTopology } from '../config/print-topology.ts';
 import { concreteScenario } from './concrete-scenario.ts';
 import { keptScenario } from './kept-scenario.ts';
+import { tellOfUnended } from './last-on-pod.ts';
 import { collect } from './phases/collect.ts';
 import { conclude } from './phases/conclude.ts';
 import { execute } from './phases/execute.ts';
@@ -15,6 +16,7 @@ import type { RunRecord } from './run-record.ts';
 export async function runScenario(options: RunOptions): Promise<RunRecord> {
   const scenario = concreteScenario(options.loaded.scenario, options.pod.topology.machines);
   requireRunnable(scenario, options.pod.topology);
+  tellOfUnended(options.pod.paths, options.say);
   options.folder.write('scenario.yaml', keptScenario(options.loaded));
   options.folder.write('topology.yaml', printTopology(options.pod.topology));
   return finish(new Run(options, scenario, null));

@@ -1,6 +1,6 @@
 /** Runs whose controller is killed by SIGKILL: who goes on, what stays as it is, and what another controller makes of it. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import type { PoolInspection } from '@cxlpod/agent/inspect';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { PodStatus } from '../../src/cluster/pod-status.ts';
@@ -22,7 +22,7 @@ const checks =
 function scenario(name: string, lease: string, faults: readonly string[]): string {
   const path = join(bench.folder, `${name}.yaml`);
   const kv = '{ name: kv, records: 300, valueBytes: 200, rounds: 1, operations: 8000, history: true, keep: true }';
-  const text = `name: ${name}\ntopology: local\nworkload: ${kv}\nfaults:\n${faults.map((fault) => `  - ${fault}\n`).join('')}recovery: { lease: ${lease} }\nchecks: [${checks}]\n`;
+  const text = `name: ${name}\ntopology: local\nworkload: ${kv}\nfaults: [${faults.map((fault) => `{ ${fault} }`).join(', ')}]\nrecovery: { lease: ${lease} }\nchecks: [${checks}]\n`;
   writeFileSync(path, text);
   return path;
 }
@@ -121,4 +121,36 @@ test('while nobody comes back, survivors end their work and what the dead held s
 
   const again = await bench.run(['run', '--resume', join('.runs', 'latest')]);
   expect(again).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('holds no run that is still to be ended') });
+});
+
+test('a run whose pod another run has used since is refused before anything is done, and its folder stays as it was', async () => {
+  const pod = bench.newPod();
+  await bench.mustRun(['up', 'local', '--name', pod]);
+  const first = bench.start(['run', '--name', pod, scenario('overtaken', '2s', [])]);
+  await first.said('run overtaken on');
+  const folder = realpathSync(join(bench.folder, '.runs', 'latest'));
+  await vi.waitFor(() => expect(readFileSync(join(folder, 'journal.jsonl'), 'utf8')).toContain('kv-load'), patiently);
+  first.process.kill('SIGKILL');
+  await first.ended;
+  const second = await bench.run(['run', '--name', pod, scenario('overtakes', '2s', [])]);
+  expect(second.stderr).toContain(`run ${basename(folder)} on this pod was never ended`);
+  // As of a controller that was killed while it wrote: whoever goes on cuts it off.
+  appendFileSync(join(folder, 'journal.jsonl'), '{"kind":"answer","ses');
+  const kept = () =>
+    readdirSync(folder).map((name) => [name, statSync(join(folder, name)).isFile() && readFileSync(join(folder, name), 'utf8')]);
+  const before = kept();
+  const overtaker = basename(realpathSync(join(bench.folder, '.runs', 'latest')));
+
+  const refused = await bench.run(['run', '--resume', folder]);
+
+  expect(refused).toMatchObject({ exitCode: 3, stdout: '' });
+  expect(refused.stderr).toContain(
+    `error: run ${basename(folder)} cannot be gone on with\n  because: run ${overtaker} used pod ${pod} since\n`,
+  );
+  expect(refused.stderr).toContain(`run scenario.yaml --name ${pod}`);
+  expect(kept()).toEqual(before);
+
+  await bench.mustRun(['reset', '--name', pod]);
+  const afterReset = await bench.run(['run', '--resume', folder]);
+  expect(afterReset).toMatchObject({ exitCode: 3, stderr: expect.stringContaining(`because: pod ${pod} was reset`) });
 });
