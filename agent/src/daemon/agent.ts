@@ -11,6 +11,7 @@ import { type Listening, listenAlone } from './listen.ts';
 import type { LogFile } from './log-file.ts';
 import type { RunningProgram } from './run-program.ts';
 import type { Configuration, SharedMemory } from './shared-memory.ts';
+import { sparesWanted } from './spare-workers.ts';
 import { WorkerRecords } from './worker-records.ts';
 import { Workers } from './workers.ts';
 
@@ -257,6 +258,7 @@ export class Agent {
             },
       suspicions: this.#heartbeats?.suspicions() ?? [],
       workers: this.#workers.status(),
+      spareWorkers: { loaded: this.#workers.loadedSpares, wanted: sparesWanted },
     };
   }
 }

@@ -1,6 +1,7 @@
 import type { WorkerProcess } from './worker-process.ts';
 
-const wanted = 2;
+/** How many are kept. */
+export const sparesWanted = 2;
 
 export interface SpareWorkersOptions {
   start(): WorkerProcess;
@@ -36,7 +37,7 @@ export class SpareWorkers {
 
   /** Starts the next one that is wanted, unless one is loading or all are held. Throws what keeps it from being started. */
   prepare(): void {
-    if (this.#isClosed || this.#isHeld || this.#spares.length >= wanted || this.#loading() !== undefined) return;
+    if (this.#isClosed || this.#isHeld || this.#spares.length >= sparesWanted || this.#loading() !== undefined) return;
     const process = this.#options.start();
     const spare: Spare = { process, isLoaded: false };
     this.#spares.push(spare);

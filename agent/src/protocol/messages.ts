@@ -195,6 +195,8 @@ export interface AgentStatus {
     /** Started by an earlier agent of this machine, which died: it ends what it was at and leaves; it can be stopped. */
     readonly adopted: boolean;
   }[];
+  /** Processes that stand ready to become workers at once. An agent that has nothing to do starts them until there are as many as wanted. */
+  readonly spareWorkers: { readonly loaded: number; readonly wanted: number };
 }
 
 /** Clients of another machine that may be dead, or only slow: their hearts stand still. Decides nothing. */

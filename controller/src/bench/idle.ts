@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Pod } from '../cluster/pod.ts';
 import { connectEngine } from '../engine/docker.ts';
 import { podLabel } from '../engine/engine.ts';
+import { environmentError } from '../errors/cxlpod-error.ts';
 import { type BenchItem, figure } from './bench-item.ts';
 import { processesOf } from './container-processes.ts';
 import { benchPod, onPod } from './on-pod.ts';
@@ -9,6 +11,9 @@ const memoryBarMib = 500;
 const cpuBarPercent = 10;
 /** Let the guests finish what a boot leaves behind, before they are called idle. */
 const settleMs = 5_000;
+/** Between two looks; an agent that is asked all the time has no time to start its spare workers. */
+const lookMs = 3_000;
+const sparesWithinMs = 120_000;
 const watchMs = 10_000;
 const bytesPerMib = 1024 ** 2;
 
@@ -22,6 +27,7 @@ export const idle: BenchItem = {
       const containers = await connectEngine().listContainers(podLabel, benchPod);
       const ids = containers.map(({ id }) => id);
       const { accelerator } = pod.environment;
+      await sparesLoaded(pod, context.signal);
       await delay(settleMs, undefined, { signal: context.signal });
       const before = processesOf(ids, 'qemu-system');
       const startMs = performance.now();
@@ -52,3 +58,23 @@ export const idle: BenchItem = {
       ];
     }),
 };
+
+/** Agents have nothing to do only when all their spare workers stand ready. */
+async function sparesLoaded({ machines }: Pod, signal: AbortSignal): Promise<void> {
+  const endsAtMs = performance.now() + sparesWithinMs;
+  for (;;) {
+    const spares = await Promise.all(machines.map(async ({ agent }) => (await agent.request('status', {})).spareWorkers));
+    if (spares.every(({ loaded, wanted }) => loaded === wanted)) return;
+    if (performance.now() > endsAtMs) {
+      const loaded = spares.map((each) => `${each.loaded} of ${each.wanted}`).join(', ');
+      throw environmentError(
+        'NO_SPARE_WORKERS',
+        `the agents had ${loaded} spare workers loaded after ${sparesWithinMs / 1000} s`,
+        {
+          hint: 'the pod is never idle then: see `cxlpod logs`',
+        },
+      );
+    }
+    await delay(lookMs, undefined, { signal });
+  }
+}

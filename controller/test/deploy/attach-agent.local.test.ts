@@ -58,7 +58,12 @@ describe('a connection to an agent', () => {
     const agent = await attach();
 
     expect(agent.hello).toMatchObject({ machine: 'vm1', layout: layoutHash });
-    expect(await agent.request('status', {})).toMatchObject({ machine: 'vm1', pool: null, workers: [] });
+    expect(await agent.request('status', {})).toMatchObject({
+      machine: 'vm1',
+      pool: null,
+      workers: [],
+      spareWorkers: { wanted: 2 },
+    });
   });
 
   test('gets the answer of a request whose channel was cut, from one execution', async () => {
