@@ -14,6 +14,7 @@ function create({ healAfter, ...when }: ScheduleParameters): Fault {
     kind: 'allPowerOff',
     sentence: 'power off every machine at once',
     needs: { machines: [] },
+    takesDown: true,
     schedule: scheduleOf(when),
     healAfterMs: healAfter ?? bootAfterMs,
     strike: async (context) => {

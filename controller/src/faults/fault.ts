@@ -26,6 +26,8 @@ export interface Fault {
   /** Machines by name, the worker it is about, and the providers that can do it, all when not given. Anything else is a usage error before the run. */
   readonly needs: { readonly machines: readonly string[]; readonly post?: Post; readonly providers?: readonly ProviderName[] };
   readonly schedule: Schedule;
+  /** While it is struck and not healed its machines, or their agents, cannot be asked for anything: what else is due on them waits. */
+  readonly takesDown?: true;
   /** So long after it struck it is healed; null: when the workload is over. */
   readonly healAfterMs: number | null;
   /** Where its marks stand in the trace; on the controller's own lane when not given. */

@@ -28,6 +28,7 @@ function create({ machine, healAfter, ...when }: Parameters): Fault {
     kind: 'killAgent',
     sentence: `SIGKILL to the agent of ${machine}`,
     needs: { machines: [machine] },
+    takesDown: true,
     schedule: scheduleOf(when),
     healAfterMs: healAfter ?? startedAgainAfterMs,
     lane: laneOfMachine(machine),

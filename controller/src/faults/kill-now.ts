@@ -1,26 +1,50 @@
 /** A worker dies wherever it is, at the moment of the schedule. */
-import type { Post } from '../runs/crew/hand.ts';
+import { CxlpodError } from '../errors/cxlpod-error.ts';
+import type { Hand, Post } from '../runs/crew/hand.ts';
+import type { SeenExit } from '../runs/evidence.ts';
+import { givenUp } from '../runs/given-up.ts';
+import type { WorkloadContext } from '../workload/workload.ts';
 import { type Fault, seenToFire } from './fault.ts';
 import { type ScheduleParameters, scheduleOf } from './schedule.ts';
 
 const killTimeoutMs = 30_000;
+/** Whom one of these faults kills: one death is one fault's doing, so another one waits for the successor. */
+const claimed = new WeakSet<Hand>();
 
 export function killNow(post: Post, when: ScheduleParameters): Pick<Fault, 'sentence' | 'schedule' | 'strike' | 'fired'> {
   const { machine, worker } = post;
   return {
     sentence: `SIGKILL to ${worker} on ${machine}`,
     schedule: scheduleOf(when),
-    strike: async ({ crew, pod }, signal) => {
-      const hand = await crew.living(post, signal);
-      if (hand === null) return null;
-      await pod.machine(machine).agent.request('stopWorker', { worker, how: 'kill' }, { timeoutMs: killTimeoutMs });
-      const exit = await hand.exit;
-      return {
-        sentence: `${worker} on ${machine} died by ${exit.signal ?? `exit code ${exit.exitCode}`}`,
-        evidence: { pid: exit.pid, signal: exit.signal, fenced: exit.fenced !== null },
-        at: { clock: machine, ns: exit.atNs },
-      };
+    strike: async (context, signal) => {
+      for (;;) {
+        const hand = await context.crew.living(post, signal);
+        if (hand === null) return null;
+        const exit = claimed.has(hand) ? null : await kill(context, hand);
+        if (exit !== null) {
+          return {
+            sentence: `${worker} on ${machine} died by ${exit.signal ?? `exit code ${exit.exitCode}`}`,
+            evidence: { pid: exit.pid, signal: exit.signal, fenced: exit.fenced !== null },
+            at: { clock: machine, ns: exit.atNs },
+          };
+        }
+        await Promise.race([hand.exit, givenUp(signal)]);
+      }
     },
     fired: (_, outcome) => seenToFire(outcome),
   };
+}
+
+/** Null when it was dead already, or ended with its machine or while that had no agent: that was another fault. */
+async function kill({ crew, pod }: WorkloadContext, hand: Hand): Promise<SeenExit | null> {
+  claimed.add(hand);
+  const { machine, worker } = hand.post;
+  try {
+    await pod.machine(machine).agent.request('stopWorker', { worker, how: 'kill' }, { timeoutMs: killTimeoutMs });
+  } catch (error) {
+    if (error instanceof CxlpodError && error.code === 'WORKER_UNKNOWN') return null;
+    if (!(await crew.hasDied(hand))) throw error;
+  }
+  const exit = await hand.exit;
+  return exit.withMachine === true || exit.untold === true ? null : exit;
 }

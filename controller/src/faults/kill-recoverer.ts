@@ -53,6 +53,7 @@ function create({ on, victim, at, hit: atHit, atAccess }: Parameters): Fault {
     sentence: `${died}the agent of ${on} that recovers it dies at ${where}`,
     needs: { machines: [on], ...(victim === undefined ? {} : { post: { machine: on, worker: victim.worker } }) },
     schedule: { when: 'armed' },
+    takesDown: true,
     healAfterMs: startedAgainAfterMs,
     lane: laneOfMachine(on),
     arm: (post) => (post.machine === on && post.worker === victim?.worker ? crash : null),

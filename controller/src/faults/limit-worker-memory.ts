@@ -11,6 +11,7 @@ import type { Machine } from '../provider/provider.ts';
 import { inWorkerCgroup } from '../provider/worker-cgroup.ts';
 import { laneOf, type Post } from '../runs/crew/hand.ts';
 import { type Fault, type FaultKind, seenToFire } from './fault.ts';
+import { onLiving } from './on-living.ts';
 import { scheduled, scheduleOf } from './schedule.ts';
 import { onMachine } from './signal-worker.ts';
 
@@ -36,26 +37,25 @@ function create({ on, worker, kibibytes, healAfter, ...when }: z.output<typeof p
     schedule: scheduleOf(when),
     healAfterMs: healAfter ?? 0,
     lane: laneOf(post),
-    strike: async ({ crew, pod }, signal) => {
-      const hand = await crew.living(post, signal);
-      if (hand === null) return null;
-      const { machine, agent } = pod.machine(on);
-      const before = await kills(machine);
-      await limitMemory(agent, hand.pid, kibibytes * 1024);
-      const exit = await Promise.race([hand.exit, delay(killedWithinMs, null)]);
-      if (exit === null) {
-        await limitMemory(agent, hand.pid, null);
-        throw environmentError('NOT_OUT_OF_MEMORY', `${worker} on ${on} took no more memory within ${killedWithinMs / 1000} s`);
-      }
-      const killed = (await kills(machine)) - before;
-      if (killed === 0)
-        throw environmentError('DIED_OTHERWISE', `${worker} on ${on} died, and the kernel killed nobody for memory`);
-      return {
-        sentence: `the kernel of ${on} killed ${worker} for memory: ${exit.signal ?? `exit code ${exit.exitCode}`}`,
-        evidence: { pid: hand.pid, killed, signal: exit.signal, fenced: exit.fenced !== null },
-        at: { clock: hand.clock, ns: exit.atNs },
-      };
-    },
+    strike: (context, signal) =>
+      onLiving(context, post, signal, async (hand) => {
+        const { machine, agent } = context.pod.machine(on);
+        const before = await kills(machine);
+        await limitMemory(agent, hand.pid, kibibytes * 1024);
+        const exit = await Promise.race([hand.exit, delay(killedWithinMs, null)]);
+        if (exit === null) {
+          await limitMemory(agent, hand.pid, null);
+          throw environmentError('NOT_OUT_OF_MEMORY', `${worker} on ${on} took no more memory within ${killedWithinMs / 1000} s`);
+        }
+        const killed = (await kills(machine)) - before;
+        if (killed === 0)
+          throw environmentError('DIED_OTHERWISE', `${worker} on ${on} died, and the kernel killed nobody for memory`);
+        return {
+          sentence: `the kernel of ${on} killed ${worker} for memory: ${exit.signal ?? `exit code ${exit.exitCode}`}`,
+          evidence: { pid: hand.pid, killed, signal: exit.signal, fenced: exit.fenced !== null },
+          at: { clock: hand.clock, ns: exit.atNs },
+        };
+      }),
     heal: async ({ crew }) => {
       const hand = crew.handAt(post);
       if (hand === null || crew.handsOn(on).includes(hand)) return undefined;

@@ -28,6 +28,7 @@ function create({ machine, healAfter, ...when }: Parameters): Fault {
     kind: 'loseDevice',
     sentence: `take the device of ${machine} away under its mappings`,
     needs: { machines: [machine], providers: ['qemu'] },
+    takesDown: true,
     schedule: scheduleOf(when),
     healAfterMs: healAfter ?? enabledAfterMs,
     lane: laneOfMachine(machine),

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { name } from '../config/names.ts';
 import { laneOf, type Post } from '../runs/crew/hand.ts';
 import { type Fault, type FaultKind, seenToFire } from './fault.ts';
+import { onLiving } from './on-living.ts';
 import { scheduled, scheduleOf } from './schedule.ts';
 import { seeStopped, signalWorker } from './signal-worker.ts';
 
@@ -25,20 +26,13 @@ function create({ on, worker, healAfter, ...when }: z.output<typeof parameters>)
     schedule: scheduleOf(when),
     healAfterMs: healAfter ?? pausedMs,
     lane: laneOf(post),
-    strike: async ({ crew, pod }, signal) => {
-      const hand = await crew.living(post, signal);
-      if (hand === null) return null;
-      const { agent } = pod.machine(on);
-      try {
-        await signalWorker(agent, hand.pid, 'STOP');
-        await seeStopped(agent, hand.pid);
-      } catch (error) {
-        // Another fault was faster: what is dead cannot be stopped.
-        if (await crew.hasDied(hand)) return null;
-        throw error;
-      }
-      return { sentence: `${worker} on ${on} was seen stopped`, evidence: { pid: hand.pid } };
-    },
+    strike: (context, signal) =>
+      onLiving(context, post, signal, async ({ pid }) => {
+        const { agent } = context.pod.machine(on);
+        await signalWorker(agent, pid, 'STOP');
+        await seeStopped(agent, pid);
+        return { sentence: `${worker} on ${on} was seen stopped`, evidence: { pid } };
+      }),
     heal: async ({ crew, pod }) => {
       const hand = crew.handAt(post);
       if (hand === null) return undefined;

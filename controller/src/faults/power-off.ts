@@ -33,6 +33,7 @@ function endOf(
     kind,
     sentence,
     needs: { machines: [machine] },
+    takesDown: true,
     schedule: scheduleOf(when),
     healAfterMs: healAfter ?? bootAfterMs,
     lane: laneOfMachine(machine),

@@ -4,8 +4,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { name } from '../config/names.ts';
 import { environmentError } from '../errors/cxlpod-error.ts';
-import { type Fault, type FaultKind, seenToFire } from './fault.ts';
+import type { Hand } from '../runs/crew/hand.ts';
+import type { WorkloadContext } from '../workload/workload.ts';
+import { type Fault, type FaultKind, type Strike, seenToFire } from './fault.ts';
 import { laneOfMachine } from './machine-life.ts';
+import { onLiving } from './on-living.ts';
 import { scheduled, scheduleOf } from './schedule.ts';
 
 const parameters = scheduled({
@@ -37,20 +40,19 @@ function create({ machine, worker, percent, healAfter, ...when }: Parameters): F
     schedule: scheduleOf(when),
     healAfterMs: healAfter ?? fullSpeedAfterMs,
     lane: laneOfMachine(machine),
-    strike: async ({ crew, pod }, signal) => {
-      const slowed = pod.machine(machine).machine;
-      const hand = worker === undefined ? undefined : await crew.living({ machine, worker }, signal);
-      if (hand === null) return null;
-      const before = await slowed.throttledPeriods(hand?.pid);
-      await slowed.limitCpu(percent / 100, hand?.pid);
-      const endMs = performance.now() + throttledWithinMs;
-      let throttled = 0;
-      while (throttled === 0) {
-        if (performance.now() > endMs) throw environmentError('NOT_SLOWED', `${machine} has not been held back yet`);
-        await delay(lookAgainAfterMs);
-        throttled = (await slowed.throttledPeriods(hand?.pid)) - before;
-      }
-      return { sentence: `${who} was held back at ${percent} % of a CPU`, evidence: { machine, percent, throttled } };
+    strike: (context, signal) => {
+      if (worker === undefined) return holdBack(context);
+      return onLiving(context, { machine, worker }, signal, async (hand) => {
+        try {
+          return await holdBack(context, hand);
+        } catch (error) {
+          await context.pod
+            .machine(machine)
+            .machine.limitCpu(null, hand.pid)
+            .catch(() => {});
+          throw error;
+        }
+      });
     },
     heal: async ({ crew, pod }) => {
       const hand = worker === undefined ? undefined : crew.handAt({ machine, worker });
@@ -61,4 +63,20 @@ function create({ machine, worker, percent, healAfter, ...when }: Parameters): F
     },
     fired: (_, outcome) => seenToFire(outcome),
   };
+
+  async function holdBack({ pod, crew }: WorkloadContext, hand?: Hand): Promise<Strike> {
+    const slowed = pod.machine(machine).machine;
+    const before = await slowed.throttledPeriods(hand?.pid);
+    await slowed.limitCpu(percent / 100, hand?.pid);
+    const endMs = performance.now() + throttledWithinMs;
+    let throttled = 0;
+    while (throttled === 0) {
+      if (performance.now() > endMs) throw environmentError('NOT_SLOWED', `${who} has not been held back yet`);
+      await delay(lookAgainAfterMs);
+      throttled = (await slowed.throttledPeriods(hand?.pid)) - before;
+      const isGone = hand !== undefined && !crew.handsOn(machine).includes(hand);
+      if (isGone) throw environmentError('NOT_SLOWED', `${who} died before it was held back`);
+    }
+    return { sentence: `${who} was held back at ${percent} % of a CPU`, evidence: { machine, percent, throttled } };
+  }
 }

@@ -39,6 +39,8 @@ export class Strikes implements Arms {
   readonly #outcomes: FaultOutcome[];
   readonly #states: StrikeState[];
   readonly #over = new AbortController();
+  /** Who waits for another fault to get on. */
+  readonly #watchers = new Set<() => void>();
   /** Faults that have armed a worker. */
   readonly #armed = new Set<Fault>();
   #running: readonly Promise<void>[] = [];
@@ -106,7 +108,7 @@ export class Strikes implements Arms {
     try {
       if (past === 'over') return;
       // One that was striking strikes again: as with a machine that is to be off, it is done when that is seen.
-      if (past === 'waiting' && !(await this.#isDue(fault, context, progress))) return;
+      if (past === 'waiting' && !((await this.#isDue(fault, context, progress)) && (await this.#isReached(fault, index)))) return;
       const isStruck = past === 'struck' || past === 'healing' || (await this.#strike(fault, index, context));
       if (isStruck) await this.#heal(fault, index, context);
       this.#become(index, 'over');
@@ -124,6 +126,25 @@ export class Strikes implements Arms {
     if (schedule.when === 'atOperations') return (await progress.reach(schedule.count, signal)) !== null;
     await after(schedule.ms, undefined, { signal }).catch(() => {});
     return !signal.aborted;
+  }
+
+  /** Waits until no other fault has its machines down, which lasts no longer than healing may; false when the workload is over before. */
+  async #isReached(fault: Fault, index: number): Promise<boolean> {
+    const { signal } = this.#over;
+    if (fault.schedule.when === 'armed') return true;
+    while (!signal.aborted && this.#faults.some((other, at) => this.#isDown(other, at) && meets(fault, other))) {
+      await Promise.race([givenUp(signal), new Promise<void>((resolve) => this.#watchers.add(resolve))]);
+    }
+    if (signal.aborted) return false;
+    // At once, so that of two that waited for the same one sees the other.
+    this.#become(index, 'striking');
+    return true;
+  }
+
+  /** What waits for its moment has done nothing yet, even if it is striking for as long. */
+  #isDown({ takesDown, schedule }: Fault, index: number): boolean {
+    const state = this.#states[index]!;
+    return takesDown === true && isOpen(state) && !(schedule.when === 'armed' && state === 'striking');
   }
 
   /** Whether there is something to heal. */
@@ -170,6 +191,8 @@ export class Strikes implements Arms {
 
   #become(index: number, state: StrikeState): void {
     this.#states[index] = state;
+    for (const tell of this.#watchers) tell();
+    this.#watchers.clear();
     this.onChange();
   }
 
@@ -182,6 +205,12 @@ export class Strikes implements Arms {
 /** Begun, and not healed. */
 export function isOpen(state: StrikeState): boolean {
   return state === 'striking' || state === 'struck' || state === 'healing';
+}
+
+/** Whether they are about the same machine. One that names none is about the run, unless it takes all machines down. */
+function meets({ needs: { machines }, takesDown }: Fault, other: Fault): boolean {
+  if (machines.length === 0) return takesDown === true;
+  return other.needs.machines.length === 0 || other.needs.machines.some((machine) => machines.includes(machine));
 }
 
 function notYet({ kind, sentence, lane }: Fault): FaultOutcome {

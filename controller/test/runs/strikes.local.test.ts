@@ -120,3 +120,26 @@ checks: [at-most-once, history-whole, no-leak, exact-counts, pool-sound]\n`,
   expect(ran.checks.filter(({ verdict }) => verdict !== 'valid')).toEqual([]);
   expect(Number(ran.faults[0]!.seen!.evidence.bytes)).toBeGreaterThan(200 * 1024 ** 2);
 });
+
+test('faults that meet a worker that is dead already strike those that come after it, each of them one of its own', async () => {
+  // The 101st call ends when its server is dead and the next one is still to come.
+  const ran = await run(
+    'meets-the-dead',
+    `workload: { name: calls, calls: 20000 }
+faults:
+  - killWorker: { on: vm1, at: rpc/serve/after-publish, hit: 100, healAfter: 1s }
+  - killWorker: { on: vm1, atOperations: 101 }
+  - killWorker: { on: vm1, atOperations: 101 }
+  - pauseWorker: { on: vm1, atOperations: 101 }
+  - slow: { machine: vm1, worker: server, percent: 50, atOperations: 101, healAfter: 200ms }
+checks: ${answered}\n`,
+  );
+
+  expect(ran.error).toBeNull();
+  expect(ran.checks.filter(({ verdict }) => verdict !== 'valid')).toEqual([]);
+  const killed = ran.exits.filter(({ worker, signal, asked }) => worker === 'server' && signal === 'SIGKILL' && !asked);
+  expect(killed).toHaveLength(3);
+  const [, second, third, paused] = ran.faults.map(({ seen }) => seen?.evidence.pid);
+  expect(new Set([killed[0]!.pid, second, third]).size).toBe(3);
+  expect(paused).not.toBe(killed[0]!.pid);
+});

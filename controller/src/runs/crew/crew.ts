@@ -131,11 +131,20 @@ export class Crew {
     return this.#places.at(post).hand;
   }
 
-  /** The worker at `post`, once there is one that lives; null when there is none any more, or `signal` gives up first. */
+  /**
+   * The worker at `post`, once there is one that lives: for one that died its successor is waited for. Null when it left because it was
+   * asked to, or `signal` gives up first.
+   */
   async living(post: Post, signal: AbortSignal): Promise<Hand | null> {
-    const { hand, awaiting } = this.#places.at(post);
-    const hired = hand ?? (await Promise.race([givenUp(signal), new Promise<Hand>((resolve) => awaiting.add(resolve))]));
-    return hired === null || signal.aborted || this.#hasEnded(hired) ? null : hired;
+    const place = this.#places.at(post);
+    while (!signal.aborted) {
+      const { hand } = place;
+      if (hand !== null && !this.#hasEnded(hand)) return hand;
+      if (hand !== null && (await hand.exit).asked) return null;
+      if (place.hand !== hand) continue;
+      await Promise.race([givenUp(signal), new Promise<Hand>((resolve) => place.awaiting.add(resolve))]);
+    }
+    return null;
   }
 
   /** The worker that was armed with `crash`, once it is hired; null when `signal` gives up first. */

@@ -15,7 +15,7 @@ export interface Place {
   resume: ((hand: Hand) => void) | null;
   /** Hired by a controller that is gone, in order, and not yet asked for by the workload that is gone through again. */
   readonly past: { readonly hire: PastHire; readonly hand: Hand }[];
-  /** Who waits for the first worker of this post. */
+  /** Who waits for the next worker of this post. */
   readonly awaiting: Set<(hand: Hand) => void>;
 }
 
