@@ -39,6 +39,8 @@ typedef struct {
   /** From 1; above 1, an earlier process of this worker died. */
   uint32_t attempt;
   uint64_t seed;
+  /** When this phase has to be over, by the machine's CLOCK_MONOTONIC: who is at work then is killed, and has failed. */
+  uint64_t deadline_ns;
   /** The program's own part of the pool, shared by all workers, all zeros before `setup`. */
   uint8_t *memory;
   uint64_t memory_bytes;
@@ -102,6 +104,7 @@ static inline int cxlpod_open(cxlpod_worker *self) {
   if (cxlpod_number("CXLPOD_MACHINE", &machine) || cxlpod_number("CXLPOD_MACHINES", &machines) ||
       cxlpod_number("CXLPOD_WORKER", &worker) || cxlpod_number("CXLPOD_WORKERS", &workers) ||
       cxlpod_number("CXLPOD_ATTEMPT", &attempt) || cxlpod_number("CXLPOD_SEED", &self->seed) ||
+      cxlpod_number("CXLPOD_DEADLINE_NS", &self->deadline_ns) ||
       cxlpod_number("CXLPOD_POOL_BYTES", &self->pool_bytes) || cxlpod_number("CXLPOD_HISTORY_BYTES", &self->history_bytes) ||
       cxlpod_number("CXLPOD_MEMORY_OFFSET", &offset) || cxlpod_number("CXLPOD_MEMORY_BYTES", &self->memory_bytes) ||
       cxlpod_number("CXLPOD_BARRIER_OFFSET", &barrier) || cxlpod_number("CXLPOD_PROCESS", &process) ||
@@ -127,6 +130,19 @@ static inline int cxlpod_open(cxlpod_worker *self) {
   /* Unlike in every other process of this run. */
   self->next_call = ((uint64_t)self->worker << 40 | (uint64_t)self->attempt << 32) + 1;
   return 0;
+}
+
+/** The machine's CLOCK_MONOTONIC. */
+static inline uint64_t cxlpod_now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/** Until the deadline of this phase; 0 when it is over. For whatever waits for somebody who may have died. */
+static inline uint64_t cxlpod_remaining_ms(const cxlpod_worker *self) {
+  uint64_t now = cxlpod_now_ns();
+  return now >= self->deadline_ns ? 0 : (self->deadline_ns - now + 999999u) / 1000000u;
 }
 
 /** Waits until every worker has come here once. One that was started again after a death does not wait for those who went on. */
@@ -170,6 +186,7 @@ static inline void cxlpod_end(cxlpod_worker *self, uint32_t operation, uint64_t 
 
 /** A place at which a scenario can kill this process: `killWorker: { at: <name>, hit: n }`. Names begin with "program/". */
 static inline void cxlpod_crash_point(cxlpod_worker *self, const char *name) {
+  __asm__("" : "+r"(name)); /* so that the name stands in the program, where cxlpod looks for those that there are */
   if (self->armed_hit == 0 || cxlpod_point(name) != self->armed_point) return;
   if (++self->hits != self->armed_hit) return;
   cxlpod_record(self, CXLPOD_RECORD_LAST_WORDS, self->armed_point, 0, self->hits, 0);

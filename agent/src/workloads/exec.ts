@@ -43,7 +43,7 @@ function runToEnd(context: TaskContext, { argv, place, limitMs }: Tasks['exec'][
   const child = spawn(program!, rest, {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...environmentOf(context, place) },
+    env: { ...process.env, ...environmentOf(context, place, startNs + limitMs * 1e6) },
   });
   const output = tailOf([child.stdout, child.stderr]);
   return new Promise((resolve, reject) => {
@@ -78,7 +78,7 @@ function runToEnd(context: TaskContext, { argv, place, limitMs }: Tasks['exec'][
 }
 
 /** docs/writing-a-workload.md lists them; agent/c/cxlpod.h reads them. */
-function environmentOf({ core, crash }: TaskContext, place: ProgramPlace): Record<string, string> {
+function environmentOf({ core, crash }: TaskContext, place: ProgramPlace, deadlineNs: number): Record<string, string> {
   const { exports, mapped } = core;
   const values = {
     POOL: mapped.poolPath,
@@ -95,6 +95,7 @@ function environmentOf({ core, crash }: TaskContext, place: ProgramPlace): Recor
     WORKERS: place.workers,
     ATTEMPT: place.attempt,
     SEED: place.seed,
+    DEADLINE_NS: Math.round(deadlineNs),
     PROCESS: process.pid,
     CLIENT: exports.selfClient(),
     INCARNATION: exports.selfIncarnation() >>> 0,

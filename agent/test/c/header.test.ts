@@ -76,6 +76,28 @@ describe('a program', () => {
     });
   });
 
+  test('knows how long it has until its deadline, and that it is over', () => {
+    const text = `#include "cxlpod.h"
+int main(void) {
+  cxlpod_worker self = {0};
+  self.deadline_ns = cxlpod_now_ns() + 600000000000u;
+  uint64_t left = cxlpod_remaining_ms(&self);
+  self.deadline_ns = cxlpod_now_ns();
+  printf("%d %llu", left > 0 && left <= 600000, (unsigned long long)cxlpod_remaining_ms(&self));
+}
+`;
+    const { stdout } = spawnSync(compile('gcc', written('deadline.c', text)), { encoding: 'utf8' });
+    expect(stdout).toBe('1 0');
+  });
+
+  test.each(['-O2', '-O3'])('has the names of its crash points as they are, at %s', (optimised) => {
+    const text = `#include "cxlpod.h"
+int main(void) { cxlpod_worker self; cxlpod_open(&self); cxlpod_crash_point(&self, "program/a"); return 0; }
+`;
+    const output = compile('gcc', written('names.c', text), optimised);
+    expect(readFileSync(output, 'latin1')).toContain('program/a\0');
+  });
+
   test('numbers its crash points as histories are read', () => {
     const names = ['program/push/half-done', 'program/turn', 'program/a-0'];
     const print = names.map((name) => `printf("%u\\n", cxlpod_point("${name}"));`).join(' ');
