@@ -47,7 +47,7 @@ export async function campaignCommand(
 ): Promise<number> {
   const { scenarios, leftOut } = ofProvider(names.flatMap(loadScenarios), options.provider);
   for (const { scenario } of scenarios) requireFitting(scenario);
-  await requirePrograms(scenarios);
+  await requirePrograms(scenarios, context.say);
   if (leftOut !== null) context.say(leftOut);
   const name = names.length === 1 ? basename(names[0]!, '.yaml') : 'campaign';
   const folder = RunFolder.create(options.runs, `campaign-${name}`, new Date(), { isLatest: false });

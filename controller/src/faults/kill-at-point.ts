@@ -2,6 +2,8 @@
 import { recordedPoint } from '@cxlpod/agent/crash-points';
 import type { Post } from '../runs/crew/hand.ts';
 import type { Evidence, FaultOutcome, Judgement } from '../runs/evidence.ts';
+import { tellMissingPoint } from '../workload/program-points.ts';
+import { programResultOf } from '../workload/result-of.ts';
 import type { Fault } from './fault.ts';
 
 interface Passage {
@@ -31,7 +33,7 @@ export function killAtPoint(post: Post, crash: Passage): Pick<Fault, 'sentence' 
 
 /** Its last words are in the history, and it was seen to die. Who stood still before has written some there as well. */
 export function judgeLastWords(
-  { exits, history, machines }: Evidence,
+  { exits, history, machines, workload }: Evidence,
   { seen }: FaultOutcome,
   { machine, worker }: Post,
   { point, hit }: Passage,
@@ -52,7 +54,11 @@ export function judgeLastWords(
     sentence: `The fault was not seen to fire: ${why}.`,
     evidence: { exit: exit ?? null, lastWords: lastWords ?? null },
   });
-  if (exit === undefined) return unknown(`${worker} on ${machine} did not die, or come to passage ${hit} of ${point}`);
+  if (exit === undefined) {
+    const known = programResultOf(workload)?.crashPoints;
+    const missing = known === undefined ? '' : tellMissingPoint(point, known);
+    return unknown(`${worker} on ${machine} did not die, or come to passage ${hit} of ${point}${missing}`);
+  }
   if (exit.signal !== 'SIGKILL')
     return unknown(`${worker} ended with ${exit.signal ?? `exit code ${exit.exitCode}`}, not SIGKILL`);
   if (exit.fenced === null) return unknown(`the end of ${worker} was not seen, so it is not fenced`);

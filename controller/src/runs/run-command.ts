@@ -74,7 +74,7 @@ export async function runLoaded(
   options: RunOptions,
   context: CommandContext,
 ): Promise<number> {
-  await requirePrograms(scenarios);
+  await requirePrograms(scenarios, context.say);
   const finished =
     options.up === true ? await onNewPod(scenarios, options, context) : await onRunningPod(scenarios, options, context);
   if (options.json === true)

@@ -6,6 +6,7 @@ import type { Machine } from '../provider/provider.ts';
 import type { Hand, Post } from '../runs/crew/hand.ts';
 import { hireAll } from './heap-crew.ts';
 import { type ProgramFile, programFile } from './program-files.ts';
+import { pointsInProgram } from './program-points.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
 const path = z.string().min(1).max(4096);
@@ -51,6 +52,8 @@ export interface EndedProgram {
 export interface ProgramResult {
   readonly program: string;
   readonly workers: number;
+  /** Names that stand in its file; of runs that are older than this, nobody knows. */
+  readonly crashPoints?: readonly string[];
   readonly ends: readonly EndedProgram[];
   /** What the program's own check found, as sentences; null when it has none, or never came to it. */
   readonly problems: readonly string[] | null;
@@ -124,7 +127,7 @@ class ProgramRun {
     const workers = pod.machines.length * workersPerMachine;
     if (this.#ends.every(({ failure }) => failure === null)) await this.#drive(workers);
     const problems = await this.#check();
-    return { program: (exec ?? module)!, workers, ends: this.#ends, problems };
+    return { program: (exec ?? module)!, workers, crashPoints: pointsInProgram(this.#file.path), ends: this.#ends, problems };
   }
 
   /** Unless it is there: a machine that booted again has lost it. */

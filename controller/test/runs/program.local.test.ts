@@ -150,9 +150,57 @@ describe('what cannot be a program is refused', () => {
     );
   });
 
-  test('a module that exports no workload', async () => {
-    program('plain.ts', 'export default 1;\n');
-    const [record] = await run(scenario('plain', '{ module: ./plain.ts }'));
-    expect(record!.error?.code).toBe('NOT_A_WORKLOAD');
+  test('before anything is started: a module that exports no workload', async () => {
+    program(
+      'plain.ts',
+      "import { bytes, defineService } from 'cxlpod';\nexport default defineService('x', { version: 1, methods: { y: bytes } });\n",
+    );
+    program('named.ts', 'export const workload = { drive() {} };\n');
+
+    expect(await refusal('plain', '{ module: ./plain.ts }')).toEqual(
+      beforeTheRun(/plain\.ts exports no workload\n +try: export/),
+    );
+    expect(await refusal('named', '{ module: ./named.ts }')).toEqual(beforeTheRun(/named\.ts exports no workload/));
   });
+
+  test('by the machine: a module that cannot be loaded', async () => {
+    program('breaks.ts', "throw new Error('not here');\nexport default {};\n");
+    const [record] = await run(scenario('breaks', '{ module: ./breaks.ts }'));
+    expect(record).toMatchObject({ verdict: 'unknown', error: { because: expect.stringContaining('not here') } });
+  });
+});
+
+test('a crash point with a wrong name is told before the run, with the one that was meant, and after it', async () => {
+  program(
+    'points.c',
+    `#include "cxlpod.h"
+int main(void) {
+  cxlpod_worker self;
+  if (cxlpod_open(&self) != 0) return 2;
+  uint64_t left = cxlpod_remaining_ms(&self);
+  cxlpod_crash_point(&self, "program/pop/middle");
+  return left > 0 && left <= 60000 ? 0 : 1;
+}
+`,
+  );
+  const path = join(bench.folder, 'misspelt.yaml');
+  writeFileSync(
+    path,
+    `name: misspelt
+topology: local
+workload: { exec: ./points.c }
+faults: [{ killWorker: { on: vm1, worker: program-1, at: program/pop/midle } }]
+checks: [program-succeeded]
+`,
+  );
+  const { exitCode, stdout, stderr } = await bench.run(['run', '--name', pod, '--json', path]);
+
+  const told = 'program/pop/midle, which does not stand in the program (did you mean program/pop/middle?)';
+  expect(stderr).toContain(`warning: a fault of misspelt is at ${told}`);
+  const [record] = JSON.parse(stdout) as RunRecord[];
+  expect(sentences(record!)).toMatchObject({
+    'fault-fired': expect.stringContaining(told),
+    'program-succeeded': expect.stringMatching(/^valid/),
+  });
+  expect(exitCode).toBe(4);
 });
