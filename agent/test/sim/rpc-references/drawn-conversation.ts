@@ -62,7 +62,11 @@ function send({ calls, here }: Talk, books: Books, count: number, move: boolean,
 
 function take({ server, isCallerDead }: Talk, books: Books): void {
   const request = server.take(1);
-  if (request === 'refused') expectThat(isCallerDead(), 'an honest request is not refused');
+  if (request === 'refused') {
+    expectThat(isCallerDead(), 'an honest request is not refused');
+    // It came, and the next one may be served: without references it needs nobody to be known.
+    books.taken++;
+  }
   if (typeof request === 'string') return;
   const call = books.calls[books.taken++];
   // Of who died between the send and its note of it.
