@@ -35,7 +35,7 @@ export interface ExchangeResult extends HeapResult {
   readonly charts: readonly Chart[];
 }
 
-const deadlineMs = 120_000;
+const deadlineMs = 300_000;
 
 const labels: Readonly<Record<ReadingManner, string>> = {
   'message-whole': 'message, whole record',
