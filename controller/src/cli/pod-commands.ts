@@ -1,15 +1,11 @@
 import { defaultLeaseMs } from '@cxlpod/agent/protocol';
 import type { Downed } from '../cluster/down.ts';
 import type { GateReport } from '../cluster/gate.ts';
-import { effectOf } from '../cluster/memory-type.ts';
-import type { PodStatus } from '../cluster/pod-status.ts';
 import { printSize } from '../config/quantities.ts';
 import { exitCodes, usageError } from '../errors/cxlpod-error.ts';
-import type { Environment } from '../provider/provider.ts';
 import { fencePolicies } from '../recovery/outcome.ts';
 import type { Command } from './command.ts';
 import { nameOption, pickPod } from './pick-pod.ts';
-import { table } from './table.ts';
 
 interface PodOptions {
   readonly name?: string;
@@ -58,6 +54,7 @@ export const podCommands: readonly Command[] = [
         context.action(async ({ name, json }: PodOptions) => {
           const { podStatus } = await import('../cluster/pod-status.ts');
           const { requireUp } = await import('../cluster/open-pod.ts');
+          const { describeStatus } = await import('./describe-status.ts');
           const pod = pickPod(name);
           const status = await podStatus(pod);
           if (status === null) await requireUp(pod);
@@ -149,32 +146,4 @@ export function describeGate({ fetchAdd, plain, casLost, litmus, machines }: Gat
     `${figure(plain.of - plain.kept)} plain ones; ${figure(casLost)} compare-and-swaps met; ` +
     `no forbidden outcome in ${figure(runs)} litmus runs`
   );
-}
-
-function describeStatus({ pod, phase, provider, environment, startedAt, machines }: PodStatus): string {
-  const about = environment === null ? provider : `${provider}, ${environment.accelerator}, ${environment.hostCores} cores`;
-  const rows = machines.map(({ machine, alive, podAddress, agent, problem }) => [
-    machine,
-    alive ? 'runs' : 'ended',
-    podAddress,
-    agent === null ? (problem?.message ?? '') : `up ${Math.round(agent.uptimeMs / 1000)} s, ${mebibytes(agent.residentBytes)}`,
-    agent === null ? '' : agent.pool === null ? 'not mapped' : agent.pool.formatted ? 'formatted' : 'blank',
-    agent === null
-      ? ''
-      : agent.workers.map((each) => `${each.worker} (${each.client === null ? 'starts' : (each.task ?? 'idle')})`).join(', ') ||
-        'none',
-  ]);
-  const heading = ['machine', 'state', 'pod address', 'agent', 'pool', 'workers'];
-  return `pod ${pod}: ${phase} since ${startedAt} (${about})${describeMemoryType(environment)}\n\n${table([heading, ...rows])}`;
-}
-
-function describeMemoryType(environment: Environment | null): string {
-  if (environment?.memoryType === undefined) return '';
-  const { type, registers } = environment.memoryType;
-  const each = Object.entries(registers).map(([machine, lines]) => `\n  ${machine} ${lines.join('; ')}`);
-  return `\ndevice: ${type}. ${effectOf(environment.accelerator)}${each.join('')}`;
-}
-
-function mebibytes(bytes: number): string {
-  return `${Math.round(bytes / 1024 ** 2)} MiB`;
 }
