@@ -23,7 +23,7 @@ export function requireRunnable(scenario: Scenario, topology: RunnablePod): void
   const faults = createFaults(scenario);
   for (const fault of faults) requireFault(fault, scenario.name, topology);
   // Of a pod that grows, who is where is known only then.
-  const posts = topology.joinLater?.length === 0 ? workload.posts?.(scenario.workload, topology.machines) : undefined;
+  const posts = topology.joinLater?.length === 0 ? workload.posts(scenario.workload, topology.machines) : undefined;
   for (const { needs } of faults)
     if (posts !== undefined && needs.post !== undefined) requirePost(needs.post, posts, scenario.name);
 }

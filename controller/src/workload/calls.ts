@@ -6,10 +6,10 @@ import type { CallFailure, Tasks } from '@cxlpod/agent/protocol';
 import { z } from 'zod';
 import { duration } from '../config/quantities.ts';
 import type { Hand } from '../runs/crew/hand.ts';
-import { both } from './both.ts';
 import { CallsAtWork } from './calls-at-work.ts';
 import { measureClocks } from './clocks.ts';
-import { sampleOf } from './heap-crew.ts';
+import { hirePair, sampleOf } from './heap-crew.ts';
+import { namesOf, serverAndCaller } from './posts.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
 const parameters = z.strictObject({
@@ -51,17 +51,14 @@ export const calls = {
   sentence: 'One caller that calls one by one until enough calls were answered, whatever becomes of the server.',
   parameters,
   needs: { machines: 2 },
+  posts: serverAndCaller,
   async run(parameters: CallsParameters, context: WorkloadContext): Promise<CallsResult> {
     const { calls: wanted, payloadBytes, callDeadline, reconnectWithin, callsPerSecond, staysAfterTimeout } = parameters;
-    const [serving, calling] = context.pod.machines;
     const service = 'echo';
     const pace = { staysAfterTimeout, ...(callsPerSecond === undefined ? {} : { callsPerSecond }) };
     const pacedMs = callsPerSecond === undefined ? 0 : (wanted / callsPerSecond) * 1000;
     const deadlineMs = taskDeadlineMs(wanted, callDeadline + reconnectWithin + pacedMs);
-    const [server, caller] = await both(
-      context.crew.hire({ machine: serving!.machine.name, worker: 'server' }),
-      context.crew.hire({ machine: calling!.machine.name, worker: 'caller' }),
-    );
+    const [server, caller] = await hirePair(context, serverAndCaller({}, namesOf(context.pod)));
     const clockReadNs = await measureClocks(server, caller, context);
 
     const work = new CallsAtWork(context, server, caller, {

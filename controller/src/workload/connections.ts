@@ -5,6 +5,7 @@ import { pointOf } from './chart.ts';
 import { medianOf } from './compare.ts';
 import { showPerSecond, showSpread } from './heap-result.ts';
 import type { LatencyResult } from './latency-result.ts';
+import { serverAndCaller } from './posts.ts';
 import { callsPerSecond, Sweep } from './sweep.ts';
 import { waitings } from './waitings.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
@@ -38,6 +39,7 @@ export const connections = {
   sentence: 'One thread on each of two machines, with more and more connections between them that it polls in turn.',
   parameters,
   needs: { machines: 2 },
+  posts: serverAndCaller,
   async run(wanted: ConnectionsParameters, context: WorkloadContext): Promise<ConnectionsResult> {
     const { counts, rounds, payloadBytes, depth, batches, callsPerBatch, waiting } = wanted;
     const sweep = await Sweep.start(context);

@@ -6,6 +6,7 @@ import { medianOf } from './compare.ts';
 import { perSecond } from './heap-result.ts';
 import type { LatencyResult } from './latency-result.ts';
 import { rowOf } from './latency-table.ts';
+import { serverAndCaller } from './posts.ts';
 import { publishedCpu } from './published.ts';
 import { Sweep } from './sweep.ts';
 import { waitings } from './waitings.ts';
@@ -49,6 +50,7 @@ export const cpuRate = {
   sentence: 'A server that is called at random at a given rate: its processor time and the latency from the intended start.',
   parameters,
   needs: { machines: 2 },
+  posts: serverAndCaller,
   async run(wanted: CpuRateParameters, context: WorkloadContext): Promise<CpuRateResult> {
     const { rounds, payloadBytes, rates, seconds, waiting } = wanted;
     const sweep = await Sweep.start(context);

@@ -4,7 +4,9 @@ import { z } from 'zod';
 import { showBytes, showNs, showRatio } from '../report/units.ts';
 import { both } from './both.ts';
 import { type Chart, pointOf } from './chart.ts';
+import { hirePair } from './heap-crew.ts';
 import type { HeapResult } from './heap-result.ts';
+import { namesOf, pairOf } from './posts.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
 /** What fits into an answer of a connection with two slots. */
@@ -51,18 +53,17 @@ export function exchanged({ manners }: ExchangeSize, wanted: ReadingManner): { r
   return { ns: Math.min(...nsPerRead), bytes: bytesPerRead };
 }
 
+const posts = (_: unknown, machines: readonly string[]) => pairOf('server', 'reader', machines);
+
 export const exchange = {
   name: 'exchange',
   sentence: 'Records of one machine read by another: copied in messages, by reference in place, and by single loads.',
   parameters,
   needs: { machines: 2, heap: true },
+  posts,
   async run(wanted: ExchangeParameters, context: WorkloadContext): Promise<ExchangeResult> {
     const { records, sizes: recordSizes, batches, readsPerBatch } = wanted;
-    const [serving, reading] = context.pod.machines;
-    const [server, reader] = await both(
-      context.crew.hire({ machine: serving!.machine.name, worker: 'server' }),
-      context.crew.hire({ machine: reading!.machine.name, worker: 'reader' }),
-    );
+    const [server, reader] = await hirePair(context, posts({}, namesOf(context.pod)));
     const sizes: ExchangeSize[] = [];
     let compared = 0;
     for (const recordBytes of recordSizes) {

@@ -4,6 +4,7 @@ import { medianOf, rotated } from './compare.ts';
 import { Pair } from './hand-over-pair.ts';
 import { all, draw, hireSpread, Tokens } from './heap-crew.ts';
 import { type HeapResult, perSecond, showPerSecond, showSpread } from './heap-result.ts';
+import { spread } from './posts.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
 const manners = ['copy', 'move', 'batch'] as const;
@@ -37,6 +38,10 @@ export const handOver = {
   sentence: 'Linked structures built on one machine and sent by reference to another, which reads every word and drops them.',
   parameters,
   needs: { machines: 2, heap: true },
+  posts: ({ pairs }: HandOverParameters, machines: readonly string[]) => [
+    ...spread('sender', pairs, machines),
+    ...spread('receiver', pairs, machines, { from: 1 }),
+  ],
   async run(wanted: HandOverParameters, context: WorkloadContext): Promise<HandOverResult> {
     const { rounds, structures, objects } = wanted;
     const { pairs: count, name: _, rounds: __, ...share } = wanted;

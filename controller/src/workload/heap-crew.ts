@@ -3,21 +3,23 @@ import type { MeetingPlace, Span } from '@cxlpod/agent/protocol';
 import { environmentError } from '../errors/cxlpod-error.ts';
 import type { Hand, Post } from '../runs/crew/hand.ts';
 import type { LatencySample } from '../traces/timeline.ts';
+import { both } from './both.ts';
+import { namesOf, spread } from './posts.ts';
 import type { WorkloadContext } from './workload.ts';
 
-/** Worker `name-1` on the first machine, `name-2` on the second, and so on, round and round; those of one machine one after the other. */
+/** As `spread` says; those of one machine one after the other. */
 export async function hireSpread(
   context: WorkloadContext,
   name: string,
   count: number,
-  { from = 0 }: { readonly from?: number } = {},
+  options: { readonly from?: number } = {},
 ): Promise<Hand[]> {
-  const { machines } = context.pod;
-  const posts = Array.from({ length: count }, (_, index) => ({
-    machine: machines[(from + index) % machines.length]!.machine.name,
-    worker: `${name}-${index + 1}`,
-  }));
-  return hireAll(context, posts);
+  return hireAll(context, spread(name, count, namesOf(context.pod), options));
+}
+
+/** At the same time, each on its own machine. */
+export async function hirePair({ crew }: WorkloadContext, [one, other]: readonly [Post, Post]): Promise<[Hand, Hand]> {
+  return both(crew.hire(one), crew.hire(other));
 }
 
 /** In the order of `posts`. Machines start their workers beside each other, each one after the other. */

@@ -5,9 +5,10 @@
 import type { Survival, Tasks } from '@cxlpod/agent/protocol';
 import { z } from 'zod';
 import { duration } from '../config/quantities.ts';
-import type { Hand } from '../runs/crew/hand.ts';
+import type { Hand, Post } from '../runs/crew/hand.ts';
 import { all, draw, untilReplaced } from './heap-crew.ts';
 import { type HeapResult, perSecond, showPerSecond } from './heap-result.ts';
+import { pairOf } from './posts.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
 const systems = [
@@ -113,6 +114,7 @@ export const heapPartialFailure = {
     'Two clients work in one heap until one is killed inside an operation: what becomes of the other, with a lock and with CXL-SHM.',
   parameters: partialParameters,
   needs: { machines: 2, heap: true },
+  posts: (wanted: Parameters, machines: readonly string[]) => postsOf(wanted, machines, ['survivor', 'victim']),
   async run(parameters: z.output<typeof partialParameters>, context: WorkloadContext): Promise<HeapFailureResult> {
     const failed: FailedSystem[] = [];
     for (const system of among(parameters)) {
@@ -129,6 +131,7 @@ export const heapFullFailure = {
     'Two clients work in one heap until both are killed inside an operation: what the next one finds, with a lock and with CXL-SHM.',
   parameters: fullParameters,
   needs: { machines: 2, heap: true },
+  posts: (wanted: Parameters, machines: readonly string[]) => postsOf(wanted, machines, ['first', 'second']),
   async run(parameters: z.output<typeof fullParameters>, context: WorkloadContext): Promise<HeapFailureResult> {
     const failed: FailedSystem[] = [];
     for (const system of among(parameters)) {
@@ -138,6 +141,14 @@ export const heapFullFailure = {
     return resultOf(failed);
   },
 } satisfies Workload<z.output<typeof fullParameters>, HeapFailureResult>;
+
+/** The two that work, on the first machine and the second, and who comes after them, on the first. */
+function postsOf(wanted: Parameters, machines: readonly string[], [one, other]: readonly [string, string]): readonly Post[] {
+  return among(wanted).flatMap(({ system }) => [
+    ...pairOf(`${system}-${one}`, `${system}-${other}`, machines),
+    { machine: machines[0]!, worker: `${system}-next` },
+  ]);
+}
 
 function among(wanted: Parameters): readonly System[] {
   return systems.filter(({ system }) => wanted.systems.includes(system));

@@ -8,6 +8,7 @@ import { CxlpodError, exitCodes } from '../errors/cxlpod-error.ts';
 import type { Hand } from '../runs/crew/hand.ts';
 import { hireSpread, outlast, Tokens } from './heap-crew.ts';
 import type { HeapResult } from './heap-result.ts';
+import { spread } from './posts.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
 const parameters = z.strictObject({
@@ -36,6 +37,7 @@ export const heapMix = {
   sentence: "Everything that the heap can do, mixed, by clients that refer to each other's objects, while some of them die.",
   parameters,
   needs: { machines: 1, heap: true },
+  posts: ({ clients }: HeapMixParameters, machines: readonly string[]) => spread('client', clients, machines),
   async run(wanted: HeapMixParameters, context: WorkloadContext): Promise<HeapMixResult> {
     const { clients, operations, large, hot, limit } = wanted;
     const token = new Tokens(context).next();

@@ -5,6 +5,7 @@ import { pointOf } from './chart.ts';
 import { medianOf } from './compare.ts';
 import type { LatencyResult } from './latency-result.ts';
 import { rowOf } from './latency-table.ts';
+import { serverAndCaller } from './posts.ts';
 import { Sweep } from './sweep.ts';
 import { waitings } from './waitings.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
@@ -42,6 +43,7 @@ export const idleGaps = {
   sentence: 'Single calls, each after the server had nothing to do for a while, from microseconds to a second.',
   parameters,
   needs: { machines: 2 },
+  posts: serverAndCaller,
   async run(wanted: IdleGapsParameters, context: WorkloadContext): Promise<IdleGapsResult> {
     const { rounds, payloadBytes, gapsUs, secondsPerGap, waiting } = wanted;
     const sweep = await Sweep.start(context);

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { all, draw, hireSpread, Tokens } from './heap-crew.ts';
 import { type HeapResult, perSecond, showPerSecond } from './heap-result.ts';
+import { spread } from './posts.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
 const parameters = z.strictObject({
@@ -29,6 +30,10 @@ export const kMeans = {
     'k-means over Fisher’s iris flowers in shared memory: means to the workers, partial sums to the coordinator, by reference.',
   parameters,
   needs: { machines: 1, heap: true },
+  posts: ({ workers }: KMeansParameters, machines: readonly string[]) => [
+    ...spread('coordinator', 1, machines),
+    ...spread('worker', workers, machines, { from: 1 }),
+  ],
   async run(wanted: KMeansParameters, context: WorkloadContext): Promise<KMeansResult> {
     const { points, pointsPerBlock, clusters, iterations } = wanted;
     const [coordinator] = await hireSpread(context, 'coordinator', 1);

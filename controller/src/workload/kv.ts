@@ -8,6 +8,7 @@ import { medianOf } from './compare.ts';
 import { all, draw, hireSpread, outlast, Tokens } from './heap-crew.ts';
 import { type Figure, type HeapResult, perSecond, showPerSecond, showSpread } from './heap-result.ts';
 import { checkStore, kvDeadlineMs, type Post, wrongAnswer } from './kv-check.ts';
+import { spread } from './posts.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
 /** A record of the history has so many for a key, a value that nobody records more than anybody writes. */
@@ -263,6 +264,8 @@ export const kv = {
     'A KV store in the heap, each part written by one client and read by all, under a mix of the Yahoo! Cloud Serving Benchmark.',
   parameters,
   needs: { machines: 1, heap: true },
+  posts: ({ clientsPerMachine }: KvParameters, machines: readonly string[]) =>
+    spread('client', clientsPerMachine * machines.length, machines),
   async run(wanted: KvParameters, context: WorkloadContext): Promise<KvResult> {
     const hands = await hireSpread(context, 'client', wanted.clientsPerMachine * context.pod.machines.length);
     return new Bench(wanted, context, hands).run();

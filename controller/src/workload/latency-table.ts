@@ -5,11 +5,12 @@
 import type { LatencyCounts } from '@cxlpod/agent/protocol';
 import { z } from 'zod';
 import { histogramOf } from '../traces/latency-log.ts';
-import { both } from './both.ts';
 import { measureClocks } from './clocks.ts';
 import { type ComparedSystem, type Comparison, compare } from './compare.ts';
+import { hirePair } from './heap-crew.ts';
 import type { LatencyResult } from './latency-result.ts';
 import { type ModelledLatency, modelledCall } from './modelled.ts';
+import { namesOf, serverAndCaller } from './posts.ts';
 import { type PublishedLatency, publishedLatencies } from './published.ts';
 import { Systems, type SystemTag, systemsFor, systemTags } from './systems.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
@@ -69,14 +70,11 @@ export const latencyTable = {
     'The same small call over HydraRPC, TCP, gRPC and, on one host, a unix socket, beside the floor in C and what the paper published.',
   parameters,
   needs: { machines: 2 },
+  posts: serverAndCaller,
   async run(wanted: LatencyTableParameters, context: WorkloadContext): Promise<LatencyTableResult> {
     // Asked before anything is started: a refusal is of the scenario.
     const tags = systemsFor(context, wanted.systems === undefined ? undefined : [...always, ...wanted.systems]);
-    const [serving, calling] = context.pod.machines;
-    const [server, caller] = await both(
-      context.crew.hire({ machine: serving!.machine.name, worker: 'server' }),
-      context.crew.hire({ machine: calling!.machine.name, worker: 'caller' }),
-    );
+    const [server, caller] = await hirePair(context, serverAndCaller({}, namesOf(context.pod)));
     const clockReadNs = await measureClocks(server, caller, context);
     const systems = new Systems(tags, server, caller, wanted, context);
     const measured = await systems.measureRounds(wanted.rounds, 'latency-table');

@@ -1,6 +1,7 @@
 /** `layouts`: what the checks of the hardened layout cost over the paper's own, which believes everything. */
 import { z } from 'zod';
 import { showNs } from '../report/units.ts';
+import { serverAndCaller } from './posts.ts';
 import { measureVariants, showRange, type VariantsResult, variantParameters } from './variants.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
@@ -28,6 +29,7 @@ export const layouts = {
   sentence: 'The same calls, core to core, in the hardened layout and in the paper’s own, in interleaved rounds.',
   parameters,
   needs: { machines: 2 },
+  posts: serverAndCaller,
   async run(wanted: LayoutsParameters, context: WorkloadContext): Promise<VariantsResult> {
     const measured = await measureVariants(context, wanted, variants);
     const [before, after, again] = measured.comparison.entries;

@@ -4,7 +4,9 @@ import { showBytes, showNs, showRatio } from '../report/units.ts';
 import { both } from './both.ts';
 import { type Chart, pointOf } from './chart.ts';
 import { medianOf } from './compare.ts';
+import { hirePair } from './heap-crew.ts';
 import type { HeapResult } from './heap-result.ts';
+import { namesOf, pairOf } from './posts.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
 const parameters = z.strictObject({
@@ -32,19 +34,18 @@ export interface MigrationResult extends HeapResult {
 
 const deadlineMs = 180_000;
 
+const posts = (_: unknown, machines: readonly string[]) => pairOf('owner', 'taker', machines);
+
 export const migration = {
   name: 'migration',
   sentence: 'A partition of a store changes its owner: by writing who owns it, and by copying all of its records.',
   parameters,
   needs: { machines: 2, heap: true },
+  posts,
   async run(wanted: MigrationParameters, context: WorkloadContext): Promise<MigrationResult> {
     const { sizes: counts, rounds, valueBytes: bytes } = wanted;
     const valueBytes = Math.ceil(bytes / 4) * 4;
-    const [owning, taking] = context.pod.machines;
-    const [owner, taker] = await both(
-      context.crew.hire({ machine: owning!.machine.name, worker: 'owner' }),
-      context.crew.hire({ machine: taking!.machine.name, worker: 'taker' }),
-    );
+    const [owner, taker] = await hirePair(context, posts({}, namesOf(context.pod)));
     const sizes: MigratedSize[] = [];
     let checked = 0;
     for (const records of counts) {

@@ -21,6 +21,10 @@ export const naiveCounting = {
   sentence: 'References counted in two steps, in either order, by two clients of which one is killed between the steps.',
   parameters,
   needs: { machines: 2 },
+  posts: (_: NaiveCountingParameters, [first, second]: readonly string[]) => [
+    { machine: first!, worker: 'survivor' },
+    ...orders.map((order) => ({ machine: second!, worker: `${order}-victim` })),
+  ],
   async run(_: NaiveCountingParameters, context: WorkloadContext): Promise<NaiveCountingResult> {
     const [first, second] = context.pod.machines;
     const survivor = await context.crew.hire({ machine: first!.machine.name, worker: 'survivor' });

@@ -3,9 +3,10 @@
  * floor), the same call from JavaScript, TCP between the same two guests, and one word bounced back and forth.
  */
 import { z } from 'zod';
-import { both } from './both.ts';
 import { measureClocks } from './clocks.ts';
 import { type Comparison, compare } from './compare.ts';
+import { hirePair } from './heap-crew.ts';
+import { namesOf, serverAndCaller } from './posts.ts';
 import { Systems } from './systems.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
@@ -39,12 +40,9 @@ export const ping = {
     'A caller on one machine and a server on another, beside the floor in C, TCP, and one bounced word, in interleaved rounds.',
   parameters,
   needs: { machines: 2 },
+  posts: serverAndCaller,
   async run(wanted: PingParameters, context: WorkloadContext): Promise<PingResult> {
-    const [serving, calling] = context.pod.machines;
-    const [server, caller] = await both(
-      context.crew.hire({ machine: serving!.machine.name, worker: 'server' }),
-      context.crew.hire({ machine: calling!.machine.name, worker: 'caller' }),
-    );
+    const [server, caller] = await hirePair(context, serverAndCaller({}, namesOf(context.pod)));
     const clockReadNs = await measureClocks(server, caller, context);
     const systems = new Systems(compared, server, caller, { ...wanted, socketCalls: wanted.tcpCalls }, context);
     const measured = await systems.measureRounds(wanted.rounds, 'ping');

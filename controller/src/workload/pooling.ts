@@ -6,6 +6,7 @@ import { showBytes } from '../report/units.ts';
 import { Random } from '../runs/random.ts';
 import { all, hireSpread, Tokens } from './heap-crew.ts';
 import type { HeapResult } from './heap-result.ts';
+import { spread } from './posts.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
 const parameters = z.strictObject({
@@ -36,6 +37,8 @@ export interface PoolingResult extends HeapResult {
 
 const deadlineMs = 180_000;
 const chunkBytes = 60_000;
+/** Each has clients of its own. */
+const demands = ['shared', 'small', 'large'] as const;
 
 export const pooling = {
   name: 'pooling',
@@ -43,11 +46,13 @@ export const pooling = {
     'Clients whose demand goes up and down share one pool, then have a partition each: what both need for the same success.',
   parameters,
   needs: { machines: 1, heap: true },
+  posts: ({ clients }: PoolingParameters, machines: readonly string[]) =>
+    demands.flatMap((label) => spread(label, clients, machines)),
   async run(wanted: PoolingParameters, context: WorkloadContext): Promise<PoolingResult> {
     const { clients } = wanted;
     const traces = demandOf(wanted, context.seed);
     const tokens = new Tokens(context);
-    const follow = async (label: string, quotaBytes: number): Promise<readonly Tasks['demand']['result'][]> => {
+    const follow = async (label: (typeof demands)[number], quotaBytes: number): Promise<readonly Tasks['demand']['result'][]> => {
       context.say(`pooling: ${label}`);
       const meetings = tokens.meetings(clients);
       // A quota is of a client that opens the heap, so each time there are others.

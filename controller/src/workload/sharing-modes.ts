@@ -1,6 +1,7 @@
 /** `sharing-modes`: what the instructions of each way to share without coherence cost here, where none of them is needed. */
 import { z } from 'zod';
 import { showNs } from '../report/units.ts';
+import { serverAndCaller } from './posts.ts';
 import { measureVariants, showRange, type VariantsResult, variantParameters } from './variants.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
@@ -37,6 +38,7 @@ export const sharingModes = {
   sentence: 'The same calls, core to core, in each way to share a connection, in interleaved rounds.',
   parameters,
   needs: { machines: 2 },
+  posts: serverAndCaller,
   async run(wanted: SharingModesParameters, context: WorkloadContext): Promise<VariantsResult> {
     const measured = await measureVariants(context, wanted, variants);
     const { entries } = measured.comparison;

@@ -1,6 +1,7 @@
 /** `shbench`: objects of random sizes with random lifetimes, by one client and by several at once (CXL-SHM, figure 5). */
 import { z } from 'zod';
 import { all, draw, hireSpread, Tokens } from './heap-crew.ts';
+import { spread } from './posts.ts';
 import { figuresOf, measureScaling, throughputOf } from './scaling.ts';
 import { type AllocatorResult, clientCounts } from './threadtest.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
@@ -28,6 +29,7 @@ export const shbench = {
   sentence: 'Clients that allocate objects of random sizes and drop them in random order, alone and several at once.',
   parameters,
   needs: { machines: 1, heap: true },
+  posts: ({ clients }: ShbenchParameters, machines: readonly string[]) => spread('client', Math.max(...clients), machines),
   async run(wanted: ShbenchParameters, context: WorkloadContext): Promise<AllocatorResult> {
     const { clients, rounds, calls, checkedCalls, slots, leastBytes, mostBytes } = wanted;
     const hands = await hireSpread(context, 'client', Math.max(...clients));

@@ -4,6 +4,7 @@ import { showNs } from '../report/units.ts';
 import { pointOf } from './chart.ts';
 import { medianOf } from './compare.ts';
 import type { LatencyResult } from './latency-result.ts';
+import { serverAndCaller } from './posts.ts';
 import { callsPerSecond, Sweep } from './sweep.ts';
 import { waitings } from './waitings.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
@@ -43,6 +44,7 @@ export const sizeSweep = {
   sentence: 'Calls of growing size, once by reference only, once with every line written by the caller and read by the server.',
   parameters,
   needs: { machines: 2 },
+  posts: serverAndCaller,
   async run(wanted: SizeSweepParameters, context: WorkloadContext): Promise<SizeSweepResult> {
     const { sizes, rounds, batches, callsPerBatch, waiting } = wanted;
     const sweep = await Sweep.start(context);

@@ -5,8 +5,9 @@ import { quantilesOf } from '../traces/latency-log.ts';
 import { both } from './both.ts';
 import { measureClocks } from './clocks.ts';
 import { rotated } from './compare.ts';
-import { draw } from './heap-crew.ts';
+import { draw, hirePair } from './heap-crew.ts';
 import type { LatencyResult } from './latency-result.ts';
+import { namesOf, serverAndCaller } from './posts.ts';
 import type { WorkloadContext } from './workload.ts';
 
 export type Serving = Omit<Tasks['sweep-serve']['parameters'], 'service'>;
@@ -30,11 +31,7 @@ export class Sweep {
   readonly #clockReadNs: LatencyResult['clockReadNs'];
 
   static async start(context: WorkloadContext): Promise<Sweep> {
-    const [serving, calling] = context.pod.machines;
-    const [server, caller] = await both(
-      context.crew.hire({ machine: serving!.machine.name, worker: 'server' }),
-      context.crew.hire({ machine: calling!.machine.name, worker: 'caller' }),
-    );
+    const [server, caller] = await hirePair(context, serverAndCaller({}, namesOf(context.pod)));
     return new Sweep(context, server, caller, await measureClocks(server, caller, context));
   }
 

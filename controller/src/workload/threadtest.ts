@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { all, draw, hireSpread, Tokens } from './heap-crew.ts';
 import type { HeapResult } from './heap-result.ts';
+import { spread } from './posts.ts';
 import { figuresOf, measureScaling, type Scaling, throughputOf } from './scaling.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
@@ -34,6 +35,7 @@ export const threadtest = {
     'Clients that allocate batches of small objects and drop them, alone and several at once, each batch split between them.',
   parameters,
   needs: { machines: 1, heap: true },
+  posts: ({ clients }: ThreadtestParameters, machines: readonly string[]) => spread('client', Math.max(...clients), machines),
   async run(wanted: ThreadtestParameters, context: WorkloadContext): Promise<AllocatorResult> {
     const { clients, rounds, iterations, objects, batch, objectBytes } = wanted;
     const hands = await hireSpread(context, 'client', Math.max(...clients));

@@ -4,6 +4,7 @@ import { pointOf } from './chart.ts';
 import { spreadOf } from './compare.ts';
 import { showPerSecond } from './heap-result.ts';
 import type { LatencyResult } from './latency-result.ts';
+import { serverAndCaller } from './posts.ts';
 import { publishedWindow } from './published.ts';
 import { callsPerSecond, Sweep } from './sweep.ts';
 import { waitings } from './waitings.ts';
@@ -39,6 +40,7 @@ export const windowSweep = {
   sentence: 'One connection with more and more calls in flight, each answer verified; throughput over one call at a time.',
   parameters,
   needs: { machines: 2 },
+  posts: serverAndCaller,
   async run(wanted: WindowSweepParameters, context: WorkloadContext): Promise<WindowSweepResult> {
     const { depths, rounds, payloadBytes, batches, callsPerBatch, waiting } = wanted;
     const sweep = await Sweep.start(context);

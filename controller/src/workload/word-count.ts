@@ -4,6 +4,7 @@ import { size } from '../config/quantities.ts';
 import { readCorpus } from './corpus.ts';
 import { all, draw, hireSpread, Tokens } from './heap-crew.ts';
 import { type HeapResult, perSecond, showPerSecond } from './heap-result.ts';
+import { spread } from './posts.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
 const mebibyte = 1024 ** 2;
@@ -34,6 +35,10 @@ export const wordCount = {
     'The words of cxlpod’s own documents, in shared memory, counted by mappers and added up by reducers on other machines.',
   parameters,
   needs: { machines: 1, heap: true },
+  posts: ({ mappers, reducers }: WordCountParameters, machines: readonly string[]) => [
+    ...spread('mapper', mappers, machines),
+    ...spread('reducer', reducers, machines, { from: mappers }),
+  ],
   async run(wanted: WordCountParameters, context: WorkloadContext): Promise<WordCountResult> {
     const mappers = await hireSpread(context, 'mapper', wanted.mappers);
     const reducers = await hireSpread(context, 'reducer', wanted.reducers, { from: wanted.mappers });

@@ -15,8 +15,8 @@ export interface Workload<Parameters = unknown, Result = unknown> {
   readonly parameters: z.ZodType<Parameters>;
   /** `heap`: its tasks open the heap of the pool. */
   readonly needs: { readonly machines: number; readonly heap?: boolean };
-  /** Every worker that it hires, where that is known beforehand: a fault of another one is refused. `machines`: all of them, in order. */
-  posts?(parameters: Parameters, machines: readonly string[]): readonly Post[];
+  /** Every worker that it hires on these machines, all of the pod in order: a fault of another one is refused before anything starts. */
+  posts(parameters: Parameters, machines: readonly string[]): readonly Post[];
   /**
    * Does the work and returns what it measured: plain data, since it is kept in run.json and judged by checks. Throws where it
    * cannot go on; the run is then `unknown`, or `invalid` when the error says that the system gave a wrong answer.

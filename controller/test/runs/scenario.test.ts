@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { builtInScenarios, loadScenario } from '../../src/config/load-scenario.ts';
+import { loadTopology } from '../../src/config/load-topology.ts';
 import { parseYaml } from '../../src/config/parse-yaml.ts';
 import { scenarioSchema } from '../../src/config/scenario.ts';
 import { CxlpodError, exitCodes, formatError } from '../../src/errors/cxlpod-error.ts';
+import { concreteScenario } from '../../src/runs/concrete-scenario.ts';
 import { requireNeeds, requireRunnable } from '../../src/runs/require-runnable.ts';
 
 const read = (text: string) => parseYaml(scenarioSchema, { text, fileName: 'mine.yaml', kind: 'scenario' });
@@ -127,6 +129,27 @@ describe('a pod', () => {
     expect(told('program-1')).toContain('program-1 is on vm1');
     for (const worker of ['program-3', 'program-4', 'checker']) expect(() => told(worker)).toThrow('nothing was refused');
     expect(() => told('program-9', { ...two, joinLater: ['vm1'] })).toThrow('nothing was refused');
+  });
+
+  test.each([
+    ['calls', '{ name: calls }', 'caller', 'caller is on vm2'],
+    ['kv', '{ name: kv, clientsPerMachine: 2 }', 'client-2', 'client-2 is on vm2'],
+    ['hand-over', '{ name: hand-over }', 'receiver-1', 'receiver-1 is on vm2'],
+    ['heap-partial-failure', '{ name: heap-partial-failure }', 'lock-victim', 'lock-victim is on vm2'],
+    ['pooling', '{ name: pooling, clients: 2 }', 'shared-3', 'the workers on vm1 are shared-1, small-1, large-1'],
+    ['size-sweep', '{ name: size-sweep }', 'client-1', 'the workers on vm1 are server'],
+  ])('that has no such worker of %s is told so before anything starts', (_, workload, worker, hint) => {
+    const two = { name: 'two', provider: 'local', machines: ['vm1', 'vm2'], joinLater: [], pool } as const;
+    const fault = `{ pauseWorker: { on: vm1, worker: ${worker} } }`;
+    const told = refusal(() => requireRunnable(read(`name: a\nworkload: ${workload}\nfaults: [${fault}]\n`), two));
+    expect(told).toContain(`error: a fault of a is about ${worker} on vm1, which there will not be`);
+    expect(told).toContain(hint);
+  });
+
+  test.each([...builtInScenarios()])('as %s wants it has every worker that its faults name', (_, path) => {
+    const { scenario: shipped } = loadScenario(path);
+    const topology = loadTopology(shipped.topology);
+    for (const seed of [1, 2, 3, 4, 5]) requireRunnable(concreteScenario({ ...shipped, seed }, topology.machines), topology);
   });
 
   test('on a device that promises nothing between machines cannot run what needs the heap', () => {
