@@ -72,8 +72,7 @@ class Failure {
     ]);
     draw(this.#context, survivor, survival!.spans);
     await this.#context.crew.release(survivor);
-    // CXL-SHM needs nobody to come after: the audit at the end of the run recounts it.
-    const restart = system === 'lock' ? await this.#restart([victim]) : null;
+    const restart = needsNext(system) ? await this.#restart([victim]) : null;
     return { system, label, survival: survival!, restart };
   }
 
@@ -114,7 +113,11 @@ export const heapPartialFailure = {
     'Two clients work in one heap until one is killed inside an operation: what becomes of the other, with a lock and with CXL-SHM.',
   parameters: partialParameters,
   needs: { machines: 2, heap: true },
-  posts: (wanted: Parameters, machines: readonly string[]) => postsOf(wanted, machines, ['survivor', 'victim']),
+  posts: (wanted: Parameters, machines: readonly string[]) =>
+    among(wanted).flatMap(({ system }) => [
+      ...pairOf(`${system}-survivor`, `${system}-victim`, machines),
+      ...(needsNext(system) ? [nextOf(system, machines)] : []),
+    ]),
   async run(parameters: z.output<typeof partialParameters>, context: WorkloadContext): Promise<HeapFailureResult> {
     const failed: FailedSystem[] = [];
     for (const system of among(parameters)) {
@@ -131,7 +134,8 @@ export const heapFullFailure = {
     'Two clients work in one heap until both are killed inside an operation: what the next one finds, with a lock and with CXL-SHM.',
   parameters: fullParameters,
   needs: { machines: 2, heap: true },
-  posts: (wanted: Parameters, machines: readonly string[]) => postsOf(wanted, machines, ['first', 'second']),
+  posts: (wanted: Parameters, machines: readonly string[]) =>
+    among(wanted).flatMap(({ system }) => [...pairOf(`${system}-first`, `${system}-second`, machines), nextOf(system, machines)]),
   async run(parameters: z.output<typeof fullParameters>, context: WorkloadContext): Promise<HeapFailureResult> {
     const failed: FailedSystem[] = [];
     for (const system of among(parameters)) {
@@ -142,12 +146,13 @@ export const heapFullFailure = {
   },
 } satisfies Workload<z.output<typeof fullParameters>, HeapFailureResult>;
 
-/** The two that work, on the first machine and the second, and who comes after them, on the first. */
-function postsOf(wanted: Parameters, machines: readonly string[], [one, other]: readonly [string, string]): readonly Post[] {
-  return among(wanted).flatMap(({ system }) => [
-    ...pairOf(`${system}-${one}`, `${system}-${other}`, machines),
-    { machine: machines[0]!, worker: `${system}-next` },
-  ]);
+/** Of CXL-SHM nobody needs to come after one death: the audit at the end of the run recounts it. */
+function needsNext(system: System['system']): boolean {
+  return system === 'lock';
+}
+
+function nextOf(system: System['system'], machines: readonly string[]): Post {
+  return { machine: machines[0]!, worker: `${system}-next` };
 }
 
 function among(wanted: Parameters): readonly System[] {

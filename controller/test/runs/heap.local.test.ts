@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunRecord } from '../../src/runs/run-record.ts';
 import { Bench } from '../cluster/cxlpod.ts';
+import { expectDeclaredWorkers } from './declared-workers.ts';
 
 let bench: Bench;
 let pod: string;
@@ -16,7 +17,9 @@ afterAll(async () => bench.clear());
 
 async function run(...scenarios: string[]): Promise<RunRecord[]> {
   const ended = await bench.run(['run', '--name', pod, '--json', ...scenarios]);
-  return JSON.parse(ended.stdout) as RunRecord[];
+  const records = JSON.parse(ended.stdout) as RunRecord[];
+  for (const record of records) expectDeclaredWorkers(record);
+  return records;
 }
 
 function scenario(name: string, text: string): string {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunRecord } from '../../src/runs/run-record.ts';
 import { chartsOf, comparisonOf, latencyTableOf } from '../../src/workload/result-of.ts';
 import { Bench } from '../cluster/cxlpod.ts';
+import { expectDeclaredWorkers } from './declared-workers.ts';
 
 let bench: Bench;
 let pod: string;
@@ -21,6 +22,7 @@ async function run(name: string, parameters: string, checks: string): Promise<{ 
   writeFileSync(path, text);
   const ended = await bench.run(['run', '--name', pod, '--json', path]);
   const record = (JSON.parse(ended.stdout) as RunRecord[])[0]!;
+  expectDeclaredWorkers(record);
   const report = join(bench.folder, '.runs', record.run, 'report.html');
   return { record, page: existsSync(report) ? readFileSync(report, 'utf8') : '' };
 }
