@@ -20,14 +20,14 @@ export function machineSteps(
     {
       name: 'boot',
       deadlineMs: timeouts.bootMs,
-      hint: `read .runs/latest/machines/${name}/console.log`,
+      hint: `read .runs/latest/machines/${name}/console.log; on a busy host, a longer timeouts.boot in the topology`,
       run: async ({ signal, note }) => machine().ready(signal, note),
     },
     ...(device.memoryType === null ? [] : [memoryTypeStep(device.memoryType, machine, typed)]),
     {
       name: 'agent',
       deadlineMs: timeouts.agentMs,
-      hint: `read .runs/latest/machines/${name}/agent.log`,
+      hint: `read .runs/latest/machines/${name}/agent.log; on a busy host, a longer timeouts.agent in the topology`,
       run: async ({ signal, note }) => {
         await uploadAgent(machine());
         note('uploaded');

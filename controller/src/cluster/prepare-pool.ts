@@ -24,7 +24,7 @@ export async function formatPool(machines: readonly PodMachine[], topology: Topo
     const name = others[index]!.machine.name;
     throw environmentError('NOT_SHARED', `${name} does not see the pool that ${first!.machine.name} formatted`, {
       cause: new Error(`${name} found it blank, and formatted memory of its own`),
-      hint: 'cxlpod down, then cxlpod up; if it stays so, read the qemu.cmd of both machines',
+      hint: `cxlpod down --name ${topology.name}, then up again; if it stays so, compare the qemu.cmd of ${first!.machine.name} and ${name} in .runs/latest/machines`,
     });
   });
 }

@@ -10,15 +10,18 @@ interface Failed {
   say(text: string): void;
 }
 
-/** Keeps what the machines of a failed `up` wrote, where error messages point: `.runs/latest/machines/`. */
-export async function saveFailedLogs({ topology, machines, paths, say }: Failed): Promise<void> {
-  if (machines.length === 0) return;
+/** Keeps what the machines of a failed `up` wrote, beside the runs. The folder, with one for each machine; null when there is none. */
+export async function saveFailedLogs({ topology, machines, paths, say }: Failed): Promise<string | null> {
+  if (machines.length === 0) return null;
   try {
     const folder = RunFolder.create(defaultRunsFolder, `up-${topology.name}`, new Date());
-    await collectLogs(machines, paths, folder.join('machines'));
-    say(`what the machines wrote is kept in ${folder.join('machines')}`);
+    const kept = folder.join('machines');
+    await collectLogs(machines, paths, kept);
+    say(`what the machines wrote is kept in ${kept}`);
+    return kept;
   } catch (error) {
     // A full or read-only disk must not keep the pod from being taken down.
     say(`what the machines wrote could not be kept: ${String(error)}`);
+    return null;
   }
 }

@@ -10,6 +10,7 @@ import type { Lane, Plan, Step } from '../steps/step.ts';
 import { shortHash } from '../steps/took.ts';
 import { requireNotElsewhere } from './find-pods.ts';
 import type { GateReport } from './gate.ts';
+import { hintToKeptLogs } from './kept-logs.ts';
 import { machinePlans } from './machine-plan.ts';
 import { machineSteps } from './machine-steps.ts';
 import type { Pod, PodMachine } from './pod.ts';
@@ -47,7 +48,11 @@ export async function upPod(options: UpOptions): Promise<UpPod> {
     const build = new Build(options, await findProvider(topology.provider));
     const plan = build.plan();
     const observer = await observerFor(plan, { quiet, key: keyOf(topology) });
-    await runPlan(plan, { signal, observer, what: `up ${topology.name}` });
+    try {
+      await runPlan(plan, { signal, observer, what: `up ${topology.name}` });
+    } catch (error) {
+      throw hintToKeptLogs(error, build.keptLogs);
+    }
     return build.result();
   } finally {
     await lock.release();
@@ -71,6 +76,8 @@ class Build {
   #environment: Environment | null = null;
   #gate: GateReport | null = null;
   #leftoverProvider: ProviderName | null = null;
+  /** Where what the machines of an `up` that failed wrote is kept. */
+  keptLogs: string | null = null;
 
   constructor(options: UpOptions, provider: Provider) {
     this.#options = options;
@@ -141,7 +148,7 @@ class Build {
       },
       undo: async () => {
         const machines = [...this.#machines.values()];
-        await saveFailedLogs({ ...this.#options, machines, paths: this.#paths });
+        this.keptLogs = await saveFailedLogs({ ...this.#options, machines, paths: this.#paths });
         // Not waited for: a connection to a guest that does not answer must not keep its container from being removed.
         const closed = Promise.allSettled([closeAll(this.#connected), ...machines.map((machine) => machine.close())]);
         await removePod(this.#topology.name, this.#engineNeed());

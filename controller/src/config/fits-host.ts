@@ -8,6 +8,8 @@ export interface HostMemory {
   readonly availableBytes: number;
   /** Free space of the tmpfs that holds pool and history. */
   readonly tmpfsFreeBytes: number;
+  /** What it holds already. */
+  readonly tmpfsUsedBytes: number;
 }
 
 const mebibyte = 1024 ** 2;
@@ -21,8 +23,8 @@ export const sharedFilesFolder = `${tmpfsFolder}/cxlpod`;
 export function readHostMemory(): HostMemory {
   const kibibytes = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1];
   // In a container /dev/shm is the container's own, and only our folder in it is the host's.
-  const { bavail, bsize } = statfsSync(existsSync(sharedFilesFolder) ? sharedFilesFolder : tmpfsFolder);
-  return { availableBytes: Number(kibibytes) * 1024, tmpfsFreeBytes: bavail * bsize };
+  const { bavail, blocks, bsize } = statfsSync(existsSync(sharedFilesFolder) ? sharedFilesFolder : tmpfsFolder);
+  return { availableBytes: Number(kibibytes) * 1024, tmpfsFreeBytes: bavail * bsize, tmpfsUsedBytes: (blocks - bavail) * bsize };
 }
 
 /** Throws a usage error with the arithmetic when the topology needs more than there is. */
@@ -31,7 +33,7 @@ export function requireFits(topology: Topology, host: HostMemory): void {
   if (shared > host.tmpfsFreeBytes) {
     throw usageError('TMPFS_TOO_SMALL', `pool and history of ${topology.name} do not fit in ${tmpfsFolder}`, {
       cause: new Error(`they need ${inMebibytes(shared)}, and ${inMebibytes(host.tmpfsFreeBytes)} are free`),
-      hint: `mount -o remount,size=${Math.ceil((shared / mebibyte) * 1.25)}m ${tmpfsFolder}, or a smaller pool.size`,
+      hint: `sudo mount -o remount,size=${Math.ceil((host.tmpfsUsedBytes + shared * 1.25) / mebibyte)}m ${tmpfsFolder}, or a smaller pool.size`,
     });
   }
   const each = overheadPerMachineBytes[topology.provider] + (topology.provider === 'qemu' ? ofEachGuest(topology) : 0);
@@ -42,11 +44,23 @@ export function requireFits(topology: Topology, host: HostMemory): void {
         `${topology.machines.length} x ${inMebibytes(each)} + pool and history ${inMebibytes(shared)} = ${inMebibytes(needed)}, ` +
           `and ${inMebibytes(host.availableBytes)} are available`,
       ),
-      hint:
-        `fewer machines, or less than machine.memory: ${printSize(topology.machine.memoryBytes)}, ` +
-        `machine.translationCache: ${printSize(topology.machine.translationCacheBytes)}`,
+      hint: lessThan(topology),
     });
   }
+}
+
+/** Machines of provider local have no memory of their own. */
+function lessThan({ provider, machine, pool }: Topology): string {
+  const smaller = [
+    ...(provider === 'qemu'
+      ? [
+          `machine.memory: ${printSize(machine.memoryBytes)}`,
+          `machine.translationCache: ${printSize(machine.translationCacheBytes)}`,
+        ]
+      : []),
+    `pool.size: ${printSize(pool.sizeBytes)}`,
+  ];
+  return `fewer machines, or less than ${smaller.join(', ')}; or take down another pod (cxlpod doctor names them)`;
 }
 
 function ofEachGuest({ machine }: Topology): number {

@@ -1,6 +1,6 @@
 import Docker from 'dockerode';
 import type { Container, ContainerPlan, ContainerState, Engine, EngineImage, Network } from './engine.ts';
-import { engineError, isConflict, isGone } from './engine-error.ts';
+import { engineError, isConflict, isGone, orNameTaken } from './engine-error.ts';
 
 /** The engine at DOCKER_HOST, or at the usual socket. Says nothing to it yet. */
 export function connectEngine(): Engine {
@@ -36,7 +36,10 @@ class DockerEngine implements Engine {
   }
 
   async createContainer(plan: ContainerPlan): Promise<Container> {
-    const container = await told(`create container ${plan.name}`, this.#docker.createContainer(createOptions(plan)));
+    const created = told(`create container ${plan.name}`, this.#docker.createContainer(createOptions(plan)));
+    const container = await created.catch((error: unknown) => {
+      throw orNameTaken(error, 'container', plan.name);
+    });
     return this.container(container.id);
   }
 
@@ -57,7 +60,9 @@ class DockerEngine implements Engine {
 
   async createNetwork({ name, labels }: { name: string; labels: Readonly<Record<string, string>> }): Promise<Network> {
     const plan = { Name: name, Labels: { ...labels }, Driver: 'bridge', CheckDuplicate: true };
-    await told(`create network ${name}`, this.#docker.createNetwork(plan));
+    await told(`create network ${name}`, this.#docker.createNetwork(plan)).catch((error: unknown) => {
+      throw orNameTaken(error, 'network', name);
+    });
     const network = await this.findNetwork(name);
     if (network === null) throw engineError(`create network ${name}`, new Error('it is not there afterwards'));
     return network;

@@ -34,8 +34,24 @@ export function engineError(what: string, thrown: unknown): CxlpodError {
         hint: 'make prepare, which starts it; then cxlpod down removes what is left of the pod',
       });
   }
+  if (/address pool/.test(cause.message)) {
+    return environmentError('NO_ADDRESSES', `could not ${what}`, {
+      cause,
+      hint: 'docker network prune, which removes networks that no container uses: each pod needs one',
+    });
+  }
   const kind = statusCode === 404 ? 'ENGINE_GONE' : statusCode === 409 ? 'ENGINE_CONFLICT' : 'ENGINE_FAILED';
   return environmentError(kind, `could not ${what}`, { cause });
+}
+
+/** For what is made under a name that somebody else's may have. */
+export function orNameTaken(error: unknown, what: 'container' | 'network', name: string): unknown {
+  if (!isConflict(error)) return error;
+  const { message, cause } = error as CxlpodError;
+  return environmentError('NAME_TAKEN', message, {
+    cause,
+    hint: `docker ${what} inspect ${name} tells whose it is, and docker ${what} rm ${name} removes it; or another pod name: --name`,
+  });
 }
 
 export function isGone(error: unknown): boolean {

@@ -32,7 +32,7 @@ export async function createSharedFiles(topology: Topology, paths: PodPaths): Pr
   } catch (error) {
     throw environmentError('SHARED_FILES', `could not make the shared memory files in ${folder}`, {
       cause: error,
-      hint: 'df /dev/shm; and cxlpod down removes what an earlier pod of this name left',
+      hint: `ls -ld ${folder}; df -h /dev/shm; or another pod name: --name`,
     });
   }
 }

@@ -1,4 +1,5 @@
 /** Ways in which QEMU machines do not come up: each ends with a clear word, the right exit code, and nothing left. */
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -57,12 +58,34 @@ describe('an up', () => {
     expect(bench.leftovers(pod)).toEqual([]);
   });
 
+  test('under a name that somebody else’s network has says how to look at it and remove it', async () => {
+    const pod = bench.newPod();
+    const network = `cxlpod-${pod}`;
+    execFileSync('docker', ['network', 'create', network]);
+
+    try {
+      const { exitCode, stderr } = await bench.run(['up', 'two', '--name', pod]);
+
+      expect(stderr).toContain(
+        `error: could not create network ${network}\n  because: network with name ${network} already exists`,
+      );
+      expect(stderr).toContain(
+        `try: docker network inspect ${network} tells whose it is, and docker network rm ${network} removes it`,
+      );
+      expect(exitCode).toBe(3);
+    } finally {
+      execFileSync('docker', ['network', 'rm', network]);
+    }
+    expect(bench.leftovers(pod)).toEqual([]);
+  });
+
   test('whose guest kernel panics says so at once, and keeps the console', async () => {
     const up = await upWith(plainKernel('rdinit=/none init=/none root=/dev/none'));
 
     expect(up.exitCode).toBe(3);
     expect(up.stderr).toMatch(/error: the kernel of vm[12] panicked\n {2}because: .*Kernel panic - not syncing/);
-    expect(up.stderr).toMatch(/try: read \.runs\/latest\/machines\/vm[12]\/console\.log/);
+    const hint = /try: read (\S+\/machines\/vm[12]\/console\.log)/.exec(up.stderr);
+    expect(readFileSync(hint![1]!, 'utf8')).toContain('Kernel panic');
     expect(`${up.console('vm1')}${up.console('vm2')}`).toContain('Kernel panic');
     expect(bench.leftovers(up.pod)).toEqual([]);
   });

@@ -142,21 +142,30 @@ describe('a host', () => {
   const topology = loadTopology('three');
 
   test('with room for everything carries the topology', () => {
-    requireFits(topology, { availableBytes: 4096 * mebibyte, tmpfsFreeBytes: 512 * mebibyte });
+    requireFits(topology, { availableBytes: 4096 * mebibyte, tmpfsFreeBytes: 512 * mebibyte, tmpfsUsedBytes: 100 * mebibyte });
   });
 
   test('without memory for the machines refuses it with the arithmetic', () => {
-    const host = { availableBytes: 1024 * mebibyte, tmpfsFreeBytes: 512 * mebibyte };
+    const host = { availableBytes: 1024 * mebibyte, tmpfsFreeBytes: 512 * mebibyte, tmpfsUsedBytes: 100 * mebibyte };
 
     const { code, text } = refusal(() => requireFits(topology, host));
 
     expect(code).toBe('MEMORY_TOO_SMALL');
     expect(text).toContain('3 x 816 MiB + pool and history 272 MiB = 2720 MiB, and 1024 MiB are available');
+    expect(text).toMatch(
+      /try: fewer machines, or less than machine\.memory: .*, machine\.translationCache: .*, pool\.size: 256MiB;/,
+    );
+    const local = { ...topology, provider: 'local' } as const;
+    const few = { ...host, availableBytes: 300 * mebibyte };
+    expect(refusal(() => requireFits(local, few)).text).toContain('try: fewer machines, or less than pool.size: 256MiB;');
   });
 
   test('whose tmpfs is too small for the pool refuses it', () => {
-    const host = { availableBytes: 8192 * mebibyte, tmpfsFreeBytes: 64 * mebibyte };
+    const host = { availableBytes: 8192 * mebibyte, tmpfsFreeBytes: 64 * mebibyte, tmpfsUsedBytes: 100 * mebibyte };
 
-    expect(refusal(() => requireFits(topology, host)).code).toBe('TMPFS_TOO_SMALL');
+    const { code, text } = refusal(() => requireFits(topology, host));
+    expect(code).toBe('TMPFS_TOO_SMALL');
+    // 272 MiB and a quarter, beside what it holds.
+    expect(text).toContain('try: sudo mount -o remount,size=440m /dev/shm');
   });
 });

@@ -320,7 +320,7 @@ export class QemuMachine implements Machine {
   #failed(code: string, message: string, output: string): CxlpodError {
     return environmentError(code, message, {
       cause: new Error(output.trim() || 'it said nothing'),
-      hint: `cxlpod logs ${this.name}`,
+      hint: `cxlpod logs ${this.name} --name ${this.#plan.pod}`,
     });
   }
 }

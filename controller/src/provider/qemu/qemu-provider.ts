@@ -145,5 +145,7 @@ function networkName(pod: string): string {
 async function networkOf(pod: string) {
   const network = await theEngine().findNetwork(networkName(pod));
   if (network !== null) return network;
-  throw environmentError('NETWORK_GONE', `the network of pod ${pod} is gone`, { hint: 'cxlpod down, then cxlpod up' });
+  throw environmentError('NETWORK_GONE', `the network of pod ${pod} is gone`, {
+    hint: `cxlpod down --name ${pod}, then up again`,
+  });
 }
