@@ -10,10 +10,9 @@ import type { Provider } from '../config/providers.ts';
 import { exitCodes } from '../errors/cxlpod-error.ts';
 import { interruptedError } from '../errors/interrupted.ts';
 import { type Annotation, type AnnotationStyle, annotate } from '../report/annotations.ts';
-import { concreteScenario } from '../runs/concrete-scenario.ts';
 import { Random } from '../runs/random.ts';
+import { requireDrawable } from '../runs/require-drawable.ts';
 import { requirePrograms } from '../runs/require-programs.ts';
-import { requireRunnable } from '../runs/require-runnable.ts';
 import { RunFolder } from '../runs/run-folder.ts';
 import { type FinishedRun, howLongRun, runOnce } from '../runs/run-once.ts';
 import { PartsClock } from '../steps/parts-clock.ts';
@@ -84,7 +83,7 @@ function annotationsOf({ entries }: CampaignRecord): readonly Annotation[] {
 
 function requireFitting(scenario: LoadedScenario['scenario']): void {
   const topology = loadTopology(scenario.topology);
-  requireRunnable(concreteScenario(scenario, topology.machines), topology);
+  requireDrawable(scenario, topology);
 }
 
 class Campaign {
