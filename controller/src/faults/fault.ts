@@ -37,8 +37,9 @@ export interface Fault {
   /**
    * Called when due. Does the harm, or waits for the armed harm, and resolves when it was *seen*: with what was seen, or with null when
    * `signal` gives up first (the workload is over) and no harm was done. Bounded by `strikeLimitMs` of runs/strike-faults.ts.
+   * `isAgain`: a controller that is gone had begun it, and told nothing of what came of it.
    */
-  strike(context: WorkloadContext, signal: AbortSignal): Promise<Strike | null>;
+  strike(context: WorkloadContext, signal: AbortSignal, isAgain: boolean): Promise<Strike | null>;
   /**
    * Undoes the harm, as far as the workload and the drain after it need it, also after a strike that failed half-way. Called once
    * after each strike that did not resolve with null, before the drain, also after Ctrl-C. What it resolves with is told and marked.

@@ -3,6 +3,7 @@ import { CxlpodError } from '../errors/cxlpod-error.ts';
 import type { Hand, Post } from '../runs/crew/hand.ts';
 import type { SeenExit } from '../runs/evidence.ts';
 import { givenUp } from '../runs/given-up.ts';
+import { hold } from '../steps/hold.ts';
 import type { WorkloadContext } from '../workload/workload.ts';
 import { type Fault, seenToFire } from './fault.ts';
 import { type ScheduleParameters, scheduleOf } from './schedule.ts';
@@ -16,11 +17,11 @@ export function killNow(post: Post, when: ScheduleParameters): Pick<Fault, 'sent
   return {
     sentence: `SIGKILL to ${worker} on ${machine}`,
     schedule: scheduleOf(when),
-    strike: async (context, signal) => {
+    strike: async (context, signal, isAgain) => {
       for (;;) {
-        const hand = await context.crew.living(post, signal);
+        const hand = (isAgain ? killedBefore(context, post) : null) ?? (await context.crew.living(post, signal));
         if (hand === null) return null;
-        const exit = claimed.has(hand) ? null : await kill(context, hand);
+        const exit = claimed.has(hand) ? null : await kill(context, hand, isAgain);
         if (exit !== null) {
           return {
             sentence: `${worker} on ${machine} died by ${exit.signal ?? `exit code ${exit.exitCode}`}`,
@@ -35,16 +36,27 @@ export function killNow(post: Post, when: ScheduleParameters): Pick<Fault, 'sent
   };
 }
 
-/** Null when it was dead already, or ended with its machine or while that had no agent: that was another fault. */
-async function kill({ crew, pod }: WorkloadContext, hand: Hand): Promise<SeenExit | null> {
+/** Who was killed by a controller that did not live to see it: who was not armed, and is dead. */
+function killedBefore({ crew }: WorkloadContext, post: Post): Hand | null {
+  const hand = crew.handAt(post);
+  const isIt = hand !== null && hand.crash === null && !claimed.has(hand) && !crew.handsOn(post.machine).includes(hand);
+  return isIt ? hand : null;
+}
+
+/**
+ * Null when it was dead already, or ended with its machine or while that had no agent: that was another fault. With `isAgain` it may be dead by
+ * this one.
+ */
+async function kill({ crew, pod, say }: WorkloadContext, hand: Hand, isAgain: boolean): Promise<SeenExit | null> {
   claimed.add(hand);
   const { machine, worker } = hand.post;
   try {
     await pod.machine(machine).agent.request('stopWorker', { worker, how: 'kill' }, { timeoutMs: killTimeoutMs });
   } catch (error) {
-    if (error instanceof CxlpodError && error.code === 'WORKER_UNKNOWN') return null;
+    if (error instanceof CxlpodError && error.code === 'WORKER_UNKNOWN' && !isAgain) return null;
     if (!(await crew.hasDied(hand))) throw error;
   }
+  await hold(`kill ${worker}`, say);
   const exit = await hand.exit;
-  return exit.withMachine === true || exit.untold === true ? null : exit;
+  return exit.withMachine === true || exit.untold === true || exit.asked ? null : exit;
 }

@@ -12,6 +12,7 @@ import { environmentError } from '../errors/cxlpod-error.ts';
 import { type Crash, type Hand, laneOf, type Post } from '../runs/crew/hand.ts';
 import type { Evidence, FaultOutcome, Judgement } from '../runs/evidence.ts';
 import { untilLastWords } from '../runs/until-last-words.ts';
+import { hold } from '../steps/hold.ts';
 import type { WorkloadContext } from '../workload/workload.ts';
 import { type Fault, type FaultKind, seenToFire } from './fault.ts';
 import { seeStopped, signalWorker } from './signal-worker.ts';
@@ -47,16 +48,19 @@ function create({ on, worker, at, hit, until = at, freeze }: Parameters): Fault 
     healAfterMs: 0,
     lane: laneOf(post),
     arm: (other) => (other.machine === on && other.worker === worker ? crash : null),
-    strike: async (context, signal) => {
-      const { crew, pod, timeline, firstTicket } = context;
+    strike: async (context, signal, isAgain) => {
+      const { crew, pod, timeline, firstTicket, say } = context;
       const hand = await crew.armedWith(crash, signal);
       if (hand === null) return null;
       const process = { machineNumber: pod.machine(on).machine.number, pid: hand.pid };
       if ((await untilLastWords(process, { historyFile: pod.paths.historyFile, firstTicket }, signal)) === null) return null;
-      await seeStopped(pod.machine(on).agent, hand.pid);
       const stoodStill = timeline.now();
-      await declareDead(context, hand, freeze);
-      await signalWorker(pod.machine(on).agent, hand.pid, 'CONT');
+      if (await standsStill(context, hand, isAgain)) {
+        await declareDead(context, hand, freeze, isAgain);
+        await hold(`declare ${worker} dead`, say);
+        await signalWorker(pod.machine(on).agent, hand.pid, 'CONT');
+        await hold(`let ${worker} go on`, say);
+      }
       const ended = await Promise.race([hand.exit, delay(endsWithinMs, null)]);
       const { id, incarnation } = hand.client;
       const how = ended === null ? 'did not end' : `ended by ${ended.signal ?? `exit code ${ended.exitCode}`}`;
@@ -80,8 +84,24 @@ function create({ on, worker, at, hit, until = at, freeze }: Parameters): Fault 
   };
 }
 
+/** False when a controller that is gone has let it go on, and it has ended. */
+async function standsStill({ crew, pod }: WorkloadContext, hand: Hand, isAgain: boolean): Promise<boolean> {
+  try {
+    await seeStopped(pod.machine(hand.post.machine).agent, hand.pid);
+    return true;
+  } catch (error) {
+    if (isAgain && (await crew.hasDied(hand))) return false;
+    throw error;
+  }
+}
+
 /** What nobody may do who has not seen the end: the grant is given for a process that only stands still. */
-async function declareDead({ pod }: WorkloadContext, { post, client }: Hand, freeze: Parameters['freeze']): Promise<void> {
+async function declareDead(
+  { pod }: WorkloadContext,
+  { post, client }: Hand,
+  freeze: Parameters['freeze'],
+  isAgain: boolean,
+): Promise<void> {
   const { machine } = pod.machine(post.machine);
   const fencer = await livingBeside(pod.machines, post.machine);
   if (freeze === 'machine') await machine.pause();
@@ -91,7 +111,8 @@ async function declareDead({ pod }: WorkloadContext, { post, client }: Hand, fre
       { machineNumber: machine.number, clients: [client] },
       { timeoutMs: grantWithinMs },
     );
-    if (clients.length === 1) return;
+    // A controller that is gone may have: the history tells.
+    if (clients.length === 1 || isAgain) return;
     throw environmentError('NOT_DECLARED_DEAD', `${post.worker} on ${post.machine} was not there to be recovered`);
   } finally {
     if (freeze === 'machine') await machine.resume();

@@ -25,7 +25,8 @@ import type { ControllerGone, RunRecord } from './run-record.ts';
 import { continueScenario } from './run-scenario.ts';
 import { isOpen, type PastStrikes } from './strike-faults.ts';
 
-const attachWithinMs = 30_000;
+/** Nothing hurries, and on starved cores an emulated machine takes a minute to shake hands. */
+const attachWithinMs = 120_000;
 const killKind = 'killController';
 
 export interface ResumeOptions {

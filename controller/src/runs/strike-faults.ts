@@ -30,6 +30,9 @@ export interface PastStrikes {
 
 const seenWithinMs = 2_000;
 
+/** Of a fault that is done once only. */
+const beganAndGone = 'the controller that was at it is gone, and nothing shows that it was done';
+
 const controllerLane: Lane = { machine: 'controller', name: 'faults' };
 
 export class Strikes implements Arms {
@@ -109,7 +112,7 @@ export class Strikes implements Arms {
       if (past === 'over') return;
       // One that was striking strikes again: as with a machine that is to be off, it is done when that is seen.
       if (past === 'waiting' && !((await this.#isDue(fault, context, progress)) && (await this.#isReached(fault, index)))) return;
-      const isStruck = past === 'struck' || past === 'healing' || (await this.#strike(fault, index, context));
+      const isStruck = past === 'struck' || past === 'healing' || (await this.#strike(fault, index, context, past));
       if (isStruck) await this.#heal(fault, index, context);
       this.#become(index, 'over');
     } catch (error) {
@@ -148,9 +151,10 @@ export class Strikes implements Arms {
   }
 
   /** Whether there is something to heal. */
-  async #strike(fault: Fault, index: number, context: WorkloadContext): Promise<boolean> {
+  async #strike(fault: Fault, index: number, context: WorkloadContext, past: StrikeState): Promise<boolean> {
+    const isAgain = past === 'striking';
     this.#become(index, 'striking');
-    const strike = fault.strike(context, this.#over.signal);
+    const strike = fault.strike(context, this.#over.signal, isAgain);
     const limited = fault.schedule.when === 'armed' ? strike : within(strikeLimitMs, `${fault.sentence}: not seen`, strike);
     let seen: Strike | null;
     try {
@@ -159,7 +163,10 @@ export class Strikes implements Arms {
       await this.#heal(fault, index, context).catch(() => {});
       throw error;
     }
-    if (seen === null) return false;
+    if (seen === null) {
+      if (isAgain && fault.schedule.when !== 'armed') this.#note(index, { error: beganAndGone });
+      return false;
+    }
     const { sentence, evidence, at = context.timeline.now() } = seen;
     this.#states[index] = 'struck';
     this.#note(index, { struckAt: at, seen: { sentence, evidence } });

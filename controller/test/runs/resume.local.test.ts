@@ -37,7 +37,8 @@ function expectWhole(ran: RunRecord, pids: number): void {
   expect(doubtsOf(ran)).toEqual({ error: null, doubts: [] });
   expect(ran.verdict).toBe('valid');
   expect(heapResultOf(ran.workload)!.checked.count).toBeGreaterThan(0);
-  expect(ran.deaths.map(({ machine }) => machine)).toContain('vm2');
+  // A worker may die before the history has anything of it.
+  expect(ran.deaths).toEqual([expect.objectContaining({ machine: expect.toBeOneOf(['vm2', null]) })]);
   expect(ran.exits.filter(({ machine }) => machine === 'vm2').length).toBe(pids);
   expect(ran.faults.every(({ healedAt }) => healedAt !== null)).toBe(true);
 }
@@ -86,6 +87,42 @@ test('a controller that dies with a machine half off, and the next one at the sa
   expect(ran.controllerGone).toMatchObject({ pid: second.process.pid });
   expect(readdirSync(folder).filter((name) => /begun|journal/.test(name))).toEqual([]);
   expect((await bench.run(['status', '--name', pod])).exitCode).toBe(0);
+});
+
+test('a worker that a controller has killed without living to see it is the doing of that fault', async () => {
+  const pod = bench.newPod();
+  await bench.mustRun(['up', 'local', '--name', pod]);
+  const path = scenario('kill', '2s', ['killWorker: { on: vm2, worker: client-2, atOperations: 500 }']);
+  const first = bench.start(['run', '--name', pod, path], { CXLPOD_HOLD: 'kill client-2' });
+  await first.said('held, as process');
+  first.process.kill('SIGKILL');
+  await first.ended;
+
+  const ran = last(await bench.run(['run', '--resume', join('.runs', 'latest'), '--json']));
+
+  expectWhole(ran, 2);
+  expect(ran.faults[0]!.seen!.sentence).toBe('client-2 on vm2 died by SIGKILL');
+});
+
+test('a worker that was declared dead, and let go on, by controllers that are gone comes back and writes, and that is found', async () => {
+  const pod = bench.newPod();
+  await bench.mustRun(['up', 'local', '--name', pod]);
+  const fence = '{ on: vm2, worker: client-2, at: shm/attach/after-redo, hit: 100, until: shm/attach/after-link }';
+  const path = scenario('fence', '2s', [`softwareFence: ${fence}`]);
+  const first = bench.start(['run', '--name', pod, path], { CXLPOD_HOLD: 'declare client-2 dead' });
+  await first.said('held, as process');
+  first.process.kill('SIGKILL');
+  await first.ended;
+  const second = bench.start(['run', '--resume', join('.runs', 'latest')], { CXLPOD_HOLD: 'let client-2 go on' });
+  await second.said('held, as process');
+  second.process.kill('SIGKILL');
+  await second.ended;
+
+  const ran = last(await bench.run(['run', '--resume', join('.runs', 'latest'), '--json']));
+
+  const verdictOf = (name: string) => ran.checks.find((each) => each.name === name)!.verdict;
+  expect(ran).toMatchObject({ verdict: 'invalid', error: null });
+  expect(['fault-fired', 'only-planned-deaths', 'fenced-stay-silent'].map(verdictOf)).toEqual(['valid', 'valid', 'invalid']);
 });
 
 test('while nobody comes back, survivors end their work and what the dead held stays quarantined; --resume ends the run', async () => {
