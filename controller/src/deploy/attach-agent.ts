@@ -47,8 +47,11 @@ const defaultRequestTimeoutMs = 30_000;
 const answerMarginMs = 10_000;
 const greetTimeoutMs = 10_000;
 const retryAfterMs = 25;
-/** More requests than one controller makes: whoever goes on in its place begins with the next so many. */
-const idsOfOne = 2 ** 32;
+/**
+ * More requests than a controller makes in a millisecond: whoever goes on in its place begins with an id above all that were used, also by one
+ * that came between and of whose requests nobody knows. The agent would answer a used one as it did then.
+ */
+const idsPerMs = 4_096;
 
 export async function attachAgent(options: AttachOptions): Promise<AgentConnection> {
   const connection = new AttachedAgent(options);
@@ -82,7 +85,7 @@ class AttachedAgent implements AgentConnection {
     this.#options = options;
     const last = options.resume?.at(-1);
     this.#session = last?.session ?? randomBytes(8).toString('hex');
-    if (last !== undefined) this.#nextId = (Math.floor(last.line.id / idsOfOne) + 1) * idsOfOne;
+    if (last !== undefined) this.#nextId = Math.max(Date.now() * idsPerMs, last.line.id + 1);
     for (const { session, line } of options.resume ?? []) if (session === this.#session) this.#resume(line);
     if (options.onEvent !== undefined) this.#listeners.add(options.onEvent);
     setMaxListeners(0, this.#ending.signal);

@@ -185,6 +185,22 @@ describe('a connection to an agent', () => {
     expect(await heir.request('exec', { argv: ['echo', 'new'], timeoutMs: 60_000 })).toMatchObject({ stdout: 'new\n' });
   });
 
+  test('in the place of two controllers, of which one told nobody what it asked, is not answered as that one was', async () => {
+    const sent: SentRequest[] = [];
+    const first = await attach();
+    const ask = (agent: AgentConnection, word: string, onSend = (_: SentRequest): void => {}) =>
+      agent.request('exec', { argv: ['echo', word], timeoutMs: 60_000 }, { onSend });
+    await ask(first, 'first', (request) => sent.push(request));
+    await first.close();
+    const between = await attach({ resume: sent });
+    await ask(between, 'between');
+    await between.close();
+
+    const heir = await attach({ resume: sent });
+
+    expect(await ask(heir, 'heir')).toMatchObject({ stdout: 'heir\n' });
+  });
+
   test('asks another agent for nothing that the one before it was asked', async () => {
     const witness = join(folder, 'witness');
     const sent: SentRequest[] = [];
