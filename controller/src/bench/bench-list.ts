@@ -1,7 +1,8 @@
 /** `.runs/bench.json`: figures by name, machine kind and accelerator; what is measured again replaces what was there. */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { environmentError } from '../errors/cxlpod-error.ts';
+import { makeFolder } from '../runs/make-folder.ts';
 import { orDiskError } from '../runs/run-folder.ts';
 import type { BenchFigure } from './bench-item.ts';
 
@@ -22,7 +23,7 @@ export function readBenchList(runs: string): BenchFigure[] {
 export function writeBenchList(runs: string, figures: readonly BenchFigure[]): void {
   const path = benchFile(runs);
   orDiskError(path, () => {
-    mkdirSync(runs, { recursive: true });
+    makeFolder(runs);
     writeFileSync(`${path}.next`, `${JSON.stringify(figures, null, 2)}\n`);
     renameSync(`${path}.next`, path);
   });

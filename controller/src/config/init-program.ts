@@ -1,7 +1,8 @@
 /** `cxlpod init`: a folder with a program of one's own and its scenario, which run as they are. */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { usageError } from '../errors/cxlpod-error.ts';
+import { makeFolder } from '../runs/make-folder.ts';
 import { scenarioName } from './names.ts';
 import { projectRoot } from './project-root.ts';
 
@@ -26,7 +27,7 @@ export function initProgram(path: string): InitializedProgram {
   }
   const template = join(projectRoot(), 'infra', 'template');
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     copyFileSync(join(template, 'workload.ts'), join(folder, 'workload.ts'));
     const scenario = readFileSync(join(template, 'scenario.yaml'), 'utf8');
     writeFileSync(join(folder, 'scenario.yaml'), scenario.replace(/^name: .*$/m, `name: ${name}`));

@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { environmentError, usageError } from '../errors/cxlpod-error.ts';
+import { makeFolder } from './make-folder.ts';
 
 export const defaultRunsFolder = '.runs';
 
@@ -34,7 +35,7 @@ export class RunFolder {
   static create(runsFolder: string, scenario: string, at: Date, { isLatest = true } = {}): RunFolder {
     const stamp = at.toISOString().replaceAll(/[-:]|\.\d+/g, '');
     return orDiskError(runsFolder, () => {
-      mkdirSync(runsFolder, { recursive: true });
+      makeFolder(runsFolder);
       for (let attempt = 1; attempt <= namesToTry; attempt++) {
         const name = `${stamp}-${scenario}${attempt === 1 ? '' : `-${attempt}`}`;
         try {
@@ -53,7 +54,7 @@ export class RunFolder {
   /** Tries it, for whoever is to do something long before. Throws like `create`. */
   static requireWritable(runsFolder: string): void {
     orDiskError(runsFolder, () => {
-      mkdirSync(runsFolder, { recursive: true });
+      makeFolder(runsFolder);
       rmdirSync(mkdtempSync(join(runsFolder, '.try-')));
     });
   }
@@ -80,7 +81,7 @@ export class RunFolder {
   write(relativePath: string, content: string | Uint8Array): void {
     const path = this.join(relativePath);
     orDiskError(path, () => {
-      mkdirSync(dirname(path), { recursive: true });
+      makeFolder(dirname(path));
       writeFileSync(path, content);
     });
   }
@@ -89,7 +90,7 @@ export class RunFolder {
   copy(from: string, relativePath: string): void {
     const path = this.join(relativePath);
     orDiskError(path, () => {
-      mkdirSync(dirname(path), { recursive: true });
+      makeFolder(dirname(path));
       copyFileSync(from, path);
     });
   }
@@ -98,7 +99,7 @@ export class RunFolder {
   writeLines(relativePath: string, values: Iterable<unknown>): void {
     const path = this.join(relativePath);
     orDiskError(path, () => {
-      mkdirSync(dirname(path), { recursive: true });
+      makeFolder(dirname(path));
       const file = openSync(path, 'w');
       try {
         let text = '';
@@ -143,7 +144,7 @@ export function orDiskError<T>(path: string, act: () => T): T {
         hint: 'free some space, then run again; a pod that was up before is up and unharmed',
       });
     }
-    if (unwritable.includes(code)) {
+    if (unwritable.includes(code) || isRefusedFolder(error)) {
       throw environmentError('RUN_FOLDER_UNWRITABLE', `${path} cannot be written`, {
         cause: error,
         hint: 'choose another folder with --runs; a pod that was up before is up and unharmed',
@@ -151,6 +152,11 @@ export function orDiskError<T>(path: string, act: () => T): T {
     }
     throw error;
   }
+}
+
+/** As in /proc: a file that is to be copied and is not there is another matter. */
+function isRefusedFolder(error: unknown): boolean {
+  return codeOf(error) === 'ENOENT' && (error as NodeJS.ErrnoException).syscall === 'mkdir';
 }
 
 function codeOf(error: unknown): string | undefined {
