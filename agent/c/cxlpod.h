@@ -50,7 +50,7 @@ typedef struct {
   uint8_t *history;
   uint64_t history_bytes;
   /* Private. */
-  uint64_t *barrier;
+  uint64_t *arrived, barriers;
   uint32_t process, client, incarnation;
   uint64_t next_call;
   uint32_t armed_point, armed_hit, hits;
@@ -112,7 +112,8 @@ static inline int cxlpod_open(cxlpod_worker *self) {
       cxlpod_number("CXLPOD_CRASH_HIT", &hit)) {
     return -1;
   }
-  if (offset > self->pool_bytes || self->memory_bytes > self->pool_bytes - offset || barrier > self->pool_bytes - 8) {
+  if (offset > self->pool_bytes || self->memory_bytes > self->pool_bytes - offset || barrier > self->pool_bytes - 4096 ||
+      worker < 1 || worker > workers || workers > 4096 / 8) {
     return cxlpod_fail("the environment is damaged", "CXLPOD_MEMORY_OFFSET");
   }
   const char *phase = getenv("CXLPOD_PHASE");
@@ -126,7 +127,7 @@ static inline int cxlpod_open(cxlpod_worker *self) {
   if ((self->pool = cxlpod_map("CXLPOD_POOL", self->pool_bytes)) == NULL) return -1;
   if ((self->history = cxlpod_map("CXLPOD_HISTORY", self->history_bytes)) == NULL) return -1;
   self->memory = self->pool + offset;
-  self->barrier = (uint64_t *)(self->pool + barrier);
+  self->arrived = (uint64_t *)(self->pool + barrier);
   /* Unlike in every other process of this run. */
   self->next_call = ((uint64_t)self->worker << 40 | (uint64_t)self->attempt << 32) + 1;
   return 0;
@@ -145,12 +146,20 @@ static inline uint64_t cxlpod_remaining_ms(const cxlpod_worker *self) {
   return now >= self->deadline_ns ? 0 : (self->deadline_ns - now + 999999u) / 1000000u;
 }
 
-/** Waits until every worker has come here once. One that was started again after a death does not wait for those who went on. */
+/**
+ * Waits until every worker has come to a barrier as often as this process. Whoever is started again after a death comes in the place of the dead,
+ * and does not wait for those who went on.
+ */
 static inline void cxlpod_barrier(cxlpod_worker *self) {
-  __atomic_fetch_add(self->barrier, 1, __ATOMIC_SEQ_CST);
-  while (__atomic_load_n(self->barrier, __ATOMIC_SEQ_CST) < self->workers) {
-    struct timespec pause = {0, 100000};
-    nanosleep(&pause, NULL);
+  uint64_t times = ++self->barriers;
+  uint64_t *own = self->arrived + self->worker - 1;
+  /* The dead may have come further, and the others have seen it. */
+  if (__atomic_load_n(own, __ATOMIC_SEQ_CST) < times) __atomic_store_n(own, times, __ATOMIC_SEQ_CST);
+  for (uint32_t each = 0; each < self->workers; each++) {
+    while (__atomic_load_n(self->arrived + each, __ATOMIC_SEQ_CST) < times) {
+      struct timespec pause = {0, 100000};
+      nanosleep(&pause, NULL);
+    }
   }
 }
 

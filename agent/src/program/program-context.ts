@@ -43,6 +43,8 @@ export class ProgramContext {
   readonly clock: ProgramClock;
   readonly #task: TaskContext;
   readonly #place: ProgramPlace;
+  /** How often this process has come to one. */
+  #barriers = 0;
 
   constructor(task: TaskContext, place: ProgramPlace) {
     this.#task = task;
@@ -62,15 +64,21 @@ export class ProgramContext {
     this.clock = new ProgramClock(task);
   }
 
-  /** Blocks until every worker has come here once. One that was started again after a death does not wait for those who went on. */
+  /**
+   * Blocks until every worker has come to a barrier as often as this process. Whoever is started again after a death comes in the place of
+   * the dead, and does not wait for those who went on.
+   */
   barrier(): void {
-    const { memory, workers } = this.#place;
+    const { memory, worker, workers } = this.#place;
     const { mapped } = this.#task.core;
-    const arrived = new BigInt64Array(mapped.memory.buffer, mapped.poolBase + memory.barrierOffset, 1);
-    Atomics.add(arrived, 0, 1n);
-    waitFor(this.#task, `all ${workers} workers to come to the start`, () =>
-      Atomics.load(arrived, 0) >= BigInt(workers) ? true : undefined,
-    );
+    const times = BigInt(++this.#barriers);
+    const arrived = new BigInt64Array(mapped.memory.buffer, mapped.poolBase + memory.barrierOffset, workers);
+    // The dead may have come further, and the others have seen it.
+    if (Atomics.load(arrived, worker - 1) < times) Atomics.store(arrived, worker - 1, times);
+    waitFor(this.#task, `all ${workers} workers to come to barrier ${times}`, () => {
+      for (let each = 0; each < workers; each++) if (Atomics.load(arrived, each) < times) return undefined;
+      return true;
+    });
   }
 
   /** Blocks until `look` sees something, until the deadline of the run. `what` is named when nothing comes. */

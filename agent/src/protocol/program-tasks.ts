@@ -5,7 +5,7 @@ export interface ProgramMemory {
   /** Of its first byte; a multiple of 4096. */
   readonly offset: number;
   readonly sizeBytes: number;
-  /** Of a word of 64 bits in which workers count who has come to the start. */
+  /** Of a page with a word of 64 bits for each worker: how often it has come to a barrier. */
   readonly barrierOffset: number;
 }
 

@@ -5,7 +5,7 @@ import { heapOf } from './heap-of.ts';
 import type { Workload } from './workload.ts';
 
 const name = 'program-memory';
-/** In front of the program's own bytes: the word of the start barrier, in a line of its own. */
+/** One is in front of the program's own bytes: the words of the barrier, more than there can be workers. */
 const pageBytes = 4096;
 
 /** An object of the heap with a name: it outlives whoever made it, and whoever of the program dies. */

@@ -90,6 +90,26 @@ int main(void) {
     expect(stdout).toBe('1 0');
   });
 
+  test('comes to barriers in the place of one that died, as often as it itself has come', () => {
+    const text = `#include "cxlpod.h"
+int main(void) {
+  uint64_t arrived[3] = {2, 2, 1};
+  cxlpod_worker self = {0};
+  self.worker = 1, self.workers = 3, self.arrived = arrived;
+  cxlpod_barrier(&self);
+  printf("%d ", (int)arrived[0]);
+  arrived[2] = 2;
+  cxlpod_barrier(&self);
+  printf("%d ", (int)arrived[0]);
+  arrived[1] = arrived[2] = 3;
+  cxlpod_barrier(&self);
+  printf("%d", (int)arrived[0]);
+}
+`;
+    const { stdout } = spawnSync(compile('gcc', written('barrier.c', text)), { encoding: 'utf8', timeout: 60_000 });
+    expect(stdout).toBe('2 2 3');
+  });
+
   test.each(['-O2', '-O3'])('has the names of its crash points as they are, at %s', (optimised) => {
     const text = `#include "cxlpod.h"
 int main(void) { cxlpod_worker self; cxlpod_open(&self); cxlpod_crash_point(&self, "program/a"); return 0; }
