@@ -7,6 +7,7 @@ import type { z } from 'zod';
 import { type CxlpodError, usageError } from '../errors/cxlpod-error.ts';
 import { nearest } from '../errors/nearest.ts';
 import { knownKeysAt } from './known-keys.ts';
+import { plainData } from './plain-data.ts';
 
 export interface YamlSource {
   readonly text: string;
@@ -23,16 +24,11 @@ type Issue = z.core.$ZodIssue;
 export function parseYaml<Schema extends z.ZodType>(schema: Schema, source: YamlSource): z.output<Schema> {
   const lines = new LineCounter();
   const document = parseDocument(source.text, { lineCounter: lines, uniqueKeys: true });
-  if (document.errors.length > 0) {
-    throw invalid(
-      source,
-      document.errors.map((error) => `line ${lines.linePos(error.pos[0]).line}: ${firstLine(error.message)}`),
-    );
-  }
-  const result = schema.safeParse(document.toJS({ maxAliasCount: 100 }));
+  const { data, problems: ofText } = plainData(document, source.text, lines);
+  if (ofText.length > 0) throw invalid(source, ofText);
+  const result = schema.safeParse(data, { error: wholeNumber });
   if (result.success) return result.data;
-  const problems = result.error.issues.flatMap((issue) => describe(issue, [], { schema, document, lines }));
-  throw invalid(source, problems);
+  throw invalid(source, describeAll(result.error.issues, [], { schema, document, lines }));
 }
 
 function invalid(source: YamlSource, problems: readonly string[]): CxlpodError {
@@ -48,6 +44,16 @@ interface Where {
   readonly lines: LineCounter;
 }
 
+const wholeNumber: z.core.$ZodErrorMap = (issue) =>
+  issue.code === 'invalid_type' && issue.expected === 'int' ? 'must be a whole number' : undefined;
+
+function describeAll(issues: readonly Issue[], prefix: Path, where: Where): string[] {
+  // A whole number beyond 2^53 is mostly beyond a limit of its own as well, and that one is told.
+  const isTold = (issue: Issue): boolean =>
+    !('note' in issue) || !issues.some((other) => other !== issue && dotted(other.path) === dotted(issue.path));
+  return issues.filter(isTold).flatMap((issue) => describe(issue, prefix, where));
+}
+
 function describe(issue: Issue, prefix: Path, where: Where): string[] {
   const path = [...prefix, ...issue.path];
   if (issue.code === 'unrecognized_keys') {
@@ -60,7 +66,7 @@ function describe(issue: Issue, prefix: Path, where: Where): string[] {
   }
   if (issue.code === 'invalid_union') {
     const branch = closestBranch(issue.errors);
-    if (branch !== null) return branch.flatMap((inner) => describe(inner, path, where));
+    if (branch !== null) return describeAll(branch, path, where);
   }
   return [`${lineOf(path, where)}${dotted(path)}${path.length > 0 ? ': ' : ''}${uncapitalised(issue.message)}`];
 }
@@ -96,10 +102,6 @@ function offsetOf(document: Document, path: Path): number | null {
 
 function dotted(path: Path): string {
   return path.map((part, index) => (typeof part === 'number' ? `[${part}]` : `${index > 0 ? '.' : ''}${String(part)}`)).join('');
-}
-
-function firstLine(text: string): string {
-  return text.split('\n', 1)[0]!.replace(/ at line \d+, column \d+:?$/, '');
 }
 
 function uncapitalised(text: string): string {

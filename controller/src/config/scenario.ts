@@ -71,6 +71,12 @@ const check = z.string().superRefine((text, context) => {
   context.addIssue({ code: 'custom', message: `${JSON.stringify(text)} is not a check (${hint})` });
 });
 
+function refuseRepeated(checks: readonly string[], context: z.RefinementCtx): void {
+  for (const [index, name] of checks.entries()) {
+    if (checks.indexOf(name) < index) context.addIssue({ code: 'custom', path: [index], message: `${name} is listed twice` });
+  }
+}
+
 const parametersOfWorkloads = [
   workloads.ping.parameters,
   workloads['latency-table'].parameters,
@@ -136,7 +142,7 @@ export const scenarioSchema = z.strictObject({
     .prefault({}),
   /** For negative controls: every worker's core makes this deliberate mistake, by its number in docs/mutants.md. It is the traced core, which is slow. */
   core: z.strictObject({ mutant: z.number().int().min(1).max(999) }).optional(),
-  checks: z.array(check).default([]),
+  checks: z.array(check).superRefine(refuseRepeated).default([]),
   /** `invalid`: a negative control, which must be found wrong; one that comes out valid is a failure. */
   expect: z.enum(['valid', 'invalid']).default('valid'),
   /** Given to whatever is random; a run with the same seed makes the same choices. */

@@ -75,6 +75,12 @@ describe('a scenario', () => {
     ['fewer rounds than a spread needs', 'name: a\nworkload: { name: ping, rounds: 4 }\n', 'workload.rounds'],
     ['a name that is a path', 'name: ../a\nworkload: { name: ping }\n', '"../a" must be a lower-case letter'],
     ['a seed that is not a number', 'name: a\nworkload: { name: ping }\nseed: x\n', 'seed'],
+    ['half a seed', 'name: a\nworkload: { name: ping }\nseed: 1.5\n', 'line 3: seed: must be a whole number'],
+    [
+      'a check that is listed twice',
+      'name: a\nworkload: { name: ping }\nchecks: [pool-sound, no-leak, pool-sound]\n',
+      'line 3: checks[2]: pool-sound is listed twice',
+    ],
   ])('with %s is refused, and told where and what was meant', (_, text, told) => {
     expect(refusal(() => read(text))).toContain(told);
   });
