@@ -1,10 +1,11 @@
 /**
  * What holds a worker and everything it may start, so that its end can be enforced and *seen* (design D7). A cgroup v2 holds
- * all descendants; where none can be made, a process group holds those that do not leave it, and a worker starts none.
+ * all descendants; where none can be made, a process group does, and for those that leave it a mark in their environment.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
+import { killMarked, markedProcesses } from '../worker/fence-mark.ts';
 import { hasLivingMember } from './process-state.ts';
 
 export interface Fence {
@@ -21,10 +22,10 @@ export interface FenceMaker {
   readonly kind: 'cgroup' | 'process-group';
   /** Why not a cgroup; null if it is one. */
   readonly reason: string | null;
-  /** `name`: like no other's of this machine that may still hold something, also of earlier agents. */
+  /** `name`: like no other's of this host that may still hold something, also of earlier agents. What is inside carries it as `fenceMark`. */
   make(name: string): Fence;
-  /** One that an earlier agent made, around the process `leader`. */
-  find(name: string, leader: number): Fence;
+  /** One that an earlier agent made, around the process `leader`: null for one that is gone, whose number may be another's. */
+  find(name: string, leader: number | null): Fence;
   /** The names of all that there are. */
   names(): readonly string[];
   /** Removes what `make` needed. */
@@ -81,8 +82,8 @@ function processGroups(reason: string): FenceMaker {
   return {
     kind: 'process-group',
     reason,
-    make: () => new ProcessGroupFence(null),
-    find: (_, leader) => new ProcessGroupFence(leader),
+    make: (name) => new ProcessGroupFence(name, null),
+    find: (name, leader) => new ProcessGroupFence(name, leader),
     names: () => [],
     close: () => {},
   };
@@ -122,10 +123,12 @@ class CgroupFence implements Fence {
 }
 
 class ProcessGroupFence implements Fence {
+  readonly #name: string;
   /** The worker leads a group of its own, so its pid names the group. */
   #group: number | null;
 
-  constructor(group: number | null) {
+  constructor(name: string, group: number | null) {
+    this.#name = name;
     this.#group = group;
   }
 
@@ -135,10 +138,12 @@ class ProcessGroupFence implements Fence {
 
   kill(): void {
     this.#signal('SIGKILL');
+    killMarked(this.#name);
   }
 
   isEmpty(): boolean {
-    return !this.#signal(0) || !hasLivingMember(this.#group!);
+    if (this.#signal(0) && hasLivingMember(this.#group!)) return false;
+    return markedProcesses(this.#name).length === 0;
   }
 
   remove(): void {}

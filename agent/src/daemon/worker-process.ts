@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { AgentError, fromWireError } from '../protocol/agent-error.ts';
 import { type LineChannel, lineChannel } from '../protocol/line-channel.ts';
+import { fenceMark } from '../worker/fence-mark.ts';
 import type { Joined, JoinParameters, Order, Report, RunParameters } from '../worker/orders.ts';
 import type { Fence } from './fence.ts';
 import { defaultEndLimitMs, type EndableWorker, type ProcessEnd, WorkerEnd } from './worker-end.ts';
@@ -35,6 +36,7 @@ export class WorkerProcess implements EndableWorker {
     const child = spawn(process.execPath, [join(folder, 'worker.mjs'), String(process.pid)], {
       cwd: folder,
       detached: true,
+      env: { ...process.env, [fenceMark]: fenceName },
       stdio: ['ignore', logDescriptor, logDescriptor, 'pipe'],
     });
     if (child.pid === undefined) {

@@ -45,6 +45,8 @@ export class Workers {
   /** What runs and must not be disturbed: tasks and programs. */
   #running = 0;
   #count = 0;
+  /** Another agent may have had this one's number, or has it in another container of this host. */
+  readonly #birth = Math.random().toString(36).slice(2, 10);
   #closing: Promise<void> | null = null;
 
   constructor(options: WorkersOptions) {
@@ -74,9 +76,9 @@ export class Workers {
     const { fences, records, log, endLimitMs } = this.#options;
     const left = records.all();
     for (const record of left) {
-      const fence = fences.find(record.fence, record.pid);
-      // A number names a group only while the process that had it lives.
-      if (!isRunning(record) && (fences.kind === 'process-group' || fence.isEmpty())) {
+      const lives = isRunning(record);
+      const fence = fences.find(record.fence, lives ? record.pid : null);
+      if (!lives && fence.isEmpty()) {
         records.remove(record.pid);
         fence.remove();
         continue;
@@ -218,7 +220,7 @@ export class Workers {
 
   /** What a killed agent has left in no record has joined nothing. */
   async #clear(fenceName: string): Promise<void> {
-    const fence = this.#options.fences.find(fenceName, 0);
+    const fence = this.#options.fences.find(fenceName, null);
     try {
       fence.kill();
       if (await seenEmpty(fence, this.#options.endLimitMs ?? defaultEndLimitMs)) fence.remove();
@@ -229,7 +231,7 @@ export class Workers {
 
   #startProcess(): WorkerProcess {
     const { folder, fences, log, endLimitMs } = this.#options;
-    const fenceName = `${process.pid}-worker-${++this.#count}`;
+    const fenceName = `${process.pid}-${this.#birth}-worker-${++this.#count}`;
     return WorkerProcess.start({
       ...{ folder, fenceName, fence: fences.make(fenceName) },
       ...{ logDescriptor: log.descriptor, endLimitMs },

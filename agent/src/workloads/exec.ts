@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { dirname } from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { monotonicNs } from '../pool/clock.ts';
 import { native } from '../pool/native.ts';
@@ -7,10 +8,13 @@ import { AgentError } from '../protocol/agent-error.ts';
 import { type ExecEnd, type ProgramPlace, programPhases } from '../protocol/program-tasks.ts';
 import { integer, listOf, object, oneOf, text } from '../protocol/shape.ts';
 import type { Tasks } from '../protocol/tasks.ts';
+import { fenceMark, killMarked } from '../worker/fence-mark.ts';
 import type { TaskContext, Workload } from './workload.ts';
 
 /** Of what a program prints, the end is kept. */
 const outputBytes = 16 * 1024;
+/** After its end, for the last words of children of its own that hold its output open. */
+const lastOutputMs = 500;
 
 export const placeShape = object<ProgramPlace>({
   phase: oneOf(...programPhases),
@@ -23,7 +27,10 @@ export const placeShape = object<ProgramPlace>({
   memory: object({ offset: integer(0), sizeBytes: integer(1), barrierOffset: integer(0) }),
 });
 
-/** A program of the user's is a child of this worker, in its cgroup: whoever kills the worker kills both, and the fence covers both. */
+/**
+ * A program of the user's is a child of this worker, in its fence: whoever kills the worker kills both. It is over when its first process is;
+ * children that it left are ended then.
+ */
 export const exec: Workload<'exec'> = {
   parameters: object<Tasks['exec']['parameters']>({
     argv: listOf(text({ maximum: 4096 }), 100),
@@ -67,14 +74,33 @@ function runToEnd(context: TaskContext, { argv, place, limitMs }: Tasks['exec'][
         }),
       );
     });
-    child.once('close', (exitCode, signal) => {
+    const closed = new Promise<void>((resolveClosed) => child.once('close', () => resolveClosed()));
+    child.once('exit', async (exitCode, signal) => {
       settle();
-      if (context.signal.aborted) return reject(new AgentError('ABORTED', `${program} was ended before it was done`));
+      const elapsedNs = monotonicNs() - startNs;
       // Killed from outside, or at a crash point of its own: the worker is that program, and dies as it did.
-      if (signal === 'SIGKILL' && !overdue) native().die();
-      resolve({ exitCode, signal, overdue, output: output(), elapsedNs: monotonicNs() - startNs });
+      if (signal === 'SIGKILL' && !overdue && !context.signal.aborted) native().die();
+      await within(lastOutputMs, closed);
+      endChildren();
+      await within(lastOutputMs, closed);
+      for (const stream of [child.stdout, child.stderr]) stream.destroy();
+      if (context.signal.aborted) return reject(new AgentError('ABORTED', `${program} was ended before it was done`));
+      resolve({ exitCode, signal, overdue, output: output(), elapsedNs });
     });
   });
+}
+
+/** All that carry the mark of this worker's fence, but the worker. */
+function endChildren(): void {
+  const fence = process.env[fenceMark];
+  if (fence !== undefined) killMarked(fence, process.pid);
+}
+
+async function within(limitMs: number, event: Promise<void>): Promise<void> {
+  const waiting = new AbortController();
+  const limit = after(limitMs, undefined, { signal: waiting.signal }).catch(() => {});
+  await Promise.race([event, limit]);
+  waiting.abort();
 }
 
 /** docs/writing-a-workload.md lists them; agent/c/cxlpod.h reads them. */

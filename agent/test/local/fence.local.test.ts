@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FenceMaker, fenceMaker, seenEmpty } from '../../src/daemon/fence.ts';
+import { fenceMark } from '../../src/worker/fence-mark.ts';
 import { hostCgroup } from './host-cgroup.ts';
 import { isGone, until } from './until.ts';
 
@@ -16,11 +17,14 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** Waits for a line on its input, so that it can be put into a fence first; then starts a child as told, and waits. */
-function startHeld(name: string, startChild: string): { process: ChildProcess; childPid: () => number } {
+/** Waits for a line on its input, so that it can be put into a fence first; then starts a child that leaves its process group, and waits. */
+function startHeld(name: string): { process: ChildProcess; childPid: () => number } {
   const pidFile = join(folder, name);
-  const script = `read go; ${startChild} sh -c 'echo $$ > ${pidFile}; exec sleep 1000' & wait`;
-  const process = spawn('sh', ['-c', script], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+  const script = `read go; setsid sh -c 'echo $$ > ${pidFile}; exec sleep 1000' & wait`;
+  const process = spawn('sh', ['-c', script], {
+    ...{ detached: true, env: { ...globalThis.process.env, [fenceMark]: name } },
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
   const text = () => (existsSync(pidFile) ? readFileSync(pidFile, 'utf8') : '');
   return {
     process,
@@ -29,10 +33,9 @@ function startHeld(name: string, startChild: string): { process: ChildProcess; c
 }
 
 describe.each([
-  { kind: 'process-group', make: () => fenceMaker(null), startChild: '' },
-  // A child that left the process group is held as well.
-  ...(cgroup === null ? [] : [{ kind: 'cgroup', make: () => fenceMaker(join(cgroup.folder, 'a')), startChild: 'setsid' }]),
-])('a $kind', ({ kind, make, startChild }) => {
+  { kind: 'process-group', make: () => fenceMaker(null) },
+  ...(cgroup === null ? [] : [{ kind: 'cgroup', make: () => fenceMaker(join(cgroup.folder, 'a')) }]),
+])('a $kind', ({ kind, make }) => {
   let fences: FenceMaker;
   beforeAll(() => {
     fences = make();
@@ -44,8 +47,9 @@ describe.each([
 
   test('holds a process and its child until both are dead', async () => {
     expect(fences.kind).toBe(kind);
-    const fence = fences.make('one');
-    const held = startHeld(kind, startChild);
+    const name = `${kind}-${process.pid}`;
+    const fence = fences.make(name);
+    const held = startHeld(name);
     fence.admit(held.process.pid!);
     held.process.stdin!.end('go\n');
     await until('its child runs', () => held.childPid() > 0);

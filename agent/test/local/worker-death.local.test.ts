@@ -1,11 +1,11 @@
 /** Workers that die, by SIGKILL, for real: seen, fenced, told; and everybody else goes on. */
 import { spawn } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { hostCgroup } from './host-cgroup.ts';
 import { TestController } from './local-agent.ts';
-import { LocalPod, temporaryBundle } from './local-pod.ts';
+import { LocalPod, taskDeadlineMs, temporaryBundle } from './local-pod.ts';
 import { isGone, until } from './until.ts';
 
 let bundle: Awaited<ReturnType<typeof temporaryBundle>>;
@@ -19,6 +19,12 @@ afterAll(() => bundle?.remove());
 
 const cgroup = hostCgroup('death');
 afterAll(() => cgroup?.remove());
+
+/** Of a program that looks at nothing of it. */
+const place = {
+  ...{ phase: 'drive' as const, machine: 1, machines: 1, worker: 1, workers: 1, attempt: 1, seed: 1 },
+  memory: { offset: 0, sizeBytes: 1, barrierOffset: 0 },
+};
 
 const fences: readonly { readonly kind: string; readonly folder?: string }[] = [
   { kind: 'process-group' },
@@ -47,6 +53,22 @@ describe.each(fences)('with a $kind as fence, a worker', ({ kind, folder }) => {
     expect(isGone(pid)).toBe(true);
     expect(pod.inspect().clients[client.id]).toMatchObject({ state: 'free', fencedIncarnation: client.incarnation });
     expect(await pod.on(1).event('worker-exited')).toEqual({ event: 'worker-exited', ...exit });
+  });
+
+  test('that is killed takes along what its program has started, also in a session of its own', async () => {
+    await start(1);
+    await pod.on(1).request('startWorker', { worker: 'w' });
+    const pidFile = join(pod.files.folder, 'pid');
+    const left = () => (existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8')) : 0);
+    const script = `setsid sh -c 'echo $$ > ${pidFile}; exec sleep 1000' & wait`;
+    const running = pod.task(1, 'w', 'exec', { argv: ['sh', '-c', script], place, limitMs: taskDeadlineMs });
+    running.catch(() => {});
+    await until('its child runs', () => left() > 0);
+
+    await pod.on(1).request('stopWorker', { worker: 'w', how: 'kill' });
+
+    expect(isGone(left())).toBe(true);
+    await expect(running).rejects.toMatchObject({ code: 'WORKER_DIED' });
   });
 
   test('that leaves is not fenced', async () => {
