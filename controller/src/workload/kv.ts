@@ -250,9 +250,9 @@ class Bench {
         detail: 'none was torn, or older than one seen before',
       })),
       ...takenOver.map(({ worker, records, operations }) => ({
-        name: `${worker} was killed`,
+        name: `an heir of ${worker}`,
         value: `${records.toLocaleString('en-US')} records taken over`,
-        detail: `its heir claimed them and did ${operations.toLocaleString('en-US')} operations more; no value was torn, old or missing`,
+        detail: `it claimed them and did ${operations.toLocaleString('en-US')} operations more; no value was torn, old or missing`,
       })),
     ];
   }
