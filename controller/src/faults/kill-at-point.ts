@@ -46,8 +46,8 @@ export function judgeLastWords(
   const recorded = history?.records.findLast(
     (record) => record.kind === 'last-words' && record.machine === machineNumber && record.pid === exit?.pid,
   );
-  // The history has only a number of a program's point.
-  const isAtPoint = recorded?.kind === 'last-words' && recorded.point === recordedPoint(point);
+  // Of a program's point, one of an older run has only a number.
+  const isAtPoint = recorded?.kind === 'last-words' && recordedPoint(recorded.point) === recordedPoint(point);
   const lastWords = isAtPoint ? { ...recorded, point } : recorded;
   const unknown = (why: string): Judgement => ({
     verdict: 'unknown',

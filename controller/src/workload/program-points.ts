@@ -1,6 +1,7 @@
 /** The crash points of the user's own program, by the names that stand in its file: nobody declares them, and a name that it makes while it runs is not found. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { programPointPattern } from '@cxlpod/agent/crash-points';
+import { programPointPattern, recordedPoint } from '@cxlpod/agent/crash-points';
+import type { HistoryRecord } from '@cxlpod/agent/history';
 import type { Scenario } from '../config/scenario.ts';
 import { nearest } from '../errors/nearest.ts';
 
@@ -23,6 +24,15 @@ export function tellMissingPoint(point: string, known: readonly string[]): strin
   const hint =
     suggestion === null ? `there ${known.length === 1 ? 'is' : 'are'} ${known.join(', ')}` : `did you mean ${suggestion}?`;
   return `, which does not stand in the program (${hint})`;
+}
+
+/** A history has only a number of a program's point: its last words with the name, where it is one of `names`. */
+export function namePoints(records: readonly HistoryRecord[], names: readonly string[]): readonly HistoryRecord[] {
+  const known = new Map(names.map((name) => [recordedPoint(name), name]));
+  if (known.size === 0) return records;
+  return records.map((record) =>
+    record.kind === 'last-words' ? { ...record, point: known.get(record.point) ?? record.point } : record,
+  );
 }
 
 /** Those that faults of a scenario name, also in templates that a seed draws from. */

@@ -1,6 +1,7 @@
 import { recordedPoint } from '@cxlpod/agent/crash-points';
 import { expect, test } from 'vitest';
 import { killAtPoint } from '../../src/faults/kill-at-point.ts';
+import { namePoints } from '../../src/workload/program-points.ts';
 import { crashEvidence, withHistory } from './evidence-of-a-good-run.ts';
 
 const post = { machine: 'vm1', worker: 'server' };
@@ -11,7 +12,10 @@ const evidence = withHistory((records) =>
   records.map((record) => (record.kind === 'last-words' ? { ...record, point: recordedPoint(point) } : record)),
 );
 
-test('of a program’s point, of which the history has a number, the name is told', () => {
+test.each([
+  ['the history has a number', evidence],
+  ['a run has kept the name', withHistory(() => [...namePoints(evidence.history!.records, [point])])],
+])('of a program’s point, of which %s, the name is told', (_, evidence) => {
   const [outcome] = crashEvidence().faults;
   const judged = (hit: number) => killAtPoint(post, { point, hit }).fired(evidence, outcome!);
 
