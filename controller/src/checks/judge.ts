@@ -5,6 +5,7 @@ import { type Check, unknown } from './check.ts';
 import { everybodyRecovered } from './everybody-recovered.ts';
 import { checks } from './index.ts';
 import { onlyPlannedDeaths } from './only-planned-deaths.ts';
+import { programSucceeded } from './program-succeeded.ts';
 
 export interface Judged extends Judgement {
   readonly name: string;
@@ -13,10 +14,9 @@ export interface Judged extends Judgement {
 }
 
 export function judge(evidence: Evidence): Judged[] {
+  const always = [...faultsFired(evidence), onlyPlannedDeaths, ...ofTheDead(evidence), ...ofPrograms(evidence)];
   const named = evidence.scenario.checks.flatMap((name) => checks.filter((check) => check.name === name));
-  return [...faultsFired(evidence), onlyPlannedDeaths, ...ofTheDead(evidence), ...named].map((check) =>
-    judgeOne(check, evidence),
-  );
+  return [...new Set([...always, ...named])].map((check) => judgeOne(check, evidence));
 }
 
 /** A check that crashes has found out nothing. */
@@ -40,6 +40,11 @@ function faultsFired({ scenario, faults }: Evidence): Check[] {
       return outcome === undefined ? unknown('Nothing is known of this fault.') : fault.fired(evidence, outcome);
     },
   }));
+}
+
+/** Always checked of a program of the user: that it failed is what whoever wrote it wants to know first. */
+function ofPrograms({ scenario }: Evidence): Check[] {
+  return scenario.workload.name === 'program' ? [programSucceeded] : [];
 }
 
 /** Always checked where somebody was suspected. */

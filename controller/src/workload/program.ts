@@ -1,7 +1,8 @@
 /** `program`: the user's own program, on every machine: any executable, or a TypeScript module made by `defineWorkload`. */
-import type { ExecEnd, ProgramEnd, ProgramMemory, ProgramPhase } from '@cxlpod/agent/protocol';
+import type { ExecEnd, ProgramEnd, ProgramMemory, ProgramPhase, ProgramPlace } from '@cxlpod/agent/protocol';
 import { z } from 'zod';
 import { duration, size } from '../config/quantities.ts';
+import { CxlpodError } from '../errors/cxlpod-error.ts';
 import type { Machine } from '../provider/provider.ts';
 import type { Hand, Post } from '../runs/crew/hand.ts';
 import { hireAll } from './heap-crew.ts';
@@ -45,7 +46,7 @@ export interface EndedProgram {
   /** What went wrong, in a sentence; null: nothing. */
   readonly failure: string | null;
   readonly elapsedNs: number;
-  /** Of an executable: the end of what it printed. Of a module: what the phase returned. */
+  /** Of an executable: the end of what it printed. Of a module: what the phase returned, or `thrown`, a stack. */
   readonly output: unknown;
 }
 
@@ -196,9 +197,7 @@ class ProgramRun {
     const options = { deadlineMs: limit + graceMs, label: phase };
     let end: EndedProgram;
     if (exec === undefined) {
-      const file = this.#file.to.slice('program/'.length);
-      const { value, elapsedNs }: ProgramEnd = await hand.task('program', { file, place }, { ...options, deadlineMs: limit });
-      end = { ...of, failure: null, elapsedNs, output: value };
+      end = { ...of, ...(await this.#performModule(hand, place)) };
     } else {
       const argv = [`{agent}/${this.#file.to}`, ...this.#wanted.arguments];
       const ended = await hand.task('exec', { argv, place, limitMs: limit }, options);
@@ -207,6 +206,36 @@ class ProgramRun {
     this.#ends.push(end);
     return end;
   }
+
+  async #performModule(hand: Hand, place: ProgramPlace): Promise<Pick<EndedProgram, 'failure' | 'elapsedNs' | 'output'>> {
+    const { limit } = this.#wanted;
+    const file = this.#file.to.slice('program/'.length);
+    const beganMs = performance.now();
+    try {
+      const options = { deadlineMs: limit, label: place.phase };
+      const { value, elapsedNs }: ProgramEnd = await hand.task('program', { file, place }, options);
+      return { failure: null, elapsedNs, output: value };
+    } catch (error) {
+      const failure = failureOfModule(error, limit);
+      if (failure === null) throw error;
+      return {
+        failure,
+        elapsedNs: Math.round((performance.now() - beganMs) * 1e6),
+        output: { thrown: becauseOf(error as CxlpodError).split('\n') },
+      };
+    }
+  }
+}
+
+/** Null for what is no fault of the program: its worker died, its agent does not answer. */
+function failureOfModule(error: unknown, limitMs: number): string | null {
+  if (!(error instanceof CxlpodError)) return null;
+  if (error.code === 'PROGRAM_FAILED') return `threw ${becauseOf(error).split('\n', 1)[0]}`;
+  return error.code === 'DEADLINE' ? `did not end within ${limitMs / 1000} s` : null;
+}
+
+function becauseOf({ cause }: Pick<Error, 'cause'>): string {
+  return cause instanceof Error ? cause.message : String(cause ?? '');
 }
 
 function failureOf({ exitCode, signal, overdue }: ExecEnd, limitMs: number): string | null {

@@ -123,10 +123,18 @@ describe('a program that fails is told as the one that failed', () => {
       "import { defineWorkload } from 'cxlpod';\nexport default defineWorkload({ drive: () => { throw new Error('no idea'); } });\n",
     );
     const [record] = await run(scenario('throws', '{ module: ./throws.ts }'));
-    expect(record).toMatchObject({
-      verdict: 'invalid',
-      error: { code: 'PROGRAM_FAILED', because: expect.stringContaining('no idea') },
-    });
+    expect(record).toMatchObject({ verdict: 'invalid', error: null });
+    expect(sentences(record!)['program-succeeded']).toMatch(/^invalid: program-1 on vm1, drive: it threw Error: no idea\.$/);
+  });
+
+  test('by the limit, of a module', async () => {
+    program(
+      'waits.ts',
+      "import { defineWorkload } from 'cxlpod';\nexport default defineWorkload({ drive: (pod) => { pod.waitFor('nothing', () => undefined); } });\n",
+    );
+    const [record] = await run(scenario('waits', '{ module: ./waits.ts, limit: 500ms }'));
+    expect(record).toMatchObject({ verdict: 'invalid', error: null });
+    expect(sentences(record!)['program-succeeded']).toMatch(/^invalid: program-. on vm., drive: it did not end within 0.5 s/);
   });
 });
 
