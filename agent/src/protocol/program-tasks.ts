@@ -9,6 +9,9 @@ export interface ProgramMemory {
   readonly barrierOffset: number;
 }
 
+/** What its object in the heap has beside it: the page of the barrier, and what aligns both. */
+export const programMemoryExtraBytes = 2 * 4096;
+
 export const programPhases = ['setup', 'drive', 'check'] as const;
 /** `setup` runs once before all others, `drive` on every worker, `check` once when all have ended. */
 export type ProgramPhase = (typeof programPhases)[number];

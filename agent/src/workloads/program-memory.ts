@@ -1,4 +1,4 @@
-import type { ProgramMemory } from '../protocol/program-tasks.ts';
+import { type ProgramMemory, programMemoryExtraBytes } from '../protocol/program-tasks.ts';
 import { integer, object } from '../protocol/shape.ts';
 import type { Tasks } from '../protocol/tasks.ts';
 import { heapOf } from './heap-of.ts';
@@ -10,7 +10,7 @@ const pageBytes = 4096;
 
 /** An object of the heap with a name: it outlives whoever made it, and whoever of the program dies. */
 export const programMemory: Workload<'program-memory'> = {
-  parameters: object<Tasks['program-memory']['parameters']>({ sizeBytes: integer(0, 2 ** 32 - 1 - 2 * pageBytes) }),
+  parameters: object<Tasks['program-memory']['parameters']>({ sizeBytes: integer(0, 2 ** 32 - 1 - programMemoryExtraBytes) }),
   run: ({ core }, { sizeBytes }) => {
     const heap = heapOf(core);
     if (sizeBytes === 0) {
@@ -20,7 +20,7 @@ export const programMemory: Workload<'program-memory'> = {
     }
     // What a run that was cut off has left, its workers are gone by now.
     heap.setRoot(name, undefined);
-    using object = heap.alloc(sizeBytes + 2 * pageBytes);
+    using object = heap.alloc(sizeBytes + programMemoryExtraBytes);
     object.bytes.fill(0);
     heap.setRoot(name, object);
     const first = object.bytes.byteOffset - core.mapped.poolBase;

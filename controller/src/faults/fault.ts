@@ -9,6 +9,9 @@ import type { Lane } from '../traces/timeline.ts';
 import type { WorkloadContext } from '../workload/workload.ts';
 import type { Schedule } from './schedule.ts';
 
+/** Whom a fault of a worker is about that names none. */
+export const unnamedWorker = 'server';
+
 /** A kind of fault, by its key in a scenario file. */
 export interface FaultKind<Parameters = unknown> {
   /** Made with `scheduled({...})`, unless the fault has no schedule of its own. */

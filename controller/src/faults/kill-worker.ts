@@ -7,7 +7,7 @@ import { crashPoint } from '../config/crash-point.ts';
 import { name } from '../config/names.ts';
 import { laneOf, type Post } from '../runs/crew/hand.ts';
 import type { SeenExit } from '../runs/evidence.ts';
-import type { Fault, FaultKind } from './fault.ts';
+import { type Fault, type FaultKind, unnamedWorker } from './fault.ts';
 import { killAtAccess } from './kill-at-access.ts';
 import { killAtPoint } from './kill-at-point.ts';
 import { killHeld } from './kill-held.ts';
@@ -17,7 +17,7 @@ import { scheduled } from './schedule.ts';
 const parameters = scheduled({
   /** The machine. */
   on: name,
-  worker: name.default('server'),
+  worker: name.default(unnamedWorker),
   /** Before its so-manieth access to shared memory; it runs the traced core for that, which is slow. */
   atAccess: z.number().int().min(1).max(1_000_000_000).optional(),
   /** The crash point; `docs/crash-points.md` lists them. Without one it dies when the schedule says. */

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import { name } from '../config/names.ts';
 import { laneOf, type Post } from '../runs/crew/hand.ts';
-import { type Fault, type FaultKind, seenToFire } from './fault.ts';
+import { type Fault, type FaultKind, seenToFire, unnamedWorker } from './fault.ts';
 import { onLiving } from './on-living.ts';
 import { scheduled, scheduleOf } from './schedule.ts';
 import { seeStopped, signalWorker } from './signal-worker.ts';
@@ -10,7 +10,7 @@ import { seeStopped, signalWorker } from './signal-worker.ts';
 const parameters = scheduled({
   /** The machine. */
   on: name,
-  worker: name.default('server'),
+  worker: name.default(unnamedWorker),
 });
 
 export const pauseWorker: FaultKind<z.output<typeof parameters>> = { parameters, create };

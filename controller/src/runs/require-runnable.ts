@@ -1,25 +1,27 @@
-import type { Coherence } from '@cxlpod/agent/protocol';
 import type { Scenario } from '../config/scenario.ts';
 import { usageError } from '../errors/cxlpod-error.ts';
 import type { Fault } from '../faults/fault.ts';
+import { unnamedWorker } from '../faults/fault.ts';
 import { createFaults } from '../faults/index.ts';
 import type { ProviderName } from '../provider/provider.ts';
 import { workloads } from '../workload/index.ts';
 import type { Workload } from '../workload/workload.ts';
 import type { Post } from './crew/hand.ts';
+import { type PoolOfProgram, requireOwnProgram } from './require-own-program.ts';
 
 export interface RunnablePod {
   readonly name: string;
   readonly provider: ProviderName;
   readonly machines: readonly string[];
   readonly joinLater?: readonly string[];
-  readonly pool: { readonly heap: { readonly coherence: Coherence } };
+  readonly pool: PoolOfProgram;
 }
 
 /** Refuses, before anything is started, what this pod cannot run. `scenario`: with its random parts drawn. */
 export function requireRunnable(scenario: Scenario, topology: RunnablePod): void {
   const workload: Workload = workloads[scenario.workload.name] as unknown as Workload;
   requireNeeds(workload, scenario.topology, topology);
+  requireOwnProgram(scenario, topology.pool);
   const faults = createFaults(scenario);
   for (const fault of faults) requireFault(fault, scenario.name, topology);
   // Of a pod that grows, who is where is known only then.
@@ -33,6 +35,7 @@ function requirePost({ machine, worker }: Post, posts: readonly Post[], scenario
   const elsewhere = posts.find((each) => each.worker === worker);
   const there = posts.filter((each) => each.machine === machine).map((each) => each.worker);
   throw usageError('NO_SUCH_WORKER', `a fault of ${scenario} is about ${worker} on ${machine}, which there will not be`, {
+    ...(worker === unnamedWorker ? { cause: new Error(`a fault without worker: is about ${unnamedWorker}`) } : {}),
     hint: elsewhere === undefined ? `the workers on ${machine} are ${there.join(', ')}` : `${worker} is on ${elsewhere.machine}`,
   });
 }

@@ -107,8 +107,8 @@ describe('a scenario', () => {
 
 describe('a pod', () => {
   const scenario = read(kill('{ on: vm7, at: rpc/serve/after-execute }'));
-  const pool = { heap: { coherence: 'hardware' } } as const;
-  const incoherent = { heap: { coherence: 'none' } } as const;
+  const { pool } = loadTopology('two');
+  const incoherent = { ...pool, heap: { ...pool.heap, coherence: 'none' } } as const;
 
   test('of one machine cannot run a workload of two', () => {
     expect(refusal(() => requireRunnable(scenario, { name: 'one', provider: 'qemu', machines: ['vm1'], pool }))).toContain(
@@ -133,8 +133,33 @@ describe('a pod', () => {
     expect(told('program-9')).toContain('error: a fault of a is about program-9 on vm2, which there will not be');
     expect(told('program-9')).toContain('the workers on vm2 are program-3, program-4, checker');
     expect(told('program-1')).toContain('program-1 is on vm1');
+    expect(told('program-9')).not.toContain('because');
+    expect(told('server')).toContain('a fault without worker: is about server');
     for (const worker of ['program-3', 'program-4', 'checker']) expect(() => told(worker)).toThrow('nothing was refused');
     expect(() => told('program-9', { ...two, joinLater: ['vm1'] })).toThrow('nothing was refused');
+  });
+
+  test('smaller than the memory that a program asks for is told so, with what it has for it', () => {
+    const two = { name: 'two', provider: 'local', machines: ['vm1', 'vm2'], joinLater: [], pool } as const;
+    const told = (memory: string): string =>
+      refusal(() => requireRunnable(read(`name: a\nworkload: { exec: ./mine, memory: ${memory} }\n`), two));
+    expect(told('999GiB')).toContain('error: a asks for memory: 999GiB, and the pool has no room for it');
+    const most = Number(/of 256MiB, (\d+) KiB are for the program/.exec(told('300MiB'))![1]);
+    expect(most).toBeGreaterThan(200 * 1024);
+    expect(() => told(`${most}KiB`)).toThrow('nothing was refused');
+    expect(told(`${most + 1}KiB`)).toContain('has no room');
+  });
+
+  test('cannot kill an executable at an access, which nobody counts; a module it can', () => {
+    const two = { name: 'two', provider: 'local', machines: ['vm1', 'vm2'], joinLater: [], pool } as const;
+    const told = (program: string, worker = 'program-1'): string => {
+      const fault = `{ killWorker: { on: vm1, worker: ${worker}, atAccess: 5 } }`;
+      return refusal(() => requireRunnable(read(`name: a\nworkload: { ${program} }\nfaults: [${fault}]\n`), two));
+    };
+    expect(told('exec: ./mine')).toContain('error: a fault of a is at an access of program-1, which nobody counts');
+    expect(() => told('module: ./mine.ts')).toThrow('nothing was refused');
+    // Its own work is the core's.
+    expect(() => told('exec: ./mine', 'keeper')).toThrow('nothing was refused');
   });
 
   test.each([
