@@ -17,13 +17,13 @@ export function markedProcesses(name: string): number[] {
     .map(Number);
 }
 
-/** SIGKILLs them, `except` for one. Whether they are gone shows when they are looked for again. */
-export function killMarked(name: string, except?: number): void {
+/** SIGKILLs them, `except` for one. Returns whom; whether they are gone shows when they are looked for again. */
+export function killMarked(name: string, except?: number): readonly number[] {
   const killed = new Set<number>();
   // Looked for again: one may have started another before it died.
   for (let look = 0; look < killLooks; look++) {
     const found = markedProcesses(name).filter((pid) => pid !== except && !killed.has(pid));
-    if (found.length === 0) return;
+    if (found.length === 0) break;
     for (const pid of found) {
       killed.add(pid);
       try {
@@ -33,6 +33,7 @@ export function killMarked(name: string, except?: number): void {
       }
     }
   }
+  return [...killed];
 }
 
 /** When the first thread of a process has ended, only the others still know its environment. Empty for one that is gone. */

@@ -81,7 +81,7 @@ function runToEnd(context: TaskContext, { argv, place, limitMs }: Tasks['exec'][
       // Killed from outside, or at a crash point of its own: the worker is that program, and dies as it did.
       if (signal === 'SIGKILL' && !overdue && !context.signal.aborted) native().die();
       await within(lastOutputMs, closed);
-      endChildren();
+      endChildren(program!);
       await within(lastOutputMs, closed);
       for (const stream of [child.stdout, child.stderr]) stream.destroy();
       if (context.signal.aborted) return reject(new AgentError('ABORTED', `${program} was ended before it was done`));
@@ -91,9 +91,10 @@ function runToEnd(context: TaskContext, { argv, place, limitMs }: Tasks['exec'][
 }
 
 /** All that carry the mark of this worker's fence, but the worker. */
-function endChildren(): void {
+function endChildren(program: string): void {
   const fence = process.env[fenceMark];
-  if (fence !== undefined) killMarked(fence, process.pid);
+  const left = fence === undefined ? [] : killMarked(fence, process.pid);
+  if (left.length > 0) process.stderr.write(`worker ${process.pid} ends what ${program} left: processes ${left.join(', ')}\n`);
 }
 
 async function within(limitMs: number, event: Promise<void>): Promise<void> {
