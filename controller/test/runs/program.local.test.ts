@@ -1,5 +1,5 @@
 /** The user's own program, on provider local, by the command line: C and TypeScript, right and wrong ones. */
-import { chmodSync, copyFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -47,6 +47,8 @@ test('the same death in the middle of a push: a lock-free queue loses nothing, t
     'no-leak': expect.stringMatching(/^valid: All 0 objects/),
   });
   expect(right!.verdict).toBe('valid');
+  const lastWords = readFileSync(join(bench.folder, '.runs', right!.run, 'history.ndjson'), 'utf8').match(/"point":"[^"]*"/g);
+  expect(lastWords).toEqual([expect.stringMatching(/^"point":"program\/[a-z/-]+"$/)]);
   expect(right!.deaths.filter(({ unmeasured }) => unmeasured === true)).toEqual([]);
   expect(sentences(broken!)).toMatchObject({
     'fault-fired': expect.stringMatching(/^valid/),
@@ -82,6 +84,28 @@ test('a run of a program is repeated from its folder alone, wherever that is by 
 
   const [written] = await run(join('moved', 'scenario.yaml'));
   expect(sentences(written!)['program-succeeded']).toMatch(/^valid: 2 processes/);
+});
+
+test('a program is over when its first process is: a child that left its session and holds its output is ended', async () => {
+  const pidFile = join(bench.folder, 'left');
+  const exec = program(
+    'leaves.sh',
+    `#!/bin/sh
+if [ $CXLPOD_PHASE = check ]; then
+  for worker in 1 2; do
+    if grep sleep /proc/$(cat ${pidFile}-$worker)/cmdline; then exit 1; fi
+  done
+  exit 0
+fi
+setsid sh -c 'echo $$ > ${pidFile}-$CXLPOD_WORKER; exec sleep 1000' &
+until [ -s ${pidFile}-$CXLPOD_WORKER ]; do sleep 0.02; done
+echo done
+`,
+  );
+  const [record] = await run(scenario('leaves', `{ exec: ${exec}, limit: 40s, check: true }`));
+
+  expect(sentences(record!)['program-succeeded']).toMatch(/^valid: /);
+  expect(record!.workload).toMatchObject({ result: { ends: [{ output: 'done\n' }, { output: 'done\n' }, { phase: 'check' }] } });
 });
 
 describe('a program that fails is told as the one that failed', () => {
