@@ -1,5 +1,6 @@
 /** A run for a terminal. */
 import { table } from '../cli/table.ts';
+import { verdictInWords } from '../runs/expected.ts';
 import type { RunRecord } from '../runs/run-record.ts';
 import { comparisonOf } from '../workload/result-of.ts';
 import { warningOf } from './facts.ts';
@@ -14,7 +15,7 @@ export function describeRun(record: RunRecord): string {
   const on = accelerator === 'none' ? `provider ${provider}` : accelerator;
   const lines = [
     '',
-    `${record.verdict.toUpperCase()}  ${record.scenario.name}  (${on}, ${(record.tookMs / 1000).toFixed(1)} s)`,
+    `${verdictInWords(record)}  ${record.scenario.name}  (${on}, ${(record.tookMs / 1000).toFixed(1)} s)`,
     ...(record.error === null
       ? []
       : [`  error: ${record.error.message}${record.error.because === null ? '' : ` (${record.error.because})`}`]),

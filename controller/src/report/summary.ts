@@ -1,4 +1,5 @@
 /** `summary.md`: the report for a terminal, a pull request, or a mail. */
+import { verdictInWords } from '../runs/expected.ts';
 import type { RunRecord } from '../runs/run-record.ts';
 import type { Chart } from '../workload/chart.ts';
 import { chartsOf, comparisonOf, latencyTableOf } from '../workload/result-of.ts';
@@ -12,7 +13,7 @@ import { showByUnit, showCount, showNs, showRatio } from './units.ts';
 export function renderSummary(record: RunRecord): string {
   const comparison = comparisonOf(record.workload);
   const parts = [
-    `# ${record.verdict.toUpperCase()}: ${record.scenario.name}`,
+    `# ${verdictInWords(record)}: ${record.scenario.name}`,
     headline(record),
     `**${warningOf(record)}**`,
     record.error === null

@@ -124,12 +124,32 @@ describe('junit.xml', () => {
     expect(unbalanced(xml)).toEqual([]);
   });
 
+  test('of a negative control fails where the control is not invalid, and nowhere else', () => {
+    const { record } = writeRun(crashEvidence({ exits: crashEvidence().exits.slice(1) }));
+    const control = (verdict: 'valid' | 'invalid') =>
+      renderJunit({ ...record, verdict, scenario: { ...record.scenario, expect: 'invalid' } });
+
+    expect(control('invalid')).toMatch(/failures="0" .*<testcase [^>]*name="expected-invalid" time="0"><.testcase>/s);
+    expect(control('valid')).toMatch(
+      /failures="1" .*name="expected-invalid" time="0"><failure message="The run is VALID, where/s,
+    );
+  });
+
   test('the check for well-formedness above sees a tag left open', () => {
     expect(unbalanced('<a><b></a>')).not.toEqual([]);
   });
 });
 
 describe('summary.md', () => {
+  test('says of a negative control whether it is as it must be', () => {
+    const { record } = writeRun(crashEvidence());
+    const control = (verdict: 'valid' | 'invalid') =>
+      renderSummary({ ...record, verdict, scenario: { ...record.scenario, expect: 'invalid' } }).split('\n', 1)[0];
+
+    expect(control('invalid')).toBe('# INVALID, as expected: dies');
+    expect(control('valid')).toBe('# VALID, where invalid was expected: dies');
+  });
+
   test('has verdict, warning, figures and checks, and keeps its tables whole', () => {
     const text = renderSummary(writeRun(crashEvidence()).record);
 
