@@ -15,12 +15,12 @@ const steps = ['x=1', 'x=2', 'x2=1', 'y=1', 'clwb x', 'sfence', 'clflushopt x', 
  * The survivor does something before the power-off, or only looks after it. In half of the programs it waits until the other is
  * through: else every version can also be what was stored so far.
  */
-function randomThreads(random: () => number, before: number): readonly LitmusThread[] {
+function randomThreads(random: () => number, before: number, fresh: readonly string[] = []): readonly LitmusThread[] {
   const some = (count: number): string[] => Array.from({ length: count }, () => steps[Math.floor(random() * steps.length)]!);
   const [tail, wait] = random() < 0.5 ? [['mfence'], ['after 0']] : [[], []];
   return [
     { machine: 1, program: [...some(3), ...tail].join('; ') },
-    { machine: 2, program: [...wait, ...some(before), 'crash 1', 'r=x', 's=y', 't=x2'].join('; ') },
+    { machine: 2, program: [...wait, ...some(before), 'crash 1', ...fresh, 'r=x', 's=y', 't=x2'].join('; ') },
   ];
 }
 
@@ -43,9 +43,12 @@ test(`with versions or without, the same can be seen after a power-off, from see
   }
 });
 
-test(`versions alone, without a write-back before the power-off, show all that a survivor can see, from seed ${seed}`, () => {
+/** What it fetched by itself, before the power-off, is older than what the device was left with, and nobody decides about it afterwards. */
+const lookAtTheDevice = ['clflushopt x', 'clflushopt y', 'mfence'];
+
+test(`versions alone, without a write-back before the power-off, show all that the device can be left with, from seed ${seed}`, () => {
   for (let number = 0; number < 20 * depth; number++) {
-    const threads = randomThreads(randomFrom(seed + number), 0);
+    const threads = randomThreads(randomFrom(seed + number), 0, lookAtTheDevice);
     for (const profile of ['COH', 'NC'] as const) {
       const searched = outcomesOf({ profile, threads });
       const decided = outcomesOf({ profile, threads, versionLimit: 8, keepsDirtyLines: true });

@@ -284,7 +284,7 @@ class AttachedAgent implements AgentConnection {
       'AGENT_SILENT',
       `the agent of ${this.machine} did not answer ${name} within ${timeoutMs / 1000} s${where}`,
       {
-        hint: `cxlpod logs ${this.machine}`,
+        hint: `cxlpod logs ${this.machine}; one whose pool a program has overwritten never answers: cxlpod down, then cxlpod up`,
       },
     );
   }

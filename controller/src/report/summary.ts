@@ -54,7 +54,7 @@ export function renderSummary(record: RunRecord): string {
     ),
     table(deathHead, deathRows(record)),
     record.missing.length === 0 ? null : `Could not be collected: ${record.missing.join('; ')}`,
-    `Again: \`${record.provenance.commands.join(' && ')}\`, with cxlpod at ${record.provenance.gitRevision ?? 'an unknown revision'}, seed ${record.seed}.`,
+    `Again: \`${[`cd .runs/${record.run}`, ...record.provenance.commands].join(' && ')}\`, with cxlpod at ${record.provenance.gitRevision ?? 'an unknown revision'}, seed ${record.seed}.`,
   ];
   return showControls(`${parts.filter((part) => part !== null && part !== '').join('\n\n')}\n`);
 }

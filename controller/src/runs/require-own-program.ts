@@ -29,8 +29,10 @@ export function requireOwnProgram({ name, workload, faults }: Scenario, pool: Po
 }
 
 function requireMemory(scenario: string, askedBytes: number, { sizeBytes, heap }: PoolOfProgram): void {
-  const { segmentCount, segmentBytes } = planHeap(heapParameters(heap), sizeBytes)!;
-  const mostBytes = segmentCount * segmentBytes - constants.OBJECT_HEADER_BYTES - programMemoryExtraBytes;
+  const plan = planOf(heap, sizeBytes);
+  // Its pod does not come up, and says why.
+  if (plan === null) return;
+  const mostBytes = plan.segmentCount * plan.segmentBytes - constants.OBJECT_HEADER_BYTES - programMemoryExtraBytes;
   if (askedBytes <= mostBytes) return;
   throw usageError(
     'MEMORY_BEYOND_POOL',
@@ -42,4 +44,13 @@ function requireMemory(scenario: string, askedBytes: number, { sizeBytes, heap }
       hint: 'less memory: in the scenario, or a topology with a larger pool.size',
     },
   );
+}
+
+/** Null where the pool is too small for such a heap. */
+function planOf(heap: HeapTopology, sizeBytes: number): Exclude<ReturnType<typeof planHeap>, undefined> | null {
+  try {
+    return planHeap(heapParameters(heap), sizeBytes) ?? null;
+  } catch {
+    return null;
+  }
 }

@@ -148,6 +148,10 @@ describe('a pod', () => {
     expect(most).toBeGreaterThan(200 * 1024);
     expect(() => told(`${most}KiB`)).toThrow('nothing was refused');
     expect(told(`${most + 1}KiB`)).toContain('has no room');
+    // One that is too small for any heap does not come up, and says so itself.
+    const small = { ...two, pool: { ...pool, sizeBytes: 64 * 1024 } };
+    const program = read('name: a\nworkload: { exec: ./mine }\n');
+    expect(() => refusal(() => requireRunnable(program, small))).toThrow('nothing was refused');
   });
 
   test('cannot kill an executable at an access, which nobody counts; a module it can', () => {
