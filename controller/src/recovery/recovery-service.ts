@@ -30,6 +30,8 @@ const askAgainAfterMs = 200;
 const lookForAgentsEveryMs = 1_000;
 const grantTimeoutMs = 20_000;
 const statusTimeoutMs = 5_000;
+/** Agents look every beat who has left the pool. */
+const toldWithinMs = 2_000;
 /** An agent that answers within it lives, and so does its machine. Or the lease, if that is longer. */
 const answerWithinMs = 1_000;
 
@@ -74,6 +76,8 @@ class Service implements RecoveryService {
     await this.attach();
     for (const { machine } of this.#pod.machines) await this.#recoverUnsuspected(machine);
     while (performance.now() < endMs && (await this.#isRecoverable())) await delay(askAgainAfterMs);
+    const toldByMs = Math.min(endMs, performance.now() + toldWithinMs);
+    while (performance.now() < toldByMs && this.#hasLeftUntold()) await delay(askAgainAfterMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -177,6 +181,19 @@ class Service implements RecoveryService {
     );
     // Suspected before: then it is pursued already.
     if (clients.length > 0 && !this.#open.has(machine.number)) this.#begin(machine).expect(clients);
+  }
+
+  /** Somebody was slow, and has left the pool since: whoever suspected him tells at his next look. */
+  #hasLeftUntold(): boolean {
+    const suspects = [...this.#open.values()].flatMap((each) => each.outcomes()).filter(({ state }) => state === 'pending');
+    if (suspects.length === 0) return false;
+    try {
+      const { clients } = inspectPoolFile(this.#pod.paths.poolFile);
+      return suspects.some((suspect) => !clients.some((each) => each.state !== 'free' && isSame(each, suspect)));
+    } catch {
+      // Of a pool that cannot be read, others tell.
+      return false;
+    }
   }
 
   /** One agent after the other, until one does it; those that are themselves suspected come last. */
